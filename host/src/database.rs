@@ -1,0 +1,108 @@
+//! Usher's own records, in SQLite.
+//!
+//! The only SQL is here and below `database/`, in operations named after what they mean. Several
+//! processes may use one database: transactions that write begin immediately, and whoever comes
+//! second waits.
+
+mod outbox;
+mod tokens;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool};
+
+pub use outbox::*;
+pub use tokens::*;
+
+/// How long a process waits for another one's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Usher's own records.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: SqlitePool,
+}
+
+/// A transaction that writes. Nothing of it is kept unless it is committed.
+pub type Transaction = sqlx::Transaction<'static, Sqlite>;
+
+/// Why the records cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The file cannot be opened or made.
+    #[error("cannot open the database {file}: {source}", file = file.display())]
+    Open {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite or the operating system says.
+        source: sqlx::Error,
+    },
+    /// The file cannot be made private to its owner.
+    #[error("cannot create the database {file}: {source}", file = file.display())]
+    Create {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The tables cannot be brought up to date.
+    #[error("cannot bring the database up to date: {0}; was it written by a newer version?")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database failed: {0}")]
+    Statement(#[from] sqlx::Error),
+    /// A record does not hold what it should.
+    #[error("the database holds a damaged record: {0}")]
+    Damaged(String),
+}
+
+impl Database {
+    /// Opens the file, makes it where it is missing, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// Where that cannot be done.
+    pub async fn open(file: &Path) -> Result<Self, DatabaseError> {
+        create_private(file).map_err(|source| DatabaseError::Create { file: file.to_owned(), source })?;
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("secure_delete", "on");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|source| DatabaseError::Open { file: file.to_owned(), source })?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Begins a transaction that writes. Waits while another process is writing.
+    ///
+    /// # Errors
+    /// Where the database does not let it begin.
+    pub async fn begin(&self) -> Result<Transaction, DatabaseError> {
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Closes all connections and waits until they are.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Makes the file, readable by its owner only, before SQLite would make it readable by all. SQLite
+/// gives its side files (`-wal`, `-shm`) the same mode.
+fn create_private(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
+//!
+//! The layout is the architecture: `command` and `http` are the ways in, the flows (`import`,
+//! `setpass`, `outbox`) do the work, and below them stand the components (`plugin`), the records
+//! (`database`) and one module for each outside system. Arrows point down that list only.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod database;
+pub mod http;
+pub mod import;
+pub mod keys;
+pub mod keystone;
+pub mod mail_content;
+pub mod mailer;
+pub mod outbox;
+pub mod plugin;
+pub mod quotas;
+pub mod random;
+pub mod registration;
+pub mod setpass;
+pub mod settings;
+pub mod sheet;
