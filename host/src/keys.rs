@@ -85,7 +85,9 @@ pub enum KeysError {
         problem: &'static str,
     },
     /// The secret was sealed with a key that the file does not hold.
-    #[error("a stored secret was sealed with key {id}, which the key file does not hold; restore that key file")]
+    #[error(
+        "a stored secret was sealed with key {id}, which the key file does not hold; restore that key file"
+    )]
     UnknownKey {
         /// Id of the missing key, in hexadecimal.
         id: String,

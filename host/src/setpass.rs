@@ -1,1 +1,222 @@
-//! (being written)
+//! Setpass: a user who holds a mailed link and knows a PIN chooses a password.
+//!
+//! For each such user there is one record: the hash of the link's token, the hashed PIN, and,
+//! encrypted, the random password that Keystone has at present, which is what Keystone wants to see
+//! before it takes another. Issuing a link again replaces the token; the older links are unknown
+//! from then on.
+//!
+//! How long secrets are kept: a password that was changed erases the whole record at once. A link
+//! that has ended or is locked keeps its record for [`RETENTION`], because a client may renew it
+//! without knowing the password or the PIN (the protocol allows an empty body); after that
+//! [`Setpass::expire`] erases it, and only a new registration with both helps.
+//!
+//! What cannot be decided by Usher alone: whether Keystone made a change whose answer never came
+//! (a crash, a timeout). That a change was begun is recorded before Keystone is asked. Where the
+//! outcome stayed unknown and Keystone later says that the random password is wrong, the user is
+//! told that the earlier try may have worked, see [`RedeemError::PerhapsChanged`].
+//!
+//! Knows nothing of HTTP, pages and mail.
+
+mod hashing;
+mod pin;
+mod redeem;
+mod reset;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::RwLock;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::database::{AttemptLimits, Database, DatabaseError, LinkIssue, Transaction};
+use crate::keys::{Keys, KeysError};
+use crate::settings;
+
+use hashing::PinHashing;
+
+pub use pin::{InvalidPin, is_trivial};
+pub use redeem::RedeemError;
+
+/// How long the record of a link that was not used is kept after it was last issued.
+pub const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// Issues links and takes them in payment for a password. Clones share everything.
+#[derive(Clone)]
+pub struct Setpass {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    keys: Keys,
+    clock: Clock,
+    public_url: Url,
+    lifetime: Duration,
+    limits: AttemptLimits,
+    hashing: PinHashing,
+    /// Held for reading by every change that is under way.
+    changes: RwLock<()>,
+}
+
+/// What a link is issued for.
+pub struct Registration<'a> {
+    /// Keystone's id of the user.
+    pub user_id: &'a str,
+    /// The random password that Keystone has for the user. May be left out for a known user.
+    pub password: Option<&'a SecretString>,
+    /// The PIN. May be left out for a known user.
+    pub pin: Option<Pin<'a>>,
+}
+
+/// A PIN.
+pub enum Pin<'a> {
+    /// As its user chose it.
+    Clear(&'a SecretString),
+    /// As [`Setpass::hash_pin`] hashed it.
+    Hash(&'a str),
+}
+
+/// A link that was issued.
+pub struct IssuedToken {
+    /// The token alone.
+    pub token: SecretString,
+    /// The link with the token.
+    pub url: SecretString,
+    /// When the link ends.
+    pub expires: Timestamp,
+}
+
+/// Why a link was not issued.
+#[derive(Debug, thiserror::Error)]
+pub enum SetpassError {
+    /// The user has no record, so that password and PIN are both needed. Final.
+    #[error("user {0} is not known to setpass, so both a password and a PIN are needed")]
+    UnknownUser(String),
+    /// The PIN cannot be one. Final.
+    #[error(transparent)]
+    InvalidPin(#[from] InvalidPin),
+    /// More PINs are waiting to be hashed than may wait. Passing.
+    #[error("too many PINs are being checked at this moment; try again in some seconds")]
+    Overloaded,
+    /// The records cannot be read or written.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A stored secret cannot be read. Final.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+impl Setpass {
+    /// Setpass over these records.
+    #[must_use]
+    pub fn new(database: Database, keys: Keys, clock: Clock, settings: &settings::setpass::Setpass) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                database,
+                hashing: PinHashing::new(keys.clone()),
+                keys,
+                clock,
+                public_url: settings.public_url.clone(),
+                lifetime: settings.token_lifetime,
+                limits: AttemptLimits {
+                    per_link: settings.max_attempts,
+                    per_window: settings.max_attempts_per_day,
+                },
+                changes: RwLock::new(()),
+            }),
+        }
+    }
+
+    /// Issues a link in the caller's transaction, so that the link and the mail which carries it
+    /// are recorded together. Earlier links of the user stop working.
+    ///
+    /// # Errors
+    /// Where the PIN cannot be one, something is missing for a user without a record, or the
+    /// database fails.
+    pub async fn register(
+        &self,
+        tx: &mut Transaction,
+        registration: Registration<'_>,
+    ) -> Result<IssuedToken, SetpassError> {
+        let inner = &self.inner;
+        let Registration { user_id, password, pin } = registration;
+        let password =
+            password.map(|plain| inner.keys.seal(&password_purpose(user_id), plain.expose_secret().as_bytes()));
+        let pin_hash = match pin {
+            Some(Pin::Clear(pin)) => Some(self.hash_pin(pin).await?),
+            Some(Pin::Hash(hash)) => Some(hash.to_owned()),
+            None => None,
+        };
+        let token = token::draw();
+        let issued = inner.clock.now();
+        let expires = issued.saturating_add(inner.lifetime).unwrap_or(Timestamp::MAX);
+        let link = LinkIssue {
+            user_id,
+            token_hash: &token::hash(&token),
+            password: password.as_deref(),
+            pin_hash: pin_hash.as_deref(),
+            issued,
+            expires,
+        };
+        if !inner.database.issue_link(tx, &link).await? {
+            return Err(SetpassError::UnknownUser(user_id.to_owned()));
+        }
+        tracing::info!(user_id, "setpass link issued");
+        Ok(IssuedToken { url: token::url(&inner.public_url, &token), token, expires })
+    }
+
+    /// Issues another link for a user who has a record, with the password and PIN of the record.
+    ///
+    /// # Errors
+    /// Where the user has no record, or the database fails.
+    pub async fn renew(&self, user_id: &str) -> Result<IssuedToken, SetpassError> {
+        let mut tx = self.inner.database.begin().await?;
+        let issued = self.register(&mut tx, Registration { user_id, password: None, pin: None }).await?;
+        tx.commit().await.map_err(DatabaseError::from)?;
+        Ok(issued)
+    }
+
+    /// Begins a transaction that [`Setpass::register`] can join.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn begin(&self) -> Result<Transaction, SetpassError> {
+        Ok(self.inner.database.begin().await?)
+    }
+
+    /// Hashes a PIN for [`Pin::Hash`]. Waits while as many PINs as there are cores are being hashed.
+    ///
+    /// # Errors
+    /// Where the PIN cannot be one.
+    pub async fn hash_pin(&self, pin: &SecretString) -> Result<String, SetpassError> {
+        pin::check(pin)?;
+        Ok(self.inner.hashing.hash(pin).await)
+    }
+
+    /// Erases records that have outlived [`RETENTION`]. Says how many.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn expire(&self) -> Result<u64, SetpassError> {
+        let now = self.inner.clock.now();
+        let before = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
+        Ok(self.inner.database.erase_lapsed_links(now, before).await?)
+    }
+
+    /// Waits until no change is under way: what Keystone has been asked for is recorded then.
+    pub async fn settle(&self) {
+        drop(self.inner.changes.write().await);
+    }
+}
+
+/// What a user's password is sealed for: a record copied to another user does not open.
+fn password_purpose(user_id: &str) -> String {
+    format!("setpass/password/{user_id}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -71,8 +71,7 @@ fn parse(text: &str) -> Result<Keys, (usize, &'static str)> {
         }
         let mut id = [0; ID_LENGTH];
         let mut material = Zeroizing::new([0; KEY_LENGTH]);
-        let (first, second) =
-            line.split_once(' ').ok_or((number, "expected an id, a blank and a key"))?;
+        let (first, second) = line.split_once(' ').ok_or((number, "expected an id, a blank and a key"))?;
         hex::decode_to_slice(first, &mut id).map_err(|_| (number, "the id is not 8 hexadecimal digits"))?;
         hex::decode_to_slice(second.trim(), &mut *material)
             .map_err(|_| (number, "the key is not 64 hexadecimal digits"))?;

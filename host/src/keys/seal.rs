@@ -41,7 +41,8 @@ pub(super) fn open(keys: &Keys, purpose: &str, sealed: &[u8]) -> Result<Zeroizin
     if head[0] != FORMAT {
         return Err(KeysError::Damaged);
     }
-    let key = keys.with_id(&head[1..]).ok_or_else(|| KeysError::UnknownKey { id: hex::encode(&head[1..]) })?;
+    let key =
+        keys.with_id(&head[1..]).ok_or_else(|| KeysError::UnknownKey { id: hex::encode(&head[1..]) })?;
     let aad = associated_data(head, purpose);
     cipher(key)
         .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })

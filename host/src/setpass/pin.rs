@@ -1,0 +1,61 @@
+//! What a PIN may be.
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Sign-up forms ask for four digits; our own page asks for more.
+const SHORTEST: usize = 4;
+const LONGEST: usize = 12;
+
+/// A PIN that cannot be one. Never quotes it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a PIN is {SHORTEST} to {LONGEST} digits")]
+pub struct InvalidPin;
+
+/// Whether it has the form of a PIN.
+pub(super) fn check(pin: &SecretString) -> Result<(), InvalidPin> {
+    let pin = pin.expose_secret();
+    if (SHORTEST..=LONGEST).contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(InvalidPin)
+    }
+}
+
+/// Whether a PIN is among those that are guessed first: one digit repeated, digits in a row up or
+/// down, two digits by turns, and, of four digits, a year of this century or the last.
+#[must_use]
+pub fn is_trivial(pin: &SecretString) -> bool {
+    let pin = pin.expose_secret();
+    let digits = pin.as_bytes();
+    let every_step = |step: u8| digits.windows(2).all(|pair| (pair[0] - b'0' + step) % 10 == pair[1] - b'0');
+    let by_turns = digits.windows(3).all(|three| three[0] == three[2]);
+    let year = digits.len() == 4 && (pin.starts_with("19") || pin.starts_with("20"));
+    every_step(1) || every_step(9) || by_turns || year
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_four_to_twelve_ascii_digits() {
+        for right in ["0042", "123456789012"] {
+            assert_eq!(check(&right.into()), Ok(()), "{right}");
+        }
+        for wrong in ["", "123", "1234567890123", "12a4", " 1234", "-123", "١٢٣٤"] {
+            assert_eq!(check(&wrong.into()), Err(InvalidPin), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pins_that_are_guessed_first_are_trivial() {
+        for trivial in
+            ["0000", "1234", "4321", "7890", "1984", "2026", "111111", "123456", "121212", "987654"]
+        {
+            assert!(is_trivial(&trivial.into()), "{trivial}");
+        }
+        for usable in ["4711", "0815", "274916", "1990427"] {
+            assert!(!is_trivial(&usable.into()), "{usable}");
+        }
+    }
+}

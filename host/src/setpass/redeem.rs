@@ -1,0 +1,196 @@
+//! A link and a PIN for a password.
+//!
+//! The attempt is counted before the PIN is looked at, and given back when the PIN was right and
+//! Keystone refused the new password or could not be reached. It is not given back when Keystone
+//! says that the random password is wrong: each such call counts toward Keystone's own lockout.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use super::{Inner, InvalidPin, Setpass, SetpassError, password_purpose, pin, token};
+use crate::database::{AttemptStart, Claim, CountedAttempt, DatabaseError, TokenHash};
+use crate::keystone::{ChangePasswordError, Keystone, KeystoneError};
+
+/// How long one request alone may work on a change: longer than any call to Keystone takes. It only
+/// matters after a crash, and then only for how soon the user may try again.
+const CLAIM_TIME: SignedDuration = SignedDuration::from_mins(5);
+
+/// Why a password was not set.
+#[derive(Debug, thiserror::Error)]
+pub enum RedeemError {
+    /// No link has this token: it never was one, was used, or was replaced by a newer one. Final.
+    #[error("the link is not known")]
+    Unknown,
+    /// The link has ended. Final.
+    #[error("the link has expired")]
+    Expired,
+    /// The PIN is not the one that was registered.
+    #[error("the PIN is wrong; {left} tries are left")]
+    WrongPin {
+        /// How many more PINs may be tried at present.
+        left: u32,
+    },
+    /// Too many wrong PINs were tried with this link. Final.
+    #[error("the link is locked after too many wrong PINs")]
+    Locked,
+    /// Too many wrong PINs were tried for this user within a day. Passing.
+    #[error("too many wrong PINs were tried for this user within 24 hours")]
+    LockedForToday,
+    /// The PIN does not have the form of one. Nothing was counted.
+    #[error(transparent)]
+    InvalidPin(#[from] InvalidPin),
+    /// Another request is setting the password with this link. Passing.
+    #[error("the password is being set by another request at this moment")]
+    Busy,
+    /// Keystone does not take the new password, and says why. The link stays usable.
+    #[error("Keystone refused the new password: {0}")]
+    Refused(String),
+    /// The password that Keystone had was changed by somebody else since the link was issued. Final.
+    #[error("the password was changed elsewhere since the link was issued")]
+    ChangedElsewhere,
+    /// An earlier try with this link got no answer, and the password is not the old one any more:
+    /// that try probably set it. Final.
+    #[error("an earlier try has probably set the password already")]
+    PerhapsChanged,
+    /// The user is disabled in Keystone. Final until an administrator acts.
+    #[error("the account is disabled")]
+    Disabled,
+    /// Keystone could not be reached or did not answer as it should. The link stays usable.
+    #[error("the identity service did not do it: {0}")]
+    Keystone(KeystoneError),
+    /// Usher's own records or keys failed, or it is overloaded.
+    #[error(transparent)]
+    Setpass(#[from] SetpassError),
+}
+
+impl From<DatabaseError> for RedeemError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Setpass(error.into())
+    }
+}
+
+impl Setpass {
+    /// Sets the password of the user whom the link was issued to, if the PIN is right, and erases
+    /// the link.
+    ///
+    /// Goes on to its end when the caller stops waiting (see [`Setpass::settle`]): a browser that
+    /// hangs up leaves nothing half done.
+    ///
+    /// # Errors
+    /// See [`RedeemError`].
+    pub async fn redeem(
+        &self,
+        keystone: &Keystone,
+        token: &SecretString,
+        pin: &SecretString,
+        password: &SecretString,
+    ) -> Result<(), RedeemError> {
+        pin::check(pin)?;
+        let inner = Arc::clone(&self.inner);
+        let (keystone, token_hash) = (keystone.clone(), token::hash(token));
+        let (pin, password) = (pin.clone(), password.clone());
+        let change = tokio::spawn(async move {
+            let _under_way = inner.changes.read().await;
+            redeem(&inner, &keystone, &token_hash, &pin, &password).await
+        });
+        match change.await {
+            Ok(outcome) => outcome,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+async fn redeem(
+    inner: &Inner,
+    keystone: &Keystone,
+    token_hash: &TokenHash,
+    pin: &SecretString,
+    password: &SecretString,
+) -> Result<(), RedeemError> {
+    let place = inner.hashing.queue()?;
+    let start = inner.database.count_attempt(token_hash, inner.clock.now(), inner.limits).await?;
+    let hash = match &start {
+        AttemptStart::Counted(attempt) => Some(attempt.pin_hash.as_str()),
+        _ => None,
+    };
+    // Compared in every case, so that the time does not tell a link that is known from one that is not.
+    let right = inner.hashing.verify(place, pin, hash).await;
+    let attempt = match start {
+        AttemptStart::Counted(attempt) => attempt,
+        AttemptStart::Unknown => return Err(RedeemError::Unknown),
+        AttemptStart::Expired => return Err(RedeemError::Expired),
+        AttemptStart::LinkExhausted => return Err(RedeemError::Locked),
+        AttemptStart::UserExhausted => return Err(RedeemError::LockedForToday),
+    };
+    let outcome = if right {
+        change_password(inner, keystone, token_hash, &attempt, password).await
+    } else {
+        Err(RedeemError::WrongPin { left: attempt.left })
+    };
+    match &outcome {
+        Ok(()) => tracing::info!(user_id = attempt.user_id, "password set"),
+        Err(error) => tracing::info!(user_id = attempt.user_id, outcome = %error, "password not set"),
+    }
+    outcome
+}
+
+/// Changes the password with a PIN that was right.
+async fn change_password(
+    inner: &Inner,
+    keystone: &Keystone,
+    token_hash: &TokenHash,
+    attempt: &CountedAttempt,
+    password: &SecretString,
+) -> Result<(), RedeemError> {
+    let database = &inner.database;
+    let original = match open_password(inner, attempt) {
+        Ok(original) => original,
+        Err(error) => {
+            database.give_attempt_back(token_hash, attempt).await?;
+            return Err(error.into());
+        }
+    };
+    let now = inner.clock.now();
+    let until = now.saturating_add(CLAIM_TIME).unwrap_or(Timestamp::MAX);
+    let unsettled = match database.claim_change(token_hash, now, until).await? {
+        Claim::Granted { unsettled } => unsettled,
+        Claim::Taken => {
+            database.give_attempt_back(token_hash, attempt).await?;
+            return Err(RedeemError::Busy);
+        }
+        Claim::Gone => return Err(RedeemError::Unknown),
+    };
+    let refusal = match keystone.change_password(&attempt.user_id, &original, password).await {
+        Ok(()) => {
+            database.erase_used_link(attempt).await?;
+            return Ok(());
+        }
+        // Whether Keystone did it is not known: the answer may have been lost, not the question.
+        Err(ChangePasswordError::Other(error)) => {
+            database.leave_unsettled(token_hash, attempt).await?;
+            return Err(RedeemError::Keystone(error));
+        }
+        Err(refusal) => refusal,
+    };
+    if unsettled && matches!(refusal, ChangePasswordError::WrongOriginal) {
+        database.leave_unsettled(token_hash, attempt).await?;
+        return Err(RedeemError::PerhapsChanged);
+    }
+    let counts = matches!(refusal, ChangePasswordError::WrongOriginal);
+    database.settle_unchanged(token_hash, attempt, !counts).await?;
+    Err(match refusal {
+        ChangePasswordError::WrongOriginal => RedeemError::ChangedElsewhere,
+        ChangePasswordError::Refused(words) => RedeemError::Refused(words),
+        ChangePasswordError::Disabled => RedeemError::Disabled,
+        ChangePasswordError::Other(error) => RedeemError::Keystone(error),
+    })
+}
+
+fn open_password(inner: &Inner, attempt: &CountedAttempt) -> Result<SecretString, SetpassError> {
+    let plain = inner.keys.open(&password_purpose(&attempt.user_id), &attempt.password)?;
+    let text = std::str::from_utf8(&plain)
+        .map_err(|_| DatabaseError::Damaged("a sealed password that is not text".to_owned()))?;
+    Ok(SecretString::from(text))
+}
