@@ -1,1 +1,119 @@
-//! (being written)
+//! The services that the commands and the web server are built on.
+
+use crate::clock::Clock;
+use crate::database::{Database, DatabaseError};
+use crate::keys::{Keys, KeysError};
+use crate::keystone::{Keystone, KeystoneError};
+use crate::mailer::{Mailer, MailerError};
+use crate::outbox::Outbox;
+use crate::plugin::{Capabilities, MailTemplates, PluginError, PluginHost, QuotaPolicy, RowParser};
+use crate::quotas::Quotas;
+use crate::setpass::Setpass;
+use crate::settings::Settings;
+use crate::sheet::Sheet;
+
+/// The built services.
+pub struct App {
+    /// What the site sets.
+    pub settings: Settings,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Usher's own records.
+    pub database: Database,
+    /// The keys that protect secrets in the database.
+    pub keys: Keys,
+    /// The identity service.
+    pub keystone: Keystone,
+    /// The services that keep quotas.
+    pub quotas: Quotas,
+    /// Mail on its way out.
+    pub outbox: Outbox,
+    /// Links for choosing passwords.
+    pub setpass: Setpass,
+    /// The access sheet.
+    pub access_sheet: Sheet,
+    /// Where components run.
+    pub plugins: PluginHost,
+}
+
+/// What the program is about to do with its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Change them.
+    Write,
+    /// Read them and leave no trace.
+    Read,
+}
+
+/// Why the services cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The key file.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// Keystone's settings.
+    #[error(transparent)]
+    Keystone(#[from] KeystoneError),
+    /// The mail server's settings.
+    #[error(transparent)]
+    Mailer(#[from] MailerError),
+    /// The components' settings.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+}
+
+impl App {
+    /// Builds the services. Nothing is asked of any of them yet.
+    ///
+    /// # Errors
+    /// Where the settings of one cannot be used.
+    pub async fn build(settings: Settings, clock: Clock, access: Access) -> Result<Self, AppError> {
+        let keys = Keys::load(&settings.database.key_file)?;
+        let database = match access {
+            Access::Write => Database::open(&settings.database.file).await?,
+            Access::Read => Database::open_for_reading(&settings.database.file).await?,
+        };
+        let keystone = Keystone::new(&settings.keystone, clock.clone())?;
+        let quotas = Quotas::new(keystone.clone());
+        let mailer = Mailer::new(&settings.mail)?;
+        let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings.setpass);
+        let access_sheet = Sheet::access(&settings.sheet);
+        let sheets = std::iter::once(access_sheet.clone()).chain(Sheet::quota(&settings.sheet)).collect();
+        let capabilities = Capabilities {
+            keystone: Some(keystone.clone()),
+            outbox: Some((outbox.clone(), database.clone())),
+            sheets,
+            setpass: Some(setpass.clone()),
+        };
+        let plugins = PluginHost::new(&settings.plugins, capabilities)?;
+        Ok(Self { settings, clock, database, keys, keystone, quotas, outbox, setpass, access_sheet, plugins })
+    }
+
+    /// The component that reads rows.
+    ///
+    /// # Errors
+    /// Where it cannot be loaded.
+    pub async fn row_parser(&self) -> Result<RowParser, PluginError> {
+        self.plugins.row_parser(&self.settings.plugins.row_parser).await
+    }
+
+    /// The component that decides about quotas.
+    ///
+    /// # Errors
+    /// Where it cannot be loaded.
+    pub async fn quota_policy(&self) -> Result<QuotaPolicy, PluginError> {
+        self.plugins.quota_policy(&self.settings.plugins.quota_policy).await
+    }
+
+    /// The component that words mails.
+    ///
+    /// # Errors
+    /// Where it cannot be loaded.
+    pub async fn mail_templates(&self) -> Result<MailTemplates, PluginError> {
+        self.plugins.mail_templates(&self.settings.plugins.mail_templates).await
+    }
+}

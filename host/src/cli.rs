@@ -1,1 +1,79 @@
-//! (being written)
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command::plugin::PluginArgs;
+
+/// Registers the users of an OpenStack cloud from an approved sign-up sheet.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// Settings file [default: ./settings.toml, else /etc/usher/settings.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "USHER_SETTINGS")]
+    pub settings: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 all done, 1 some rows failed, 2 wrong usage or settings, 3 a service could not be reached.
+Set RUST_LOG (for example RUST_LOG=usher=debug) for a more detailed log on standard error.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Process the approved rows of the access sheet
+    Import(ImportArgs),
+    /// Serve setpass, the page where users choose passwords, and send waiting mail
+    Serve,
+    /// Check settings, plugins, database, Keystone, mail server and sheet
+    Doctor,
+    /// Help users with their passwords
+    #[command(subcommand)]
+    Password(PasswordCommand),
+    /// Look after the key that protects stored secrets
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// List, check and try components
+    Plugin(PluginArgs),
+}
+
+/// `usher import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Process every row that is ready
+    #[arg(long, required_unless_present = "user", conflicts_with = "user")]
+    pub all: bool,
+    /// Process the rows of one user only
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Show what would be done, and change nothing anywhere
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON in place of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `usher password`
+#[derive(Debug, Subcommand)]
+pub enum PasswordCommand {
+    /// Give a user a random password and mail a link to choose a new one
+    Reset {
+        /// User name
+        user: String,
+        /// Use the PIN of this reset case in place of asking for one
+        #[arg(long, value_name = "NUMBER")]
+        case: Option<String>,
+    },
+}
+
+/// `usher keys`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make the key file that the settings name
+    New,
+}

@@ -1,1 +1,13 @@
-//! (being written)
+//! The subcommands, one file each, and the exit status that each error stands for.
+
+pub mod doctor;
+pub mod import;
+pub mod keys;
+pub mod password;
+pub mod plugin;
+pub mod serve;
+
+mod exit;
+mod table;
+
+pub use exit::{Exit, status_of};

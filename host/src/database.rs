@@ -4,7 +4,10 @@
 //! processes may use one database: transactions that write begin immediately, and whoever comes
 //! second waits.
 
+mod journal;
+mod leases;
 mod outbox;
+mod runs;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -13,11 +16,16 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool};
 
+pub use journal::*;
+pub use leases::*;
 pub use outbox::*;
 pub use tokens::*;
 
 /// How long a process waits for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Every version of the tables, from `host/migrations`.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Usher's own records.
 #[derive(Clone, Debug)]
@@ -50,6 +58,12 @@ pub enum DatabaseError {
     /// The tables cannot be brought up to date.
     #[error("cannot bring the database up to date: {0}; was it written by a newer version?")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The tables are of another version, and only reading was asked for.
+    #[error("the database {file} has the tables of another version; `usher doctor` brings it up to date", file = file.display())]
+    OtherVersion {
+        /// The file.
+        file: PathBuf,
+    },
     /// A statement failed.
     #[error("the database failed: {0}")]
     Statement(#[from] sqlx::Error),
@@ -78,7 +92,35 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(|source| DatabaseError::Open { file: file.to_owned(), source })?;
-        sqlx::migrate!("./migrations").run(&pool).await?;
+        MIGRATIONS.run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Opens the file for reading only, for a dry run; an empty database in memory where there is
+    /// no file yet. Nothing is made or brought up to date.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, or has the tables of another version.
+    pub async fn open_for_reading(file: &Path) -> Result<Self, DatabaseError> {
+        let opened = |source| DatabaseError::Open { file: file.to_owned(), source };
+        if !file.exists() {
+            // One connection that stays: a second one would see another, empty memory.
+            let pool = SqlitePoolOptions::new()
+                .max_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .connect_with(SqliteConnectOptions::new().in_memory(true))
+                .await
+                .map_err(opened)?;
+            MIGRATIONS.run(&pool).await?;
+            return Ok(Self { pool });
+        }
+        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(opened)?;
+        let applied: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&pool).await?;
+        if usize::try_from(applied) != Ok(MIGRATIONS.iter().count()) {
+            return Err(DatabaseError::OtherVersion { file: file.to_owned() });
+        }
         Ok(Self { pool })
     }
 
@@ -94,6 +136,12 @@ impl Database {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Milliseconds since the Unix epoch, as the tables hold times.
+fn timestamp(milliseconds: i64) -> Result<jiff::Timestamp, DatabaseError> {
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .map_err(|_| DatabaseError::Damaged(format!("a time of {milliseconds} ms")))
 }
 
 /// Makes the file, readable by its owner only, before SQLite would make it readable by all. SQLite

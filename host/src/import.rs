@@ -1,1 +1,239 @@
-//! (being written)
+//! The import: approved rows of the access sheet become users who can log in.
+//!
+//! One run reads the sheet, plans, applies the plan through the journal, moves the finished rows
+//! and sends the mail. Knows nothing of how its report is shown.
+
+mod apply;
+mod directory;
+mod exclusive;
+mod journey;
+mod moving;
+pub mod plan;
+pub mod report;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::apply::Tools;
+pub use self::apply::Ending;
+use self::directory::{Directory, DirectoryError};
+use self::exclusive::{Exclusive, ExclusiveError};
+pub use self::journey::announce::in_words;
+use self::plan::{Facts, Fate, Plan};
+use self::report::Report;
+use crate::app::App;
+use crate::database::DatabaseError;
+use crate::keystone::KeystoneError;
+use crate::outbox::OutboxError;
+use crate::plugin::{Decision, PluginError, QuotaContext, QuotaOccasion, QuotaPolicy, RowParser};
+use crate::quotas::QuotaError;
+use crate::registration::{
+    Body, DecidedLimit, Layout, Outcome, Parsed, ParsedRow, ProjectChoice, QuotaService, Request, RowNumber,
+    SheetKind, Stage, fold, same_name,
+};
+use crate::sheet::SheetError;
+
+/// Which rows an import is about.
+#[derive(Clone, Debug)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// Those of one requester, by user name.
+    User(String),
+}
+
+/// Why an import could not be made at all. What goes wrong with single rows is in its report.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Keystone.
+    #[error(transparent)]
+    Keystone(#[from] KeystoneError),
+    /// The role that users are to get does not exist.
+    #[error("Keystone has no role {0}; correct keystone.member_role in the settings, or create the role")]
+    NoMemberRole(String),
+    /// A service that keeps quotas.
+    #[error(transparent)]
+    Quota(#[from] QuotaError),
+    /// The sheet.
+    #[error(transparent)]
+    Sheet(#[from] SheetError),
+    /// A component.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The journal.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Another import is running.
+    #[error(transparent)]
+    Exclusive(#[from] ExclusiveError),
+    /// The selection matches nothing.
+    #[error("no row of the sheet is {0}'s; check the spelling of the user name")]
+    NobodySelected(String),
+}
+
+impl From<DirectoryError> for ImportError {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Keystone(error) => Self::Keystone(error),
+            DirectoryError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+/// Plans without changing anything anywhere.
+///
+/// # Errors
+/// Where the sheet, a component, the journal or a service does not answer.
+pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, ImportError> {
+    let parser = app.row_parser().await?;
+    let layout = parser.describe().await?;
+    member_role(app).await?;
+    plan(app, &parser, &layout, selection).await
+}
+
+/// Runs an import. `progress` is told each row as it ends.
+///
+/// # Errors
+/// Where it could not be made at all.
+pub async fn run(
+    app: &App,
+    selection: &Selection,
+    progress: impl Fn(RowNumber, &Ending),
+) -> Result<Report, ImportError> {
+    let parser = app.row_parser().await?;
+    let mail_templates = app.mail_templates().await?;
+    let layout = parser.describe().await?;
+    let exclusive = Exclusive::take(app).await?;
+    let member_role_id = member_role(app).await?;
+    moving::recognise_moved(app, &parser, &layout).await?;
+    let plan = plan(app, &parser, &layout, selection).await?;
+    let run = app.database.begin_run("import", app.clock.now()).await?;
+    let tools = Tools { app, mail_templates: &mail_templates, member_role_id: &member_role_id, run };
+    let endings = apply::apply(&tools, &plan, progress).await?;
+    let moved = moving::move_finished(app, &parser, &layout, &finished_keys(&plan, &endings)).await;
+    let deliveries = app.outbox.deliver_due().await?;
+    let report = Report::new(run, &plan, &endings, moved, deliveries);
+    app.database.finish_run(run, &report.summary(), app.clock.now()).await?;
+    exclusive.release().await?;
+    Ok(report)
+}
+
+async fn member_role(app: &App) -> Result<String, ImportError> {
+    let name = &app.settings.keystone.member_role;
+    let role = app.keystone.find_role(name).await?;
+    role.map(|role| role.id).ok_or_else(|| ImportError::NoMemberRole(name.clone()))
+}
+
+async fn plan(
+    app: &App,
+    parser: &RowParser,
+    layout: &Layout,
+    selection: &Selection,
+) -> Result<Plan, ImportError> {
+    let snapshot = app.access_sheet.read(&layout.access.requests).await?;
+    let Parsed { mut rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
+    if let Selection::User(name) = selection {
+        rows.retain(|row| is_of(row, name));
+        if rows.is_empty() {
+            return Err(ImportError::NobodySelected(name.clone()));
+        }
+    }
+    let keys: Vec<&str> = rows.iter().filter_map(ready_key).collect();
+    let journal = app.database.known_requests(SheetKind::Access, &keys).await?;
+    let concurrency = app.settings.import.concurrency.max(1);
+    let directory = Directory::read(&rows, &app.keystone, &app.database, concurrency).await?;
+    let mut notices = Vec::new();
+    let quotas = decide_quotas(app, &rows, &mut notices).await?;
+    Ok(plan::build(Facts { rows: &rows, journal: &journal, directory: &directory, quotas: &quotas, notices }))
+}
+
+fn is_of(row: &ParsedRow, name: &str) -> bool {
+    match &row.outcome {
+        Outcome::Request(Request { body: Body::Access(access), .. }) => same_name(&access.email, name),
+        _ => false,
+    }
+}
+
+fn ready_key(row: &ParsedRow) -> Option<&str> {
+    match &row.outcome {
+        Outcome::Request(request) if request.stage == Stage::Ready => Some(&request.key),
+        _ => None,
+    }
+}
+
+/// Asks the quota policy about every project that a ready row would create.
+async fn decide_quotas(
+    app: &App,
+    rows: &[ParsedRow],
+    notices: &mut Vec<String>,
+) -> Result<BTreeMap<String, Result<Vec<DecidedLimit>, String>>, ImportError> {
+    let names: BTreeMap<String, &str> = rows.iter().filter_map(new_project).map(|name| (fold(name), name)).collect();
+    let mut decided = BTreeMap::new();
+    if names.is_empty() {
+        return Ok(decided);
+    }
+    let policy: QuotaPolicy = app.quota_policy().await?;
+    let services = app.quotas.services().await?;
+    for (folded, name) in names {
+        let context = QuotaContext {
+            occasion: QuotaOccasion::NewProject,
+            project: name.trim().to_owned(),
+            current: Vec::new(),
+            ports_not_held_by_instances: 0,
+        };
+        let limits = match policy.decide(&context).await? {
+            Decision::Denied(reason) => Err(reason),
+            Decision::Limits { limits, notices: said } => {
+                said.into_iter().for_each(|notice| note(notices, notice));
+                Ok(known_services(limits, &services, notices))
+            }
+        };
+        decided.insert(folded, limits);
+    }
+    Ok(decided)
+}
+
+fn new_project(row: &ParsedRow) -> Option<&str> {
+    match &row.outcome {
+        Outcome::Request(Request { stage: Stage::Ready, body: Body::Access(access), .. }) => match &access.project {
+            ProjectChoice::Create { name, .. } => Some(name),
+            ProjectChoice::Join { .. } => None,
+        },
+        _ => None,
+    }
+}
+
+/// Leaves out limits of services that the cloud does not have, with a notice.
+fn known_services(
+    limits: Vec<DecidedLimit>,
+    services: &BTreeSet<QuotaService>,
+    notices: &mut Vec<String>,
+) -> Vec<DecidedLimit> {
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        limits.into_iter().partition(|limit| services.contains(&limit.service));
+    for service in unknown.iter().map(|limit| limit.service.name()).collect::<BTreeSet<_>>() {
+        note(notices, format!("the catalog has no {service} service: its quotas are not set"));
+    }
+    known
+}
+
+/// The same is said once, however many projects it concerns.
+fn note(notices: &mut Vec<String>, notice: String) {
+    if !notices.contains(&notice) {
+        notices.push(notice);
+    }
+}
+
+/// The keys whose rows may move: those that this run finished, and those that an earlier one did.
+fn finished_keys(plan: &Plan, endings: &BTreeMap<RowNumber, Ending>) -> BTreeSet<String> {
+    plan.rows
+        .iter()
+        .filter_map(|row| match &row.fate {
+            Fate::Apply(work) if matches!(endings.get(&row.row), Some(Ending::Done)) => Some(work.key.clone()),
+            Fate::Move { key } => Some(key.clone()),
+            _ => None,
+        })
+        .collect()
+}

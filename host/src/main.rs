@@ -1,1 +1,62 @@
-fn main() {}
+//! The program: reads the command line, starts the log, and runs one command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+use usher::app::{Access, App};
+use usher::cli::{Cli, Command};
+use usher::clock::Clock;
+use usher::command::{self, Exit};
+use usher::settings::Settings;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    match dispatch(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("usher: {error:#}");
+            command::status_of(&error).into()
+        }
+    }
+}
+
+/// Diagnostics go to standard error; standard output is for what the command was asked for.
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,usher=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let load = || Settings::load(cli.settings.as_deref());
+    let clock = Clock::system();
+    match cli.command {
+        Command::Import(args) => {
+            let access = if args.dry_run { Access::Read } else { Access::Write };
+            let app = App::build(load()?, clock, access).await?;
+            command::import::run(&app, &args).await
+        }
+        Command::Serve => {
+            let app = App::build(load()?, clock, Access::Write).await?;
+            command::serve::run(&app).await
+        }
+        Command::Password(command) => {
+            let app = App::build(load()?, clock, Access::Write).await?;
+            command::password::run(&app, &command).await
+        }
+        Command::Keys(command) => command::keys::run(&load()?, &command),
+        Command::Doctor => Ok(command::doctor::run(load(), clock).await),
+        Command::Plugin(args) => {
+            // The settings are needed only where a file is not named on the command line.
+            let settings = match load() {
+                Ok(settings) => Some(settings),
+                Err(usher::settings::SettingsError::Missing) if cli.settings.is_none() => None,
+                Err(error) => return Err(error.into()),
+            };
+            command::plugin::run(&args, settings.as_ref()).await
+        }
+    }
+    .inspect(|code| tracing::debug!(failed = *code != ExitCode::from(Exit::Done), "finished"))
+}

@@ -1,0 +1,379 @@
+//! The journal: which submissions are being worked on, and which of their steps have begun or ended.
+//!
+//! A step is recorded before its effect, so that whoever comes after a crash knows what may have
+//! happened. Knows nothing of what the steps do.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+
+use super::{Database, DatabaseError, Transaction};
+use crate::registration::SheetKind;
+
+/// How far a submission has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestState {
+    /// Steps are left.
+    Open,
+    /// All steps are done; the row is still where the form wrote it.
+    Done,
+    /// All steps are done and the row has moved.
+    Moved,
+}
+
+/// A submission that the journal knows.
+#[derive(Clone, Debug)]
+pub struct JournalRequest {
+    /// Number in the journal.
+    pub id: i64,
+    /// What the parser calls it.
+    pub key: String,
+    /// What users and projects that it created carry in Keystone.
+    pub marker: String,
+    /// How far it has come.
+    pub state: RequestState,
+    /// The run that first took it up: submissions with the same one were in one batch.
+    pub first_run: i64,
+    /// The run that last worked on it.
+    pub run: i64,
+    /// When it last changed.
+    pub updated: Timestamp,
+    /// Finished steps by name, with what they made.
+    pub finished: BTreeMap<String, String>,
+}
+
+/// What the journal knew of a step when it was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Nobody tried it before.
+    First,
+    /// Somebody tried it, and it is not known whether it took effect. With the secret recorded then.
+    Again(Option<Vec<u8>>),
+    /// It is finished, with what it made.
+    Finished(String),
+}
+
+impl Database {
+    /// The submissions among `keys` that the journal knows, by key.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn known_requests(
+        &self,
+        sheet: SheetKind,
+        keys: &[&str],
+    ) -> Result<BTreeMap<String, JournalRequest>, DatabaseError> {
+        let mut known = BTreeMap::new();
+        for key in keys {
+            let row = sqlx::query(
+                "SELECT id, key, marker, state, first_run, run, updated FROM request WHERE sheet = $1 AND key = $2",
+            )
+            .bind(sheet.name())
+            .bind(*key)
+            .fetch_optional(&self.pool)
+            .await?;
+            if let Some(row) = row {
+                let mut request = journal_request(&row)?;
+                request.finished = self.finished_steps(request.id).await?;
+                known.insert(request.key.clone(), request);
+            }
+        }
+        Ok(known)
+    }
+
+    /// The submissions whose steps are all done but whose rows have not been seen to move.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn unmoved_requests(&self, sheet: SheetKind) -> Result<Vec<JournalRequest>, DatabaseError> {
+        sqlx::query(
+            "SELECT id, key, marker, state, first_run, run, updated FROM request
+             WHERE sheet = $1 AND state = 'done' ORDER BY id",
+        )
+        .bind(sheet.name())
+        .fetch_all(&self.pool)
+        .await?
+        .iter()
+        .map(journal_request)
+        .collect()
+    }
+
+    async fn finished_steps(&self, request: i64) -> Result<BTreeMap<String, String>, DatabaseError> {
+        let rows = sqlx::query("SELECT name, result FROM step WHERE request = $1 AND finished IS NOT NULL")
+            .bind(request)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("name")?, row.try_get::<Option<String>, _>("result")?.unwrap_or_default())))
+            .collect()
+    }
+
+    /// The submission that left `marker` on a user or project.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn request_by_marker(&self, marker: &str) -> Result<Option<JournalRequest>, DatabaseError> {
+        sqlx::query("SELECT id, key, marker, state, first_run, run, updated FROM request WHERE marker = $1")
+            .bind(marker)
+            .fetch_optional(&self.pool)
+            .await?
+            .as_ref()
+            .map(journal_request)
+            .transpose()
+    }
+
+    /// Takes up a batch of submissions, all or none: records those that the journal does not know,
+    /// each with the marker beside its key, and notes the run. The answer is in the order given.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn take_up_requests(
+        &self,
+        sheet: SheetKind,
+        keys_and_markers: &[(&str, String)],
+        run: i64,
+        now: Timestamp,
+    ) -> Result<Vec<JournalRequest>, DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let mut requests = Vec::with_capacity(keys_and_markers.len());
+        for (key, marker) in keys_and_markers {
+            let row = sqlx::query(
+                "INSERT INTO request (sheet, key, marker, state, first_run, run, created, updated)
+                 VALUES ($1, $2, $3, 'open', $4, $4, $5, $5)
+                 ON CONFLICT (sheet, key) DO UPDATE SET run = excluded.run, updated = excluded.updated
+                 RETURNING id, key, marker, state, first_run, run, updated",
+            )
+            .bind(sheet.name())
+            .bind(*key)
+            .bind(marker)
+            .bind(run)
+            .bind(now.as_millisecond())
+            .fetch_one(&mut *transaction)
+            .await?;
+            requests.push(journal_request(&row)?);
+        }
+        transaction.commit().await?;
+        for request in &mut requests {
+            request.finished = self.finished_steps(request.id).await?;
+        }
+        Ok(requests)
+    }
+
+    /// Records that a step is about to be taken. `secret` is kept with it, and is what a later
+    /// attempt gets back instead of its own.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn begin_step(
+        &self,
+        request: i64,
+        name: &str,
+        secret: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<Begun, DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let before = sqlx::query("SELECT finished, result, secret FROM step WHERE request = $1 AND name = $2")
+            .bind(request)
+            .bind(name)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let begun = match before {
+            None => {
+                sqlx::query("INSERT INTO step (request, name, started, secret) VALUES ($1, $2, $3, $4)")
+                    .bind(request)
+                    .bind(name)
+                    .bind(now.as_millisecond())
+                    .bind(secret)
+                    .execute(&mut *transaction)
+                    .await?;
+                Begun::First
+            }
+            Some(row) if row.try_get::<Option<i64>, _>("finished")?.is_some() => {
+                Begun::Finished(row.try_get::<Option<String>, _>("result")?.unwrap_or_default())
+            }
+            Some(row) => {
+                sqlx::query("UPDATE step SET attempts = attempts + 1 WHERE request = $1 AND name = $2")
+                    .bind(request)
+                    .bind(name)
+                    .execute(&mut *transaction)
+                    .await?;
+                Begun::Again(row.try_get("secret")?)
+            }
+        };
+        transaction.commit().await?;
+        Ok(begun)
+    }
+
+    /// Records that a step is done and what it made.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn finish_step(
+        &self,
+        request: i64,
+        name: &str,
+        result: &str,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let mut transaction = self.begin().await?;
+        finish_step_in(&mut transaction, request, name, result, now).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The secret that was recorded with a step, sealed.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn step_secret(&self, request: i64, name: &str) -> Result<Option<Vec<u8>>, DatabaseError> {
+        let row = sqlx::query("SELECT secret FROM step WHERE request = $1 AND name = $2")
+            .bind(request)
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| row.try_get("secret")).transpose()?.flatten())
+    }
+
+    /// Records why a submission could not be finished, or that nothing is wrong with it any more.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn note_request_error(
+        &self,
+        request: i64,
+        error: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query("UPDATE request SET error = $2, updated = $3 WHERE id = $1")
+            .bind(request)
+            .bind(error)
+            .bind(now.as_millisecond())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Records that the rows of finished submissions have moved.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn mark_moved(&self, requests: &[i64], now: Timestamp) -> Result<(), DatabaseError> {
+        let mut transaction = self.begin().await?;
+        for request in requests {
+            sqlx::query("UPDATE request SET state = 'moved', updated = $2 WHERE id = $1 AND state = 'done'")
+                .bind(request)
+                .bind(now.as_millisecond())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// Records that a step is done, together with whatever else the transaction holds.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn finish_step_in(
+    transaction: &mut Transaction,
+    request: i64,
+    name: &str,
+    result: &str,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE step SET finished = $3, result = $4 WHERE request = $1 AND name = $2")
+        .bind(request)
+        .bind(name)
+        .bind(now.as_millisecond())
+        .bind(result)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Records that all steps of a submission are done. Secrets that its steps kept are erased: from
+/// here on setpass alone holds the password.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn finish_request_in(
+    transaction: &mut Transaction,
+    request: i64,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE step SET secret = NULL WHERE request = $1")
+        .bind(request)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("UPDATE request SET state = 'done', error = NULL, updated = $2 WHERE id = $1 AND state = 'open'")
+        .bind(request)
+        .bind(now.as_millisecond())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+fn journal_request(row: &sqlx::sqlite::SqliteRow) -> Result<JournalRequest, DatabaseError> {
+    let state: String = row.try_get("state")?;
+    Ok(JournalRequest {
+        id: row.try_get("id")?,
+        key: row.try_get("key")?,
+        marker: row.try_get("marker")?,
+        state: match state.as_str() {
+            "open" => RequestState::Open,
+            "done" => RequestState::Done,
+            "moved" => RequestState::Moved,
+            other => return Err(DatabaseError::Damaged(format!("request state {other}"))),
+        },
+        first_run: row.try_get("first_run")?,
+        run: row.try_get("run")?,
+        updated: super::timestamp(row.try_get("updated")?)?,
+        finished: BTreeMap::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn take_up(database: &Database, marker: &str, run: i64) -> JournalRequest {
+        let batch = [("k", marker.to_owned())];
+        let mut taken =
+            database.take_up_requests(SheetKind::Access, &batch, run, Timestamp::UNIX_EPOCH).await.unwrap();
+        taken.remove(0)
+    }
+
+    #[tokio::test]
+    async fn a_step_that_was_begun_is_known_after_a_crash_and_keeps_its_first_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("usher.sqlite");
+        let now = Timestamp::UNIX_EPOCH;
+        let database = Database::open(&file).await.unwrap();
+        let run = database.begin_run("import", now).await.unwrap();
+        let request = take_up(&database, "m1", run).await;
+        assert_eq!(database.begin_step(request.id, "create-user", Some(b"one"), now).await.unwrap(), Begun::First);
+        database.close().await;
+
+        let database = Database::open(&file).await.unwrap();
+        let again = take_up(&database, "m2", run).await;
+        assert_eq!((again.id, again.marker.as_str()), (request.id, "m1"));
+        let begun = database.begin_step(request.id, "create-user", Some(b"two"), now).await.unwrap();
+        assert_eq!(begun, Begun::Again(Some(b"one".to_vec())));
+        database.finish_step(request.id, "create-user", "u-1", now).await.unwrap();
+        let begun = database.begin_step(request.id, "create-user", None, now).await.unwrap();
+        assert_eq!(begun, Begun::Finished("u-1".to_owned()));
+
+        let mut transaction = database.begin().await.unwrap();
+        finish_request_in(&mut transaction, request.id, now).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(database.step_secret(request.id, "create-user").await.unwrap(), None);
+        assert_eq!(database.unmoved_requests(SheetKind::Access).await.unwrap().len(), 1);
+        database.mark_moved(&[request.id], now).await.unwrap();
+        assert!(database.unmoved_requests(SheetKind::Access).await.unwrap().is_empty());
+        let known = database.known_requests(SheetKind::Access, &["k", "other"]).await.unwrap();
+        assert_eq!(known["k"].state, RequestState::Moved);
+        assert_eq!(known["k"].finished["create-user"], "u-1");
+    }
+}

@@ -1,0 +1,124 @@
+//! Leases: what only one process at a time may do.
+//!
+//! A lease ends by itself, so that the death of its holder blocks nobody for long. Who holds one
+//! renews it meanwhile.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row as _;
+
+use super::{Database, DatabaseError};
+
+/// Who holds a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseHolder {
+    /// As the holder named itself.
+    pub holder: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Database {
+    /// Takes a lease, or says who has it. A lease that has run out, or whose holder `is_gone`, is
+    /// taken over.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        lasts: Duration,
+        now: Timestamp,
+        is_gone: impl Fn(&str) -> bool,
+    ) -> Result<Result<(), LeaseHolder>, DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let current = sqlx::query("SELECT holder, since, expires FROM lease WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if let Some(row) = current {
+            let other: String = row.try_get("holder")?;
+            if row.try_get::<i64, _>("expires")? > now.as_millisecond() && !is_gone(&other) {
+                return Ok(Err(LeaseHolder { holder: other, since: super::timestamp(row.try_get("since")?)? }));
+            }
+        }
+        sqlx::query(
+            "INSERT INTO lease (name, holder, since, expires) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (name) DO UPDATE
+             SET holder = excluded.holder, since = excluded.since, expires = excluded.expires",
+        )
+        .bind(name)
+        .bind(holder)
+        .bind(now.as_millisecond())
+        .bind(end(now, lasts))
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
+    }
+
+    /// Renews a lease. False where somebody else has taken it over meanwhile.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn renew_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        lasts: Duration,
+        now: Timestamp,
+    ) -> Result<bool, DatabaseError> {
+        let result = sqlx::query("UPDATE lease SET expires = $3 WHERE name = $1 AND holder = $2")
+            .bind(name)
+            .bind(holder)
+            .bind(end(now, lasts))
+            .execute(&self.pool)
+            .await?;
+        Ok(result.rows_affected() == 1)
+    }
+
+    /// Gives a lease back.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn release_lease(&self, name: &str, holder: &str) -> Result<(), DatabaseError> {
+        sqlx::query("DELETE FROM lease WHERE name = $1 AND holder = $2")
+            .bind(name)
+            .bind(holder)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+fn end(now: Timestamp, lasts: Duration) -> i64 {
+    SignedDuration::try_from(lasts)
+        .ok()
+        .and_then(|lasts| now.checked_add(lasts).ok())
+        .map_or(i64::MAX, Timestamp::as_millisecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_holder_at_a_time_until_it_ends_or_dies() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
+        let minute = Duration::from_secs(60);
+        let start = Timestamp::UNIX_EPOCH;
+        let alive = |_: &str| false;
+        assert_eq!(database.take_lease("import", "a", minute, start, alive).await.unwrap(), Ok(()));
+        let refused = database.take_lease("import", "b", minute, start, alive).await.unwrap();
+        assert_eq!(refused, Err(LeaseHolder { holder: "a".to_owned(), since: start }));
+        let later = start + SignedDuration::from_secs(61);
+        assert_eq!(database.take_lease("import", "b", minute, later, alive).await.unwrap(), Ok(()));
+        assert!(!database.renew_lease("import", "a", minute, later).await.unwrap());
+        assert_eq!(database.take_lease("import", "c", minute, later, |who| who == "b").await.unwrap(), Ok(()));
+        database.release_lease("import", "c").await.unwrap();
+        assert_eq!(database.take_lease("import", "d", minute, later, alive).await.unwrap(), Ok(()));
+    }
+}

@@ -1,0 +1,88 @@
+//! The last step of a request: the setpass link and the mails, recorded in one transaction.
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::{Journey, StepError};
+use crate::database::{Begun, finish_request_in, finish_step_in};
+use crate::import::plan::{Action, Announcement, Link};
+use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
+use crate::outbox::Compose;
+use crate::setpass::{IssuedToken, Pin, Registration};
+
+/// Either everything of it is recorded or nothing, so that it can be taken again at any time.
+pub(super) async fn announce(
+    journey: &Journey<'_>,
+    action: &Action,
+    to: &str,
+    mails: &[Announcement],
+    link: Link,
+) -> Result<(), StepError> {
+    let app = journey.tools.app;
+    let step = action.step();
+    if let Begun::Finished(_) = journey.begin(&step, None).await? {
+        return Ok(());
+    }
+    // Hashing the PIN and wording the mails take time, so both are done before the transaction
+    // makes other writers wait.
+    let prepared = match link {
+        Link::None => None,
+        Link::New => Some(prepare_link(journey).await?),
+    };
+    let mut composed = Vec::new();
+    for mail in mails {
+        let content = content(journey, *mail, prepared.as_ref().map(|prepared| prepared.issued()))?;
+        let message = journey.tools.mail_templates.render(&content).await?;
+        composed.push((*mail, Compose { to: vec![to.to_owned()], message }));
+    }
+
+    let mut transaction = app.database.begin().await?;
+    if let Some(prepared) = &prepared {
+        app.setpass.record(&mut transaction, prepared).await?;
+    }
+    for (mail, compose) in &composed {
+        let origin = format!("request:{}:{}", journey.request.id, mail.name());
+        app.outbox.enqueue(&mut transaction, &origin, mail.name(), compose).await?;
+    }
+    let now = app.clock.now();
+    finish_step_in(&mut transaction, journey.request.id, &step, "", now).await?;
+    finish_request_in(&mut transaction, journey.request.id, now).await?;
+    transaction.commit().await.map_err(crate::database::DatabaseError::from)?;
+    Ok(())
+}
+
+async fn prepare_link(journey: &Journey<'_>) -> Result<crate::setpass::Prepared, StepError> {
+    let user_id = journey.user()?;
+    let password = journey.password().await?;
+    let pin: &SecretString = journey.work.request.pin.as_ref().ok_or(StepError::Missing("PIN"))?;
+    let registration = Registration { user_id: &user_id, password: Some(&password), pin: Some(Pin::Clear(pin)) };
+    Ok(journey.tools.app.setpass.prepare(registration).await?)
+}
+
+fn content(
+    journey: &Journey<'_>,
+    mail: Announcement,
+    issued: Option<&IssuedToken>,
+) -> Result<MailContent, StepError> {
+    let request = &journey.work.request;
+    let full_name = request.full_name();
+    let project = request.project.name().trim().to_owned();
+    Ok(match mail {
+        Announcement::NewProject => MailContent::NewProject(NewProjectMail { full_name, project }),
+        Announcement::Welcome => {
+            MailContent::Welcome(WelcomeMail { full_name, username: request.email.trim().to_owned(), project })
+        }
+        Announcement::Password => {
+            let issued = issued.ok_or(StepError::Missing("link"))?;
+            let zone = &journey.tools.app.settings.site.time_zone;
+            let expires = in_words(issued.expires, zone);
+            MailContent::Password(PasswordLink { full_name, url: issued.url.clone(), expires })
+        }
+    })
+}
+
+/// A moment as people read it, in the site's time zone: `Monday, 23 November 2026 at 15:04 CET`.
+#[must_use]
+pub fn in_words(moment: Timestamp, zone: &jiff::tz::TimeZone) -> String {
+    moment.to_zoned(zone.clone()).strftime("%A, %-d %B %Y at %H:%M %Z").to_string()
+}

@@ -1,0 +1,132 @@
+//! The actions of a plan. Each is one step of the journal.
+
+use serde::Serialize;
+
+use crate::registration::{DecidedLimit, QuotaService};
+
+/// One thing to be done for a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    /// Create the project.
+    CreateProject {
+        /// Name.
+        name: String,
+        /// Description.
+        description: String,
+    },
+    /// Set the new project's limits with one service.
+    SetQuotas {
+        /// The service.
+        service: QuotaService,
+        /// The limits.
+        limits: Vec<DecidedLimit>,
+    },
+    /// Create the user, with a random password.
+    CreateUser {
+        /// Name to log in with, and e-mail address.
+        name: String,
+        /// Description: the full name.
+        description: String,
+    },
+    /// Grant the requester the member role on the project.
+    Grant {
+        /// The requester.
+        user: String,
+        /// The project.
+        project: String,
+    },
+    /// Grant somebody else, who has an account, the member role on the new project.
+    GrantMember {
+        /// That person.
+        user: String,
+        /// That person's id.
+        #[serde(skip)]
+        user_id: String,
+        /// The project.
+        project: String,
+    },
+    /// Record the setpass link and the mails. Ends the request.
+    Announce {
+        /// Whom the mails go to.
+        to: String,
+        /// What is mailed.
+        mails: Vec<Announcement>,
+        /// Whether a setpass link is made.
+        link: Link,
+    },
+}
+
+/// A mail that a request causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Announcement {
+    /// The project exists.
+    NewProject,
+    /// The account exists.
+    Welcome,
+    /// Where to choose the first password.
+    Password,
+}
+
+impl Announcement {
+    /// The name, in reports and as part of the mail's identity.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NewProject => "new-project",
+            Self::Welcome => "welcome",
+            Self::Password => "password",
+        }
+    }
+}
+
+/// Whether a request ends with a setpass link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Link {
+    /// It does: the user is new.
+    New,
+    /// The user has a password.
+    None,
+}
+
+impl Action {
+    /// The name of the project-creating step in the journal.
+    pub const CREATE_PROJECT: &'static str = "create-project";
+    /// The name of the user-creating step in the journal.
+    pub const CREATE_USER: &'static str = "create-user";
+
+    /// The name of the action's step in the journal.
+    #[must_use]
+    pub fn step(&self) -> String {
+        match self {
+            Self::CreateProject { .. } => Self::CREATE_PROJECT.to_owned(),
+            Self::SetQuotas { service, .. } => format!("set-quotas:{}", service.name()),
+            Self::CreateUser { .. } => Self::CREATE_USER.to_owned(),
+            Self::Grant { .. } => "grant".to_owned(),
+            Self::GrantMember { user_id, .. } => format!("grant:{user_id}"),
+            Self::Announce { .. } => "announce".to_owned(),
+        }
+    }
+
+    /// The action in words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::CreateProject { name, .. } => format!("create project {name}"),
+            Self::SetQuotas { service, limits } => {
+                let limits: Vec<_> = limits.iter().map(|l| format!("{} {}", l.key, l.limit)).collect();
+                format!("set {} quotas: {}", service.name(), limits.join(", "))
+            }
+            Self::CreateUser { name, .. } => format!("create user {name}"),
+            Self::Grant { user, project } | Self::GrantMember { user, project, .. } => {
+                format!("add {user} to {project}")
+            }
+            Self::Announce { to, mails, .. } => {
+                let mails: Vec<_> = mails.iter().map(|mail| mail.name()).collect();
+                format!("mail {to}: {}", mails.join(", "))
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What an import did, row by row.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::apply::Ending;
+use super::plan::{Fate, Plan};
+use super::ImportError;
+use crate::outbox::{Delivery, DeliveryOutcome};
+use crate::registration::RowNumber;
+
+/// What an import did.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The run's number in the journal.
+    pub run: i64,
+    /// The rows, in the order of the sheet.
+    pub rows: Vec<ReportedRow>,
+    /// What the operator should know about the whole.
+    pub notices: Vec<String>,
+    /// How many rows moved to the done worksheet.
+    pub moved: usize,
+    /// Why finished rows could not be moved. The next run moves them.
+    pub move_error: Option<String>,
+    /// What became of mail that was due.
+    pub mails: Vec<ReportedMail>,
+    /// Whether a service was out of reach.
+    pub unreachable: bool,
+}
+
+/// One row.
+#[derive(Debug, Serialize)]
+pub struct ReportedRow {
+    /// Its number when the sheet was read.
+    pub row: RowNumber,
+    /// The requester's user name; blank where the row could not be read.
+    pub user: String,
+    /// The project; blank where the row could not be read.
+    pub project: String,
+    /// What happened.
+    pub outcome: RowOutcome,
+    /// What was done, one entry each.
+    pub done: Vec<String>,
+    /// Why it was not finished.
+    pub error: Option<String>,
+    /// What the approvers should know.
+    pub warnings: Vec<String>,
+}
+
+/// What happened to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowOutcome {
+    /// All of it is done.
+    Done,
+    /// An earlier run had done all of it; its row was still to be moved.
+    Finished,
+    /// A step failed.
+    Failed,
+    /// It asks for something that cannot be done.
+    Conflict,
+    /// The parser could not use it.
+    Rejected,
+    /// Nobody has decided on it.
+    Waiting,
+    /// It was decided against, or set aside.
+    Denied,
+    /// It is approved, and the helpdesk has not been told.
+    Unnotified,
+}
+
+impl RowOutcome {
+    /// The outcome in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Finished => "done before",
+            Self::Failed => "failed",
+            Self::Conflict => "conflict",
+            Self::Rejected => "rejected",
+            Self::Waiting => "waits for a decision",
+            Self::Denied => "denied",
+            Self::Unnotified => "helpdesk not notified",
+        }
+    }
+
+    /// Whether somebody has to do something about the row.
+    #[must_use]
+    pub fn is_problem(self) -> bool {
+        matches!(self, Self::Failed | Self::Conflict | Self::Rejected)
+    }
+
+    /// Whether the import was not asked to do anything with the row.
+    #[must_use]
+    pub fn is_left_alone(self) -> bool {
+        matches!(self, Self::Waiting | Self::Denied | Self::Unnotified)
+    }
+}
+
+/// What became of one mail.
+#[derive(Debug, Serialize)]
+pub struct ReportedMail {
+    /// The kind of mail.
+    pub kind: String,
+    /// Its recipients.
+    pub to: Vec<String>,
+    /// What became of it.
+    pub outcome: MailOutcome,
+    /// Why it was not sent, and where it is kept.
+    pub error: Option<String>,
+}
+
+/// What became of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailOutcome {
+    /// The mail server has it.
+    Sent,
+    /// It waits in the outbox for the next attempt.
+    Later,
+    /// It was finally refused.
+    Refused,
+}
+
+impl Report {
+    pub(super) fn new(
+        run: i64,
+        plan: &Plan,
+        endings: &BTreeMap<RowNumber, Ending>,
+        moved: Result<usize, ImportError>,
+        deliveries: Vec<Delivery>,
+    ) -> Self {
+        let rows: Vec<ReportedRow> = plan.rows.iter().map(|row| reported_row(row, endings.get(&row.row))).collect();
+        let mails: Vec<ReportedMail> = deliveries.into_iter().map(reported_mail).collect();
+        let unreachable = endings.values().any(|ending| matches!(ending, Ending::Failed { unreachable: true, .. }))
+            || mails.iter().any(|mail| mail.outcome == MailOutcome::Later);
+        let (moved, move_error) = match moved {
+            Ok(moved) => (moved, None),
+            Err(error) => (0, Some(error.to_string())),
+        };
+        Self { run, rows, notices: plan.notices.clone(), moved, move_error, mails, unreachable }
+    }
+
+    /// Whether everything that could be done is done.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.move_error.is_none()
+            && !self.rows.iter().any(|row| row.outcome.is_problem())
+            && !self.mails.iter().any(|mail| mail.outcome == MailOutcome::Refused)
+    }
+
+    /// One sentence about the whole.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut counts: BTreeMap<RowOutcome, usize> = BTreeMap::new();
+        for row in &self.rows {
+            *counts.entry(row.outcome).or_default() += 1;
+        }
+        let mut parts: Vec<String> =
+            counts.into_iter().map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
+        if parts.is_empty() {
+            parts.push("no rows".to_owned());
+        }
+        let mails = |wanted| self.mails.iter().filter(|mail| mail.outcome == wanted).count();
+        parts.push(format!("{} rows moved", self.moved));
+        parts.push(format!("{} mails sent", mails(MailOutcome::Sent)));
+        for (outcome, words) in [(MailOutcome::Later, "mails wait"), (MailOutcome::Refused, "mails refused")] {
+            if mails(outcome) > 0 {
+                parts.push(format!("{} {words}", mails(outcome)));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
+fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> ReportedRow {
+    let (outcome, error) = match (&row.fate, ending) {
+        (Fate::Apply(_), Some(Ending::Done)) => (RowOutcome::Done, None),
+        (Fate::Apply(_), Some(Ending::Failed { reason, .. })) => (RowOutcome::Failed, Some(reason.clone())),
+        (Fate::Apply(_), None) => (RowOutcome::Failed, Some("not tried".to_owned())),
+        (Fate::Move { .. }, _) => (RowOutcome::Finished, None),
+        (Fate::Conflict { reason }, _) => (RowOutcome::Conflict, Some(reason.clone())),
+        (Fate::Rejected { reason }, _) => (RowOutcome::Rejected, Some(reason.clone())),
+        (Fate::Waiting, _) => (RowOutcome::Waiting, None),
+        (Fate::Denied, _) => (RowOutcome::Denied, None),
+        (Fate::Unnotified, _) => (RowOutcome::Unnotified, None),
+    };
+    let done = match &row.fate {
+        Fate::Apply(work) if outcome == RowOutcome::Done => {
+            work.actions.iter().map(super::plan::Action::describe).collect()
+        }
+        _ => Vec::new(),
+    };
+    ReportedRow {
+        row: row.row,
+        user: row.user.clone(),
+        project: row.project.clone(),
+        outcome,
+        done,
+        error,
+        warnings: row.warnings.clone(),
+    }
+}
+
+fn reported_mail(delivery: Delivery) -> ReportedMail {
+    let (outcome, error) = match delivery.outcome {
+        DeliveryOutcome::Sent => (MailOutcome::Sent, None),
+        DeliveryOutcome::Later { error, .. } => (MailOutcome::Later, Some(error)),
+        DeliveryOutcome::Refused { error, kept_in } => {
+            (MailOutcome::Refused, Some(format!("{error}; kept in {}", kept_in.display())))
+        }
+    };
+    ReportedMail { kind: delivery.kind, to: delivery.to, outcome, error }
+}
