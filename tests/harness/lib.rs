@@ -1,0 +1,15 @@
+//! Starts the real things that Usher works with, each in a folder of its own and on ports that the
+//! system chooses: an OpenStack cloud, a mail server, and Usher itself. Used by the end-to-end tests
+//! and by `cargo xtask`.
+//!
+//! Whatever is started here is stopped when its value is dropped, by the process id that was kept.
+
+pub mod cloud;
+pub mod identity;
+pub mod interrupt;
+pub mod mail_server;
+pub mod process;
+pub mod sheet;
+pub mod site;
+pub mod web;
+pub mod workspace;

@@ -1,0 +1,171 @@
+//! A mail server: `mail_server.py`, which speaks real SMTP and keeps what it accepts.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::{process, workspace};
+
+/// How a server is to behave.
+#[derive(Clone, Debug, Default)]
+pub struct Behaviour {
+    /// How it protects connections.
+    pub tls: Tls,
+    /// User name and password that it asks for, where it does.
+    pub login: Option<(String, String)>,
+    /// Recipients that it refuses for good (550).
+    pub refuse: Vec<String>,
+    /// How many messages it puts off (451) before it accepts one.
+    pub fail_first: u32,
+}
+
+/// How a server protects connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tls {
+    /// STARTTLS is offered, and nothing else accepted before it.
+    #[default]
+    Required,
+    /// TLS from the first byte.
+    Implicit,
+    /// Not at all.
+    Absent,
+}
+
+/// A running server. Stopped on drop.
+#[derive(Debug)]
+pub struct MailServer {
+    folder: PathBuf,
+    port: u16,
+    process: Child,
+}
+
+/// A message that the server accepted.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Received {
+    /// The envelope's sender.
+    pub from: String,
+    /// The envelope's recipients.
+    pub to: Vec<String>,
+    /// The TLS version that it came over, such as `TLSv1.3`; none where it came in clear.
+    pub tls: Option<String>,
+    /// Who had logged in.
+    pub login: Option<String>,
+    /// The Message-ID header.
+    pub message_id: Option<String>,
+    /// The decoded subject.
+    pub subject: String,
+    /// The To header.
+    pub header_to: Option<String>,
+    /// The Cc header.
+    pub header_cc: Option<String>,
+    /// The decoded plain text.
+    pub text: Option<String>,
+    /// The decoded HTML.
+    pub html: Option<String>,
+}
+
+impl MailServer {
+    /// Starts a server that keeps its mails and certificates in `folder`.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn start(folder: &Path, behaviour: &Behaviour) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let log = fs::File::create(folder.join("server.log"))?;
+        let mut command = Command::new(workspace::python_packages().join("bin/python"));
+        command
+            .arg(workspace::root().join("tests/harness/mail_server.py"))
+            .arg("--folder")
+            .arg(folder)
+            .args(["--tls", behaviour.tls.option()])
+            .args(["--fail-first", &behaviour.fail_first.to_string()]);
+        if let Some((user, password)) = &behaviour.login {
+            command.arg("--login").arg(format!("{user}:{password}"));
+        }
+        for address in &behaviour.refuse {
+            command.args(["--refuse", address]);
+        }
+        // In a group of its own, so that Ctrl-C does not take it away from a program that is still
+        // using it. It ends by itself with the program that holds its standard input.
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .context("cannot run the mail server; `cargo xtask test` installs what it needs")?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let Some(port) = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok()) else {
+            process::terminate(&mut child, Duration::from_secs(1));
+            bail!("the mail server did not start; see {}", folder.join("server.log").display());
+        };
+        Ok(Self { folder: folder.to_owned(), port, process: child })
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The certificate of the authority that signed the server's own.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// The certificate of an authority that has nothing to do with this server.
+    #[must_use]
+    pub fn other_ca_file(&self) -> PathBuf {
+        self.folder.join("other-ca.pem")
+    }
+
+    /// The messages accepted so far, in order.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn received(&self) -> Result<Vec<Received>> {
+        let mut files: Vec<PathBuf> = fs::read_dir(&self.folder)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<std::io::Result<_>>()?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        files.sort();
+        files.iter().map(|file| Ok(serde_json::from_slice(&fs::read(file)?)?)).collect()
+    }
+
+    /// Waits until at least `count` messages were accepted, and returns all.
+    ///
+    /// # Errors
+    /// Where that does not happen within half a minute.
+    pub fn wait_for(&self, count: usize) -> Result<Vec<Received>> {
+        process::wait_for(&format!("{count} mails"), Duration::from_secs(30), || {
+            let mails = self.received()?;
+            Ok((mails.len() >= count).then_some(mails))
+        })
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        process::terminate(&mut self.process, Duration::from_secs(5));
+    }
+}
+
+impl Tls {
+    fn option(self) -> &'static str {
+        match self {
+            Self::Required => "starttls",
+            Self::Implicit => "implicit",
+            Self::Absent => "none",
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! A site that runs Usher: a folder with settings, sheets and a database, and the program itself.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::cloud::Cloud;
+use crate::mail_server::MailServer;
+use crate::sheet::{self, AccessRow, DONE, REQUESTS};
+use crate::workspace;
+
+/// A site.
+#[derive(Debug)]
+pub struct Site {
+    folder: PathBuf,
+    temporary: Option<tempfile::TempDir>,
+}
+
+/// How a run of the program ended.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Exit status; none where a signal ended it.
+    pub status: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+/// A running `usher serve`. Stopped on drop.
+#[derive(Debug)]
+pub struct Serving {
+    url: String,
+    process: Child,
+    log: mpsc::Receiver<String>,
+}
+
+impl Site {
+    /// A site of its own, gone when dropped, with these rows in its access sheet.
+    ///
+    /// # Errors
+    /// Where its folder cannot be written, or `usher` is not there.
+    pub fn with_rows(cloud: &Cloud, mail: &MailServer, rows: &[AccessRow]) -> Result<Self> {
+        let temporary = tempfile::Builder::new().prefix("usher-site-").tempdir()?;
+        let site = Self { folder: temporary.path().to_owned(), temporary: Some(temporary) };
+        sheet::write_access(&site.access(), rows)?;
+        site.set_up(cloud, mail)?;
+        Ok(site)
+    }
+
+    /// A site of its own, gone when dropped, with the sheets of `tests/fixtures`.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn with_fixtures(cloud: &Cloud, mail: &MailServer) -> Result<Self> {
+        let temporary = tempfile::Builder::new().prefix("usher-site-").tempdir()?;
+        let site = Self { folder: temporary.path().to_owned(), temporary: Some(temporary) };
+        site.copy_fixtures()?;
+        site.set_up(cloud, mail)?;
+        Ok(site)
+    }
+
+    /// A site in a folder that is made anew and stays, with the sheets of `tests/fixtures`.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn lasting(folder: &Path, cloud: &Cloud, mail: &MailServer) -> Result<Self> {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        let site = Self { folder: folder.to_owned(), temporary: None };
+        site.copy_fixtures()?;
+        site.set_up(cloud, mail)?;
+        Ok(site)
+    }
+
+    fn copy_fixtures(&self) -> Result<()> {
+        for sheet in ["access", "quota"] {
+            let to = self.folder.join(sheet);
+            fs::create_dir_all(&to)?;
+            for entry in fs::read_dir(workspace::fixture(sheet))? {
+                let entry = entry?;
+                fs::copy(entry.path(), to.join(entry.file_name()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_up(&self, cloud: &Cloud, mail: &MailServer) -> Result<()> {
+        fs::write(self.settings(), settings(cloud, mail)?)?;
+        let keys = self.usher(&["keys", "new"])?;
+        ensure!(keys.status == Some(0), "usher keys new: {}", keys.stderr);
+        Ok(())
+    }
+
+    /// The folder that everything of this site is in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Keeps the folder although it was to be gone when dropped, and says where it is.
+    #[must_use]
+    pub fn keep(mut self) -> PathBuf {
+        if let Some(temporary) = self.temporary.take() {
+            let _ = temporary.keep();
+        }
+        self.folder.clone()
+    }
+
+    /// The settings file.
+    #[must_use]
+    pub fn settings(&self) -> PathBuf {
+        self.folder.join("settings.toml")
+    }
+
+    /// The folder of the access sheet.
+    #[must_use]
+    pub fn access(&self) -> PathBuf {
+        self.folder.join("access")
+    }
+
+    /// The rows that wait in the access sheet, header first.
+    ///
+    /// # Errors
+    /// Where the worksheet cannot be read.
+    pub fn requests(&self) -> Result<Vec<Vec<String>>> {
+        sheet::read(&self.access().join(format!("{REQUESTS}.csv")))
+    }
+
+    /// The rows that were finished, header first.
+    ///
+    /// # Errors
+    /// Where the worksheet cannot be read.
+    pub fn done(&self) -> Result<Vec<Vec<String>>> {
+        sheet::read(&self.access().join(format!("{DONE}.csv")))
+    }
+
+    /// Replaces a text of the settings file, which must be in it exactly once.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn change_settings(&self, from: &str, to: &str) -> Result<()> {
+        let text = fs::read_to_string(self.settings())?;
+        ensure!(text.matches(from).count() == 1, "the settings do not hold {from:?} exactly once:\n{text}");
+        Ok(fs::write(self.settings(), text.replacen(from, to, 1))?)
+    }
+
+    /// The program with this site's settings, to be run from nowhere in particular.
+    ///
+    /// # Errors
+    /// Where `usher` is not there.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(workspace::usher()?);
+        command
+            .arg("--settings")
+            .arg(self.settings())
+            .args(arguments)
+            .current_dir("/")
+            .env("NO_COLOR", "1")
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OS_")) {
+            command.env_remove(name);
+        }
+        Ok(command)
+    }
+
+    /// Runs the program to its end.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn usher(&self, arguments: &[&str]) -> Result<Run> {
+        run(&mut self.command(arguments)?, None)
+    }
+
+    /// Runs the program to its end with something on its standard input.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn usher_with_input(&self, arguments: &[&str], input: &str) -> Result<Run> {
+        run(&mut self.command(arguments)?, Some(input))
+    }
+
+    /// `usher import` with these arguments.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn import(&self, arguments: &[&str]) -> Result<Run> {
+        self.usher(&[&["import"], arguments].concat())
+    }
+
+    /// Starts `usher serve` on a port that the system chooses, and waits until it listens.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn serve(&self) -> Result<Serving> {
+        let mut command = self.command(&["serve"])?;
+        // In a group of its own, so that Ctrl-C does not take it away from a program that is still using it.
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+        let mut process = command.spawn()?;
+        let stderr = process.stderr.take().context("the standard error is a pipe")?;
+        let (lines, log) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(std::result::Result::ok) {
+                if lines.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut serving = Serving { url: String::new(), process, log };
+        let mut said = Vec::new();
+        loop {
+            match serving.log.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) => {
+                    if let Some(url) = listening(&line) {
+                        serving.url = url;
+                        return Ok(serving);
+                    }
+                    said.push(line);
+                }
+                Err(_) => bail!("usher serve does not listen; it said:\n{}", said.join("\n")),
+            }
+        }
+    }
+}
+
+/// The URL in the line that says where the server listens.
+fn listening(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("listening on ")?;
+    let url = rest.split_whitespace().next()?;
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+impl Serving {
+    /// The URL that the server answers at, without a stroke at its end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A mailed link, at the port where this server really is. The link itself starts with the
+    /// `public_url` of the settings, which cannot know a port that the system chooses.
+    ///
+    /// # Errors
+    /// Where it is no link with a token.
+    pub fn here(&self, link: &str) -> Result<String> {
+        let (_, query) = link.split_once("?token=").with_context(|| "the link has no token")?;
+        Ok(format!("{}/?token={query}", self.url))
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What the server has said since it was asked last.
+    pub fn log(&self) -> Vec<String> {
+        self.log.try_iter().collect()
+    }
+
+    /// Asks the server to end, and returns its status where it does within a quarter of a minute.
+    pub fn stop(mut self) -> Option<ExitStatus> {
+        crate::process::terminate(&mut self.process, Duration::from_secs(15))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        crate::process::terminate(&mut self.process, Duration::from_secs(15));
+    }
+}
+
+impl Run {
+    /// Everything that was written, for the message of a failed assertion.
+    #[must_use]
+    pub fn said(&self) -> String {
+        format!("status {:?}\n--- stdout\n{}\n--- stderr\n{}", self.status, self.stdout, self.stderr)
+    }
+
+    /// Standard output as JSON.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("not JSON: {}", self.said()))
+    }
+}
+
+/// Runs a command to its end with something, or nothing, on its standard input.
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn run(command: &mut Command, input: Option<&str>) -> Result<Run> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    if input.is_some() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.spawn().context("cannot run usher")?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        // A program that ends without reading closes the pipe; its status tells what was wrong.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output()?;
+    Ok(Run {
+        status: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// The settings of a site that uses the bundled components.
+fn settings(cloud: &Cloud, mail: &MailServer) -> Result<String> {
+    let component = |name: &str| workspace::component(name).map(|file| file.display().to_string());
+    Ok(format!(
+        r#"[site]
+name = "Example Cloud"
+time_zone = "America/New_York"
+support_email = "support@example.org"
+
+[database]
+file = "state/usher.sqlite"
+key_file = "state/usher.key"
+
+[keystone]
+auth = {{ method = "cloud", cloud = "minicloud", file = "{clouds}" }}
+timeout = "20s"
+
+[sheet]
+backend = "csv"
+access = "access"
+quota = "quota"
+
+[mail]
+host = "127.0.0.1"
+port = {port}
+security = "starttls"
+ca_file = "{ca}"
+sender = "Example Cloud <cloud@example.org>"
+helpdesk = "helpdesk@example.org"
+timeout = "20s"
+undeliverable = "state/undeliverable"
+
+[setpass]
+listen = "127.0.0.1:0"
+public_url = "https://setpass.example.org"
+
+[plugins]
+cache = "{cache}"
+
+[plugins.row_parser]
+component = "{rows}"
+
+[plugins.quota_policy]
+component = "{quotas}"
+
+[plugins.quota_policy.settings]
+instances = 7
+cores = 14
+ram = 28672
+network = 3
+port = 21
+volumes = 5
+gigabytes = 250
+
+[plugins.mail_templates]
+component = "{mails}"
+files = "{templates}"
+
+[plugins.mail_templates.settings]
+support_email = "support@example.org"
+"#,
+        clouds = cloud.clouds_yaml().display(),
+        port = mail.port(),
+        ca = mail.ca_file().display(),
+        cache = workspace::target().join("test/plugin-cache").display(),
+        rows = component("moc-rows")?,
+        quotas = component("standard-quotas")?,
+        mails = component("standard-mail")?,
+        templates = workspace::root().join("plugins/standard-mail/templates").display(),
+    ))
+}
