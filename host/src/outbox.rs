@@ -1,1 +1,406 @@
-//! (being written)
+//! Mail that is recorded in the transaction of the step that causes it, and sent afterwards.
+//!
+//! Each mail has an origin, a name that it keeps for ever: recorded twice, it is one mail. It lies sealed
+//! in the database until the server has taken it, and is wiped then. What fails in passing is tried
+//! again, later and later; what the server refuses for good is kept as an `.eml` file and reported.
+//! Nothing else is undone because of mail.
+//!
+//! A mail is claimed before it is sent, and the claim renewed while it is being sent, so that two
+//! processes never send the same one at the same time. If a process dies, its claim runs out within
+//! [`CLAIM`]. One case cannot be told apart: the process died after the server took the mail and before
+//! that was recorded. The mail is sent again then, with the same Message-ID, by which mail systems
+//! recognise it. SMTP has nothing better to offer.
+//!
+//! Knows nothing of what mails say and why they are sent.
+
+mod undeliverable;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::database::{ClaimedMail, Database, DatabaseError, RefusedMail, Transaction};
+use crate::keys::{Keys, KeysError};
+use crate::mailer::{self, Mail, Mailer, MailerError, Message};
+use crate::{random, settings};
+
+/// How long a claim lasts unless it is renewed.
+pub const CLAIM: SignedDuration = SignedDuration::from_secs(30);
+
+/// How often a claim is renewed while its mail is being sent.
+const RENEWAL: Duration = Duration::from_secs(10);
+
+/// How long to wait after the first failure; twice as long after each further one.
+const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long to wait at most.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long after the first attempt a mail is given up, as mail servers do (RFC 5321, section 4.5.4.1).
+const PATIENCE: SignedDuration = SignedDuration::from_hours(5 * 24);
+
+/// What payloads are sealed for.
+const PURPOSE: &str = "outbox";
+
+/// The outbox.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    database: Database,
+    keys: Keys,
+    clock: Clock,
+    mailer: Mailer,
+    /// Sender of every mail that does not name another.
+    sender: String,
+    /// Folder of the mails that were given up.
+    undeliverable: PathBuf,
+}
+
+/// A mail to be recorded.
+#[derive(Clone, Debug)]
+pub struct Compose {
+    /// Recipients, one mailbox each.
+    pub to: Vec<String>,
+    /// What it says.
+    pub message: Message,
+}
+
+/// What became of recording a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It waits to be sent.
+    Queued,
+    /// One of that origin was recorded before; it is that one which is or was sent.
+    Already,
+}
+
+/// What became of one attempt to send a mail.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Names the mail.
+    pub origin: String,
+    /// What it is.
+    pub kind: String,
+    /// Recipients.
+    pub to: Vec<String>,
+    /// What became of it.
+    pub outcome: DeliveryOutcome,
+}
+
+/// What became of one attempt to send a mail.
+#[derive(Debug)]
+pub enum DeliveryOutcome {
+    /// The server took it.
+    Sent,
+    /// Not yet.
+    Later {
+        /// Why.
+        error: OutboxError,
+        /// When it may be tried next.
+        at: Timestamp,
+    },
+    /// Never.
+    Refused {
+        /// Why.
+        error: OutboxError,
+        /// The `.eml` file that it is kept in.
+        kept_in: PathBuf,
+    },
+}
+
+/// A mail that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingMail {
+    /// Names the mail.
+    pub origin: String,
+    /// What it is.
+    pub kind: String,
+    /// Recipients; none where the record cannot be opened.
+    pub to: Vec<String>,
+    /// How often sending was tried.
+    pub attempts: u32,
+    /// When it may be tried next.
+    pub next_attempt: Timestamp,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+/// Why a mail was not recorded or not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The records cannot be read or written.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The mail or the server is at fault.
+    #[error(transparent)]
+    Mailer(#[from] MailerError),
+    /// The record cannot be opened.
+    #[error("a mail in the outbox cannot be opened: {0}; it stays there")]
+    Keys(#[from] KeysError),
+    /// The record does not hold a mail.
+    #[error("a mail in the outbox is damaged; it stays there")]
+    Damaged,
+    /// The mail was tried for long enough.
+    #[error("given up after {days} days: {last}", days = PATIENCE.as_hours() / 24)]
+    GivenUp {
+        /// Why the last attempt failed.
+        last: MailerError,
+    },
+    /// The file of a refused mail cannot be written.
+    #[error(
+        "a refused mail cannot be kept in {file}: {source}; it stays in the outbox. Check mail.undeliverable: this \
+         user must be able to write there",
+        file = file.display()
+    )]
+    Keep {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+}
+
+impl OutboxError {
+    /// Whether trying again may help without anybody doing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Mailer(error) if error.is_passing())
+    }
+
+    /// Whether every other mail would meet the same, because the server cannot be used.
+    #[must_use]
+    pub fn concerns_server(&self) -> bool {
+        matches!(self, Self::Mailer(error) | Self::GivenUp { last: error } if !error.concerns_mail())
+    }
+}
+
+impl Outbox {
+    /// An outbox on these records and this way to the server.
+    #[must_use]
+    pub fn new(
+        database: Database,
+        keys: Keys,
+        clock: Clock,
+        mailer: Mailer,
+        settings: &settings::mail::Mail,
+    ) -> Self {
+        Self {
+            database,
+            keys,
+            clock,
+            mailer,
+            sender: settings.sender.clone(),
+            undeliverable: settings.undeliverable.clone(),
+        }
+    }
+
+    /// Records a mail in the caller's transaction: it exists if, and only if, that is committed. `kind` says
+    /// what it is, for reports.
+    ///
+    /// # Errors
+    /// Where no mail can be made of this, or the database fails.
+    pub async fn enqueue(
+        &self,
+        transaction: &mut Transaction,
+        origin: &str,
+        kind: &str,
+        compose: &Compose,
+    ) -> Result<Enqueued, OutboxError> {
+        let now = self.clock.now();
+        let message = &compose.message;
+        let sender = message.sender.as_ref().unwrap_or(&self.sender);
+        let mail = Mail {
+            message_id: mailer::message_id(&random::identifier(), sender)?,
+            date: now,
+            sender: sender.clone(),
+            to: compose.to.clone(),
+            cc: message.cc.clone(),
+            subject: message.subject.clone(),
+            text: message.text.clone(),
+            html: message.html.clone(),
+        };
+        // What cannot be written must come to light now, not when nobody waits for it any more.
+        mail.bytes()?;
+        let plain = Zeroizing::new(serde_json::to_vec(&mail).map_err(|_| OutboxError::Damaged)?);
+        let sealed = self.keys.seal(PURPOSE, &plain);
+        let added = Database::add_mail(transaction, origin, kind, &sealed, now).await?;
+        Ok(if added { Enqueued::Queued } else { Enqueued::Already })
+    }
+
+    /// Sends what is due, in the order in which it was recorded. Where the server cannot be used, it stops
+    /// after the first mail and leaves the others due.
+    ///
+    /// # Errors
+    /// Where the database fails. What happens to single mails is in the answer.
+    pub async fn deliver_due(&self) -> Result<Vec<Delivery>, OutboxError> {
+        let claimant = random::identifier();
+        let mut deliveries = Vec::new();
+        loop {
+            let now = self.clock.now();
+            let Some(claimed) = self.database.claim_due_mail(&claimant, now, after(now, CLAIM)).await? else {
+                break;
+            };
+            let Some(delivery) = self.deliver(&claimant, &claimed).await? else {
+                continue;
+            };
+            let stop = matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. }
+                | DeliveryOutcome::Refused { error, .. } if error.concerns_server());
+            deliveries.push(delivery);
+            if stop {
+                break;
+            }
+        }
+        Ok(deliveries)
+    }
+
+    /// The mails that wait, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn pending(&self) -> Result<Vec<PendingMail>, OutboxError> {
+        let queued = self.database.queued_mails().await?;
+        let pending = queued.into_iter().map(|mail| PendingMail {
+            to: self.open(&mail.payload).map(|opened| opened.to).unwrap_or_default(),
+            origin: mail.origin,
+            kind: mail.kind,
+            attempts: mail.attempts,
+            next_attempt: mail.next_attempt,
+            last_error: mail.last_error,
+        });
+        Ok(pending.collect())
+    }
+
+    /// The mails that were given up since a moment, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn refused(&self, since: Timestamp) -> Result<Vec<RefusedMail>, OutboxError> {
+        Ok(self.database.refused_mails(since).await?)
+    }
+
+    /// Tries the way to the server without sending anything, and says what was found.
+    ///
+    /// # Errors
+    /// Where mail could not be sent.
+    pub async fn check(&self) -> Result<String, OutboxError> {
+        Ok(self.mailer.check().await?)
+    }
+
+    /// Tries one mail. None where another process has taken it over meanwhile.
+    async fn deliver(&self, claimant: &str, claimed: &ClaimedMail) -> Result<Option<Delivery>, OutboxError> {
+        let (to, outcome) = match self.open(&claimed.payload) {
+            // The key may come back: the mail is neither refused nor wiped.
+            Err(error) => (Vec::new(), self.postpone(claimant, claimed, error, LONGEST_DELAY).await?),
+            Ok(mail) => match self.send(claimant, &claimed.origin, &mail).await? {
+                None => return Ok(None),
+                Some(sent) => {
+                    let outcome = self.settle(claimant, claimed, &mail, sent).await?;
+                    (mail.to, outcome)
+                }
+            },
+        };
+        Ok(Some(Delivery { origin: claimed.origin.clone(), kind: claimed.kind.clone(), to, outcome }))
+    }
+
+    /// Sends a mail while keeping the claim alive. None where the claim was lost.
+    async fn send(
+        &self,
+        claimant: &str,
+        origin: &str,
+        mail: &Mail,
+    ) -> Result<Option<Result<(), MailerError>>, OutboxError> {
+        let mut sending = std::pin::pin!(self.mailer.send(mail));
+        loop {
+            tokio::select! {
+                sent = &mut sending => return Ok(Some(sent)),
+                () = tokio::time::sleep(RENEWAL) => {
+                    let until = after(self.clock.now(), CLAIM);
+                    if !self.database.renew_mail_claim(origin, claimant, until).await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Records what became of an attempt.
+    async fn settle(
+        &self,
+        claimant: &str,
+        claimed: &ClaimedMail,
+        mail: &Mail,
+        sent: Result<(), MailerError>,
+    ) -> Result<DeliveryOutcome, OutboxError> {
+        let now = self.clock.now();
+        let Err(error) = sent else {
+            self.database.record_mail_sent(&claimed.origin, now).await?;
+            return Ok(DeliveryOutcome::Sent);
+        };
+        let tried_for = now.duration_since(claimed.first_attempt.unwrap_or(now));
+        let error = if error.concerns_mail() && !error.is_passing() {
+            OutboxError::Mailer(error)
+        } else if tried_for >= PATIENCE {
+            OutboxError::GivenUp { last: error }
+        } else {
+            return self.postpone(claimant, claimed, error.into(), delay(claimed.attempts)).await;
+        };
+        // The file first, the record after it: dying in between writes the same file again.
+        match self.keep(&claimed.origin, mail).await {
+            Ok(kept_in) => {
+                let words = error.to_string();
+                self.database.record_mail_refused(&claimed.origin, claimant, now, &words, &kept_in).await?;
+                Ok(DeliveryOutcome::Refused { error, kept_in })
+            }
+            Err(error) => self.postpone(claimant, claimed, error, LONGEST_DELAY).await,
+        }
+    }
+
+    async fn postpone(
+        &self,
+        claimant: &str,
+        claimed: &ClaimedMail,
+        error: OutboxError,
+        by: SignedDuration,
+    ) -> Result<DeliveryOutcome, OutboxError> {
+        let now = self.clock.now();
+        let at = after(now, by);
+        let words = error.to_string();
+        self.database.record_mail_delayed(&claimed.origin, claimant, now, at, &words).await?;
+        Ok(DeliveryOutcome::Later { error, at })
+    }
+
+    async fn keep(&self, origin: &str, mail: &Mail) -> Result<PathBuf, OutboxError> {
+        let bytes = mail.bytes()?;
+        let file = self.undeliverable.join(undeliverable::file_name(origin, &mail.message_id));
+        let target = file.clone();
+        let written = tokio::task::spawn_blocking(move || undeliverable::keep(&target, &bytes)).await;
+        match written {
+            Ok(Ok(())) => Ok(file),
+            Ok(Err(source)) => Err(OutboxError::Keep { file, source }),
+            Err(stopped) => Err(OutboxError::Keep { file, source: std::io::Error::other(stopped) }),
+        }
+    }
+
+    fn open(&self, payload: &[u8]) -> Result<Mail, OutboxError> {
+        let plain = self.keys.open(PURPOSE, payload)?;
+        // The JSON error is left out: it may quote the mail.
+        serde_json::from_slice(&plain).map_err(|_| OutboxError::Damaged)
+    }
+}
+
+/// How long to wait after a failure, when there were `attempts` before it. Up to a quarter more than
+/// planned, so that mails that failed together do not come back together.
+fn delay(attempts: u32) -> SignedDuration {
+    let doubled = FIRST_DELAY.checked_mul(1 << attempts.min(16)).unwrap_or(LONGEST_DELAY);
+    let planned = doubled.min(LONGEST_DELAY);
+    let [chance] = random::bytes::<1>();
+    planned + planned / 4 * i32::from(chance) / 255
+}
+
+fn after(moment: Timestamp, by: SignedDuration) -> Timestamp {
+    moment.checked_add(by).unwrap_or(Timestamp::MAX)
+}

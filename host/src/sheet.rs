@@ -1,1 +1,221 @@
-//! (being written)
+//! Reads and changes the site's spreadsheets.
+//!
+//! A spreadsheet has worksheets; each is a table of text cells whose first row is the header. Rows are
+//! changed only if they are still what was read: people sort and edit these sheets while Usher works.
+//!
+//! Knows nothing of what the columns mean.
+
+mod csv;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::registration::{Row, RowNumber};
+use crate::settings;
+
+/// One spreadsheet, wherever it is kept.
+#[derive(Clone, Debug)]
+pub enum Sheet {
+    /// A folder of CSV files.
+    Csv(csv::CsvSheet),
+}
+
+/// What a worksheet held when it was read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Name of the worksheet.
+    pub worksheet: String,
+    /// Every row, blank ones and the header too, numbered from 1.
+    pub rows: Vec<Row>,
+    /// Differs whenever anything in the worksheet differs.
+    pub version: String,
+}
+
+/// Cells hold personal data and PINs.
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("worksheet", &self.worksheet)
+            .field("rows", &self.rows.len())
+            .field("version", &self.version)
+            .finish()
+    }
+}
+
+/// Why a sheet was not read or not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SheetError {
+    /// There is no such worksheet.
+    #[error(
+        "there is no worksheet {worksheet:?}; there {are}",
+        are = if there.is_empty() { "is none at all".to_owned() } else { format!("are {}", quoted(there)) }
+    )]
+    NoSuchWorksheet {
+        /// The name asked for.
+        worksheet: String,
+        /// The names that there are.
+        there: Vec<String>,
+    },
+    /// The folder of the sheet is missing.
+    #[error(
+        "there is no folder {folder} for the sheet; make it and put a file WORKSHEET.csv for each worksheet \
+         into it, or correct [sheet] in the settings",
+        folder = folder.display()
+    )]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A worksheet is a link, a folder or the like.
+    #[error(
+        "{file} is not a file of its own; a worksheet is replaced as a whole, so put the file itself there instead \
+         of a link",
+        file = file.display()
+    )]
+    NotAFile {
+        /// What stands at its place.
+        file: PathBuf,
+    },
+    /// The user that this program runs as may not do what is needed.
+    #[error(
+        "not allowed to {action} {file}: {source}; this user needs to read and write the folder and its files",
+        file = file.display()
+    )]
+    Forbidden {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        file: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The operating system refuses for another reason.
+    #[error("cannot {action} {file}: {source}", file = file.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        file: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A worksheet is not what it should be.
+    #[error("{file}: row {row}: {problem}", file = file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// The row, as a spreadsheet shows it.
+        row: usize,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// Somebody changed the worksheet since it was read.
+    #[error("the worksheet {worksheet:?} was changed since it was read; read it again")]
+    Changed {
+        /// The worksheet.
+        worksheet: String,
+    },
+    /// Rows cannot move to where they are.
+    #[error("rows cannot move from the worksheet {worksheet:?} to itself")]
+    SameWorksheet {
+        /// The worksheet.
+        worksheet: String,
+    },
+    /// A move was interrupted, and somebody edited one of the worksheets before it could be finished.
+    #[error(
+        "a move of rows was interrupted, and {file} was edited before it could be finished. What the file was to \
+         become is in {prepared}: bring the two together in {file}, see that no row is in both worksheets, and \
+         delete {record}",
+        file = file.display(), prepared = prepared.display(), record = record.display()
+    )]
+    Interrupted {
+        /// The worksheet's file.
+        file: PathBuf,
+        /// What it was to become.
+        prepared: PathBuf,
+        /// The record of the move.
+        record: PathBuf,
+    },
+}
+
+impl SheetError {
+    /// Whether reading again and trying again may help without anybody doing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Changed { .. })
+    }
+}
+
+impl Sheet {
+    /// The access sheet.
+    #[must_use]
+    pub fn access(settings: &settings::sheet::Sheet) -> Self {
+        let settings::sheet::Sheet::Csv { access, .. } = settings;
+        Self::Csv(csv::CsvSheet::new(access.clone()))
+    }
+
+    /// The quota sheet, if the site has one.
+    #[must_use]
+    pub fn quota(settings: &settings::sheet::Sheet) -> Option<Self> {
+        let settings::sheet::Sheet::Csv { quota, .. } = settings;
+        quota.clone().map(|folder| Self::Csv(csv::CsvSheet::new(folder)))
+    }
+
+    /// Finds out whether the sheet can be read and changed. Answers the names of its worksheets.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub async fn check(&self) -> Result<Vec<String>, SheetError> {
+        let Self::Csv(sheet) = self;
+        sheet.check().await
+    }
+
+    /// Reads a worksheet.
+    ///
+    /// # Errors
+    /// Where there is none of that name, or it cannot be read.
+    pub async fn read(&self, worksheet: &str) -> Result<Snapshot, SheetError> {
+        let Self::Csv(sheet) = self;
+        sheet.read(worksheet).await
+    }
+
+    /// Moves rows to the end of another worksheet, which is made where it is missing. All or nothing, also
+    /// when the program is killed half-way: whoever uses the sheet next finishes the move.
+    ///
+    /// # Errors
+    /// [`SheetError::Changed`] where the worksheet is not what was read; nothing has been moved then.
+    pub async fn move_rows(&self, from: &Snapshot, rows: &[RowNumber], to: &str) -> Result<(), SheetError> {
+        let Self::Csv(sheet) = self;
+        sheet.move_rows(from, rows, to).await
+    }
+
+    /// Writes a text into one cell of a row, whose column is counted from 0. The text is never evaluated as a
+    /// formula.
+    ///
+    /// # Errors
+    /// [`SheetError::Changed`] where the row at that number is not the expected one; nothing is written then.
+    pub async fn mark(
+        &self,
+        worksheet: &str,
+        expected: &Row,
+        column: u32,
+        text: &str,
+    ) -> Result<(), SheetError> {
+        let Self::Csv(sheet) = self;
+        sheet.mark(worksheet, expected, column, text).await
+    }
+
+    /// Appends rows at the end of a worksheet. Cells are never evaluated as formulas.
+    ///
+    /// # Errors
+    /// Where there is no such worksheet, or it cannot be changed.
+    pub async fn append(&self, worksheet: &str, rows: &[Vec<String>]) -> Result<(), SheetError> {
+        let Self::Csv(sheet) = self;
+        sheet.append(worksheet, rows).await
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,1 +1,262 @@
-//! (being written)
+//! The records of mail that waits to be sent. Payloads are opaque here: the outbox seals them.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::{Database, DatabaseError, Transaction, timestamp};
+
+/// A mail that the caller alone may send until its claim ends.
+pub struct ClaimedMail {
+    /// Names the mail.
+    pub origin: String,
+    /// What it is.
+    pub kind: String,
+    /// The mail, sealed.
+    pub payload: Vec<u8>,
+    /// How often sending was tried before.
+    pub attempts: u32,
+    /// When it was tried first; none if never.
+    pub first_attempt: Option<Timestamp>,
+}
+
+/// A mail that waits.
+pub struct QueuedMail {
+    /// Names the mail.
+    pub origin: String,
+    /// What it is.
+    pub kind: String,
+    /// The mail, sealed.
+    pub payload: Vec<u8>,
+    /// How often sending was tried.
+    pub attempts: u32,
+    /// When it may be tried next.
+    pub next_attempt: Timestamp,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+/// A mail that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedMail {
+    /// Names the mail.
+    pub origin: String,
+    /// What it is.
+    pub kind: String,
+    /// Why.
+    pub error: String,
+    /// The file that it is kept in.
+    pub kept_in: PathBuf,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Database {
+    /// Records a mail at the end of the queue, due at once. Answers whether it is a new one: where there is
+    /// one of that origin already, in whatever state, nothing changes.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn add_mail(
+        transaction: &mut Transaction,
+        origin: &str,
+        kind: &str,
+        payload: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, DatabaseError> {
+        let added = sqlx::query(
+            "INSERT INTO outbox (origin, position, kind, state, payload, created, next_attempt) \
+             VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox), $2, 'queued', $3, $4, $4) \
+             ON CONFLICT (origin) DO NOTHING",
+        )
+        .bind(origin)
+        .bind(kind)
+        .bind(payload)
+        .bind(now.as_millisecond())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(added.rows_affected() == 1)
+    }
+
+    /// Claims the mail that has waited longest among those that are due and nobody else's.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn claim_due_mail(
+        &self,
+        claimant: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<ClaimedMail>, DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let row = sqlx::query(
+            "UPDATE outbox SET claimed_by = $1, claimed_until = $2 WHERE origin = ( \
+                 SELECT origin FROM outbox WHERE state = 'queued' AND next_attempt <= $3 \
+                 AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY position LIMIT 1) \
+             RETURNING origin, kind, payload, attempts, first_attempt",
+        )
+        .bind(claimant)
+        .bind(until.as_millisecond())
+        .bind(now.as_millisecond())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let first_attempt: Option<i64> = row.try_get("first_attempt")?;
+        Ok(Some(ClaimedMail {
+            origin: row.try_get("origin")?,
+            kind: row.try_get("kind")?,
+            payload: row.try_get("payload")?,
+            attempts: row.try_get("attempts")?,
+            first_attempt: first_attempt.map(timestamp).transpose()?,
+        }))
+    }
+
+    /// Lengthens a claim. Answers whether it was still the claimant's.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn renew_mail_claim(
+        &self,
+        origin: &str,
+        claimant: &str,
+        until: Timestamp,
+    ) -> Result<bool, DatabaseError> {
+        let renewed = sqlx::query(
+            "UPDATE outbox SET claimed_until = $1 WHERE origin = $2 AND claimed_by = $3 AND state = 'queued'",
+        )
+        .bind(until.as_millisecond())
+        .bind(origin)
+        .bind(claimant)
+        .execute(&self.pool)
+        .await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+
+    /// Records that the server took a mail, and wipes it. This holds whoever has the claim by now: it has
+    /// been sent.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn record_mail_sent(&self, origin: &str, now: Timestamp) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "UPDATE outbox SET state = 'sent', payload = NULL, claimed_by = NULL, claimed_until = NULL, \
+             attempts = attempts + 1, first_attempt = COALESCE(first_attempt, $1), last_error = NULL, \
+             finished = $1 WHERE origin = $2 AND state = 'queued'",
+        )
+        .bind(now.as_millisecond())
+        .bind(origin)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Records that an attempt failed and when to try next, and ends the claim.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn record_mail_delayed(
+        &self,
+        origin: &str,
+        claimant: &str,
+        now: Timestamp,
+        next_attempt: Timestamp,
+        error: &str,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL, attempts = attempts + 1, \
+             first_attempt = COALESCE(first_attempt, $1), next_attempt = $2, last_error = $3 \
+             WHERE origin = $4 AND claimed_by = $5 AND state = 'queued'",
+        )
+        .bind(now.as_millisecond())
+        .bind(next_attempt.as_millisecond())
+        .bind(error)
+        .bind(origin)
+        .bind(claimant)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Records that a mail was given up and is kept in a file, and wipes it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn record_mail_refused(
+        &self,
+        origin: &str,
+        claimant: &str,
+        now: Timestamp,
+        error: &str,
+        kept_in: &Path,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "UPDATE outbox SET state = 'refused', payload = NULL, claimed_by = NULL, claimed_until = NULL, \
+             attempts = attempts + 1, first_attempt = COALESCE(first_attempt, $1), last_error = $2, \
+             kept_in = $3, finished = $1 WHERE origin = $4 AND claimed_by = $5 AND state = 'queued'",
+        )
+        .bind(now.as_millisecond())
+        .bind(error)
+        .bind(kept_in.to_string_lossy().into_owned())
+        .bind(origin)
+        .bind(claimant)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The mails that wait, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn queued_mails(&self) -> Result<Vec<QueuedMail>, DatabaseError> {
+        let rows = sqlx::query(
+            "SELECT origin, kind, payload, attempts, next_attempt, last_error FROM outbox \
+             WHERE state = 'queued' ORDER BY position",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(queued).collect()
+    }
+
+    /// The mails that were given up since a moment, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn refused_mails(&self, since: Timestamp) -> Result<Vec<RefusedMail>, DatabaseError> {
+        let rows = sqlx::query(
+            "SELECT origin, kind, last_error, kept_in, finished FROM outbox \
+             WHERE state = 'refused' AND finished >= $1 ORDER BY position",
+        )
+        .bind(since.as_millisecond())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(refused).collect()
+    }
+}
+
+fn queued(row: &SqliteRow) -> Result<QueuedMail, DatabaseError> {
+    Ok(QueuedMail {
+        origin: row.try_get("origin")?,
+        kind: row.try_get("kind")?,
+        payload: row.try_get("payload")?,
+        attempts: row.try_get("attempts")?,
+        next_attempt: timestamp(row.try_get("next_attempt")?)?,
+        last_error: row.try_get("last_error")?,
+    })
+}
+
+fn refused(row: &SqliteRow) -> Result<RefusedMail, DatabaseError> {
+    let kept_in: String = row.try_get("kept_in")?;
+    Ok(RefusedMail {
+        origin: row.try_get("origin")?,
+        kind: row.try_get("kind")?,
+        error: row.try_get("last_error")?,
+        kept_in: PathBuf::from(kept_in),
+        at: timestamp(row.try_get("finished")?)?,
+    })
+}

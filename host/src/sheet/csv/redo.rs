@@ -1,0 +1,181 @@
+//! Replaces two worksheets as one step.
+//!
+//! No file system replaces two files at once. So both new contents are written first, then a record that
+//! says so; from then on the move has happened, whatever comes. Whoever uses the folder next finds the
+//! record and finishes it. Without a record nothing has happened.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::folder::{Folder, failure, is_name};
+use crate::sheet::SheetError;
+
+/// The record of a move that has been decided.
+const RECORD: &str = ".usher.move";
+
+/// The record while it is being written.
+const RECORD_NEXT: &str = ".usher.move.next";
+
+/// The new contents, in the order in which they take their places.
+const PREPARED: [&str; 2] = [".usher.move.1", ".usher.move.2"];
+
+/// Names a content: another content has another name.
+pub(super) fn version(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// Two worksheets that change together.
+pub(super) struct Move {
+    pub replacements: [Replacement; 2],
+}
+
+/// What becomes of one worksheet.
+pub(super) struct Replacement {
+    worksheet: String,
+    /// Version of the content that is replaced; none where there is no file yet.
+    before: Option<String>,
+    bytes: Vec<u8>,
+}
+
+impl Replacement {
+    pub(super) fn new(worksheet: &str, before: Option<&[u8]>, bytes: Vec<u8>) -> Self {
+        Self { worksheet: worksheet.to_owned(), before: before.map(version), bytes }
+    }
+}
+
+/// What the record says, so that the move can be finished, and only if nobody interfered.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    replacements: [RecordedReplacement; 2],
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordedReplacement {
+    worksheet: String,
+    before: Option<String>,
+    after: String,
+}
+
+/// The steps of a move. Death between any two of them, or within one, is made good by [`finish`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Write both new contents.
+    Prepare,
+    /// Write the record: the move is decided.
+    Decide,
+    /// The first content takes its place.
+    ReplaceFirst,
+    /// The second content takes its place.
+    ReplaceSecond,
+    /// Remove the record.
+    Forget,
+}
+
+impl Step {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Prepare, Self::Decide, Self::ReplaceFirst, Self::ReplaceSecond, Self::Forget];
+}
+
+impl Move {
+    /// Does it all. The caller holds the folder's lock.
+    pub(super) fn perform(&self, folder: &Folder) -> Result<(), SheetError> {
+        for step in Step::ALL {
+            self.step(folder, step)?;
+        }
+        Ok(())
+    }
+
+    /// Does one step.
+    pub(super) fn step(&self, folder: &Folder, step: Step) -> Result<(), SheetError> {
+        let [first, second] = &self.replacements;
+        match step {
+            Step::Prepare => {
+                for (replacement, prepared) in self.replacements.iter().zip(PREPARED) {
+                    let place = folder.file(&replacement.worksheet);
+                    folder.write(&folder.path().join(prepared), &replacement.bytes, &place)?;
+                }
+                Ok(())
+            }
+            Step::Decide => {
+                let next = folder.path().join(RECORD_NEXT);
+                let record = folder.path().join(RECORD);
+                let text = self.record(&record)?;
+                folder.write(&next, &text, &record)?;
+                folder.rename(&next, &record)?;
+                folder.sync()
+            }
+            Step::ReplaceFirst => {
+                folder.rename(&folder.path().join(PREPARED[0]), &folder.file(&first.worksheet))
+            }
+            Step::ReplaceSecond => {
+                folder.rename(&folder.path().join(PREPARED[1]), &folder.file(&second.worksheet))?;
+                folder.sync()
+            }
+            Step::Forget => {
+                folder.remove(&folder.path().join(RECORD))?;
+                folder.sync()
+            }
+        }
+    }
+
+    fn record(&self, file: &std::path::Path) -> Result<Vec<u8>, SheetError> {
+        let replacements = self.replacements.each_ref().map(|replacement| RecordedReplacement {
+            worksheet: replacement.worksheet.clone(),
+            before: replacement.before.clone(),
+            after: version(&replacement.bytes),
+        });
+        serde_json::to_vec_pretty(&Record { replacements })
+            .map_err(|error| failure("write", file, std::io::Error::other(error)))
+    }
+}
+
+/// Finishes a move that was decided and then interrupted. The caller holds the folder's lock.
+pub(super) fn finish(folder: &Folder) -> Result<(), SheetError> {
+    let record_file = folder.path().join(RECORD);
+    let text = match std::fs::read(&record_file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(failure("read", &record_file, source)),
+    };
+    let record: Record = serde_json::from_slice(&text)
+        .map_err(|error| failure("understand", &record_file, std::io::Error::other(error)))?;
+    let mut to_do: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for (replacement, prepared) in record.replacements.iter().zip(PREPARED) {
+        let prepared = folder.path().join(prepared);
+        let there = match is_name(&replacement.worksheet).then(|| folder.read(&replacement.worksheet)) {
+            Some(Ok(bytes)) => Some(version(&bytes)),
+            Some(Err(SheetError::NoSuchWorksheet { .. })) => None,
+            Some(Err(error)) => return Err(error),
+            None => {
+                let source = std::io::Error::other("it names a worksheet that cannot be");
+                return Err(failure("understand", &record_file, source));
+            }
+        };
+        if there.as_ref() == Some(&replacement.after) {
+            continue;
+        }
+        let file = folder.file(&replacement.worksheet);
+        // Renamed already means edited since; not what it was before means edited meanwhile. What people
+        // wrote is not overwritten.
+        if !prepared.exists() {
+            continue;
+        }
+        if there != replacement.before {
+            return Err(SheetError::Interrupted { file, prepared, record: record_file });
+        }
+        to_do.push((prepared, file));
+    }
+    for (prepared, file) in to_do {
+        folder.rename(&prepared, &file)?;
+    }
+    folder.sync()?;
+    for prepared in PREPARED {
+        folder.remove(&folder.path().join(prepared))?;
+    }
+    folder.remove(&record_file)?;
+    folder.sync()
+}
