@@ -26,11 +26,12 @@ pub struct Keystone {
     /// Id of the domain of `admin_project`.
     #[serde(default = "default_domain")]
     pub admin_project_domain: String,
-    /// Region whose services' quotas are set; the only region where there is just one.
+    /// Region whose services' quotas are set; what the cloud's entry or `OS_REGION_NAME` says where it is
+    /// not set here, and the only region where there is just one.
     pub region: Option<String>,
-    /// Which of a service's endpoints to use.
-    #[serde(default)]
-    pub interface: Interface,
+    /// Which of a service's endpoints to use; what the cloud's entry or `OS_INTERFACE` says where it is
+    /// not set here, and public where nothing does.
+    pub interface: Option<Interface>,
     /// Certificates of authorities to trust besides the system's, in PEM form.
     pub ca_file: Option<PathBuf>,
     /// How long one call may take.

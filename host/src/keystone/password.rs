@@ -1,0 +1,176 @@
+//! A user's own change of password.
+
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::error::KeystoneError;
+use super::http::Request;
+use super::{Keystone, NAME};
+
+/// Why a user's password was not changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChangePasswordError {
+    /// The original password is not the user's, or the account is locked after failed attempts, or
+    /// the user is gone: Keystone answers all of these alike.
+    #[error(
+        "Keystone does not accept the user's present password: it was changed meanwhile, \
+         or the account is locked after failed attempts, or it is gone"
+    )]
+    WrongOriginal,
+    /// The new password breaks a rule, in Keystone's words, which are for the user to read.
+    #[error("Keystone refuses the new password: {0}")]
+    Refused(String),
+    /// The new password is one that the user had before, in Keystone's words.
+    #[error("Keystone refuses a password that the user had before: {0}")]
+    Reused(String),
+    /// The user may not change the password now, whatever the new one is, in Keystone's words: an
+    /// administrator locked it, or it is too young.
+    #[error("Keystone does not let the user change the password: {0}")]
+    Locked(String),
+    /// The account is disabled.
+    #[error("the user's account is disabled")]
+    Disabled,
+    /// The call failed otherwise. It may have taken effect where the error is passing.
+    #[error(transparent)]
+    Other(#[from] KeystoneError),
+}
+
+impl ChangePasswordError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Other(error) if error.is_passing())
+    }
+}
+
+impl Keystone {
+    /// Changes a user's password as the user would, who need not be able to log in: Keystone asks
+    /// for no token, so this works where the first password has to be changed before anything else.
+    ///
+    /// One call; a second one, with Usher's own token, where Keystone answers 401, to tell a disabled
+    /// account from a wrong password.
+    ///
+    /// # Errors
+    /// See [`ChangePasswordError`].
+    pub async fn change_password(
+        &self,
+        user_id: &str,
+        original: &SecretString,
+        new: &SecretString,
+    ) -> Result<(), ChangePasswordError> {
+        let body = json!({ "user": {
+            "original_password": original.expose_secret(),
+            "password": new.expose_secret(),
+        } });
+        let request = Request::new(NAME, Method::POST, self.url(&["users", user_id, "password"]))
+            .body(body)
+            .hiding(original)
+            .hiding(new);
+        match self.session.call_without_token(&request).await {
+            Ok(_) => Ok(()),
+            Err(KeystoneError::Unauthorized { message, .. }) => Err(self.unaccepted(user_id, message).await),
+            Err(
+                KeystoneError::Refused { status: 400, message, .. }
+                | KeystoneError::Forbidden { message, .. },
+            ) => Err(refusal(message)),
+            Err(error) => Err(ChangePasswordError::Other(error)),
+        }
+    }
+
+    /// Keystone tells why only where it runs with `insecure_debug`.
+    async fn unaccepted(&self, user_id: &str, message: String) -> ChangePasswordError {
+        if message.contains("account is locked") {
+            return ChangePasswordError::Locked(message);
+        }
+        match self.user(user_id).await {
+            Ok(Some(user)) if !user.enabled => ChangePasswordError::Disabled,
+            Ok(_) => ChangePasswordError::WrongOriginal,
+            Err(error) => ChangePasswordError::Other(error),
+        }
+    }
+}
+
+/// Keystone gives these refusals no code of their own; its words tell them apart.
+fn refusal(message: String) -> ChangePasswordError {
+    if message.contains("identical to a previous password") {
+        ChangePasswordError::Reused(message)
+    } else if message.contains("minimum password age") || message.contains("disallowing password changes") {
+        ChangePasswordError::Locked(message)
+    } else {
+        ChangePasswordError::Refused(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Json;
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::routing::{get, post};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::keystone::fake::{Fake, with_token};
+
+    async fn answer_to(status: u16, message: &'static str, enabled: bool) -> Result<(), ChangePasswordError> {
+        let status = StatusCode::from_u16(status).unwrap();
+        let routes = with_token()
+            .route(
+                "/v3/users/u1/password",
+                post(async move |headers: HeaderMap, Json(body): Json<Value>| {
+                    assert!(!headers.contains_key("x-auth-token"));
+                    assert_eq!(
+                        body["user"],
+                        json!({ "original_password": "sesame-1", "password": "sesame-2" })
+                    );
+                    (status, Json(json!({ "error": { "message": message } })))
+                }),
+            )
+            .route(
+                "/v3/users/u1",
+                get(async move || Json(json!({ "user": { "id": "u1", "name": "ann", "enabled": enabled } }))),
+            );
+        let fake = Fake::start(routes).await;
+        let (original, new) = (SecretString::from("sesame-1"), SecretString::from("sesame-2"));
+        fake.keystone().change_password("u1", &original, &new).await
+    }
+
+    #[tokio::test]
+    async fn keystones_refusals_are_told_apart_by_its_words() {
+        use ChangePasswordError as E;
+        let too_simple = "The password does not match the requirements: a digit is missing.";
+        assert!(
+            matches!(answer_to(400, too_simple, true).await, Err(E::Refused(words)) if words == too_simple)
+        );
+        let used = "The new password cannot be identical to a previous password. The total number …";
+        assert!(matches!(answer_to(400, used, true).await, Err(E::Reused(_))));
+        let young = "You cannot change your password at this time due to the minimum password age. …";
+        assert!(matches!(answer_to(400, young, true).await, Err(E::Locked(_))));
+        let policy = "You cannot change your password at this time due to password policy disallowing password changes.";
+        assert!(matches!(answer_to(400, policy, true).await, Err(E::Locked(_))));
+        let long = "The password length must be less than or equal to 54.";
+        assert!(matches!(answer_to(403, long, true).await, Err(E::Refused(_))));
+    }
+
+    #[tokio::test]
+    async fn a_401_is_a_wrong_password_or_a_disabled_account() {
+        let words = "The request you have made requires authentication.";
+        assert!(matches!(answer_to(401, words, true).await, Err(ChangePasswordError::WrongOriginal)));
+        assert!(matches!(answer_to(401, words, false).await, Err(ChangePasswordError::Disabled)));
+        let locked = "The account is locked for user: u1.";
+        assert!(matches!(answer_to(401, locked, true).await, Err(ChangePasswordError::Locked(_))));
+    }
+
+    #[tokio::test]
+    async fn trouble_is_passing_and_a_password_that_keystone_echoes_is_hidden() {
+        let error = answer_to(500, "boom", true).await.unwrap_err();
+        assert!(error.is_passing());
+        let error = answer_to(400, "'sesame-2' is too short, unlike sesame-1", true).await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("sesame"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn success_is_success() {
+        answer_to(204, "", true).await.unwrap();
+    }
+}
