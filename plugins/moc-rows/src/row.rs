@@ -1,0 +1,177 @@
+//! All rows of a worksheet: what becomes of each.
+
+use usher_plugin::types::{
+    Outcome, Parsed, ParsedRow, Request, RequestBody, Row, RowNumber, SheetKind, Stage,
+};
+
+use crate::cells::{Cells, letter};
+use crate::{access, dates, header, quota, stage};
+
+/// Column of the requester's e-mail address.
+pub const EMAIL: usize = 4;
+
+/// Reads all rows of a worksheet, of which the first is the header. Blank rows are skipped, and a worksheet
+/// without any text has no requests.
+#[must_use]
+pub fn parse_rows(kind: SheetKind, rows: &[Row]) -> Parsed {
+    let Some((head, below)) = rows.split_first() else { return Parsed::Rows(Vec::new()) };
+    if rows.iter().all(|row| Cells(row).are_blank()) {
+        return Parsed::Rows(Vec::new());
+    }
+    if let Err(missing) = header::check(kind, Cells(head)) {
+        return Parsed::Unreadable(missing);
+    }
+    let mut parsed = Vec::with_capacity(below.len());
+    parsed.extend(below.iter().filter(|row| !Cells(row).are_blank()).map(|row| read(kind, row)));
+    reject_copies(&mut parsed);
+    Parsed::Rows(parsed)
+}
+
+fn read(kind: SheetKind, row: &Row) -> ParsedRow {
+    let cells = Cells(row);
+    let mut warnings = Vec::new();
+    let outcome = match key(cells) {
+        None => Outcome::Rejected(format!(
+            "nobody can tell which request this is: columns {} (timestamp) and {} (e-mail) are both blank",
+            letter(stage::TIMESTAMP),
+            letter(EMAIL)
+        )),
+        Some(key) => request(kind, cells, key, &mut warnings),
+    };
+    ParsedRow { number: row.number, outcome, warnings }
+}
+
+fn request(kind: SheetKind, cells: Cells<'_>, key: String, warnings: &mut Vec<String>) -> Outcome {
+    let stage = stage::stage(cells, warnings);
+    let approved = matches!(stage, Stage::Approved | Stage::Ready);
+    let mut findings = Findings::default();
+    if approved {
+        check_timestamp(cells, &mut findings);
+        check_email(cells, &mut findings);
+    }
+    let body = match kind {
+        SheetKind::Access => RequestBody::Access(access::read(cells, approved, &mut findings)),
+        SheetKind::Quota => RequestBody::Quota(quota::read(cells, approved, &mut findings)),
+    };
+    if !findings.problems.is_empty() {
+        return Outcome::Rejected(findings.problems.join("; "));
+    }
+    warnings.append(&mut findings.warnings);
+    Outcome::Request(Request { key, stage, body })
+}
+
+/// What the approvers have to hear about a row that they approved.
+#[derive(Default)]
+pub struct Findings {
+    /// What keeps the row from being used, each with what to correct.
+    pub problems: Vec<String>,
+    /// What is odd and does not.
+    pub warnings: Vec<String>,
+}
+
+fn check_timestamp(cells: Cells<'_>, findings: &mut Findings) {
+    let text = cells.text(stage::TIMESTAMP);
+    let column = letter(stage::TIMESTAMP);
+    if text.is_empty() {
+        findings.problems.push(format!(
+            "column {column} (timestamp) is blank: enter when the request came in, such as 3/14/2018 15:48:48"
+        ));
+    } else if dates::time(text).is_none() {
+        findings.problems.push(format!(
+            "column {column} (timestamp) holds \"{text}\": write it as month/day/year and time, such as \
+             3/14/2018 15:48:48"
+        ));
+    }
+}
+
+fn check_email(cells: Cells<'_>, findings: &mut Findings) {
+    let text = cells.text(EMAIL);
+    let column = letter(EMAIL);
+    if text.is_empty() {
+        findings.problems.push(format!("column {column} (e-mail) is blank: enter the requester's address"));
+    } else if !is_address(text) {
+        findings.problems.push(format!(
+            "column {column} (e-mail) holds \"{text}\", which is not one address such as name@example.org"
+        ));
+    }
+}
+
+/// Whether a text has the form of one e-mail address. Whether mail arrives there only sending it can tell.
+pub fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let local_is_valid = (1..=64).contains(&local.len())
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+        && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    local_is_valid && text.len() <= 254 && domain.contains('.') && domain.split('.').all(is_label)
+}
+
+/// The name of a request, as the crate's documentation says; none where the row holds nothing to name it by.
+fn key(cells: Cells<'_>) -> Option<String> {
+    let timestamp = cells.text(stage::TIMESTAMP);
+    let email = cells.text(EMAIL);
+    if timestamp.is_empty() && email.is_empty() {
+        return None;
+    }
+    let mut key = String::with_capacity("2018-03-14T15:48:48 ".len() + email.len());
+    match dates::time(timestamp) {
+        Some(time) => {
+            push_digits(&mut key, time.year.unsigned_abs(), 4);
+            for (mark, part) in
+                [('-', time.month), ('-', time.day), ('T', time.hour), (':', time.minute), (':', time.second)]
+            {
+                key.push(mark);
+                push_digits(&mut key, u16::from(part), 2);
+            }
+        }
+        // Only a row that is not approved gets here; it still needs a name of its own.
+        None => key.extend(timestamp.chars().map(|c| if c.is_whitespace() { '_' } else { c })),
+    }
+    key.push(' ');
+    if email.is_ascii() {
+        key.extend(email.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+    } else {
+        key.push_str(&email.to_lowercase());
+    }
+    Some(key)
+}
+
+/// Formatting through `write!` costs several times as much, and each row has a key.
+fn push_digits(key: &mut String, number: u16, width: u32) {
+    for place in (0..width).rev() {
+        key.push(char::from(b'0' + (number / 10u16.pow(place) % 10) as u8));
+    }
+}
+
+/// Rejects the later ones of approved rows with one and the same key: one submission, copied or sent twice.
+fn reject_copies(rows: &mut [ParsedRow]) {
+    let mut keys: Vec<(&str, usize)> = Vec::with_capacity(rows.len());
+    for (index, row) in rows.iter().enumerate() {
+        if let Outcome::Request(Request { key, stage: Stage::Approved | Stage::Ready, .. }) = &row.outcome {
+            keys.push((key, index));
+        }
+    }
+    // Forms append, so the keys are nearly in order already, which makes this sort quick.
+    keys.sort();
+    let copies: Vec<(usize, RowNumber)> = keys
+        .chunk_by(|left, right| left.0 == right.0)
+        .flat_map(|same| same.iter().skip(1).map(|copy| (copy.1, rows[same[0].1].number)))
+        .collect();
+    for (copy, first) in copies {
+        rows[copy].outcome = Outcome::Rejected(format!(
+            "this is the same submission as row {first} (equal timestamp and e-mail): delete one of the two, or \
+             change the second of this timestamp if it is a request of its own"
+        ));
+    }
+}
+
+#[cfg(test)]
+#[path = "row_tests.rs"]
+mod tests;

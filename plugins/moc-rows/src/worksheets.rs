@@ -1,0 +1,150 @@
+//! The names of the worksheets, and where the bookkeeping columns are.
+
+use std::fmt;
+
+use usher_plugin::settings::{SettingError, Settings};
+use usher_plugin::types::{Layout, SheetLayout};
+
+use crate::stage;
+
+const KEYS: [&str; 4] = ["access.requests", "access.done", "quota.requests", "quota.done"];
+
+/// The names of the worksheets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worksheets {
+    access_requests: String,
+    access_done: String,
+    quota_requests: String,
+    quota_done: String,
+}
+
+impl Default for Worksheets {
+    /// The names that Google's form and the MOC's tools gave them.
+    fn default() -> Self {
+        Self {
+            access_requests: "Form Responses 1".to_owned(),
+            access_done: "Current Users".to_owned(),
+            quota_requests: "Form Responses 1".to_owned(),
+            quota_done: "Processed Requests".to_owned(),
+        }
+    }
+}
+
+impl Worksheets {
+    /// The names from the component's settings.
+    ///
+    /// # Errors
+    /// When a key is unknown, or its value is not a text or blank.
+    pub fn from_settings(settings: &Settings) -> Result<Self, WorksheetError> {
+        if let Some((key, _)) = settings.iter().find(|(key, _)| !KEYS.contains(key)) {
+            return Err(WorksheetError::UnknownKey(key.to_owned()));
+        }
+        let defaults = Self::default();
+        let name = |key: &str, default: String| match settings.text(key)?.map(str::trim) {
+            None => Ok(default),
+            Some("") => Err(WorksheetError::Blank(key.to_owned())),
+            Some(name) => Ok(name.to_owned()),
+        };
+        Ok(Self {
+            access_requests: name("access.requests", defaults.access_requests)?,
+            access_done: name("access.done", defaults.access_done)?,
+            quota_requests: name("quota.requests", defaults.quota_requests)?,
+            quota_done: name("quota.done", defaults.quota_done)?,
+        })
+    }
+
+    /// The layout that the host asks for.
+    #[must_use]
+    pub fn layout(self) -> Layout {
+        Layout {
+            access: sheet(self.access_requests, self.access_done),
+            quota: Some(sheet(self.quota_requests, self.quota_done)),
+        }
+    }
+}
+
+fn sheet(requests: String, done: String) -> SheetLayout {
+    SheetLayout {
+        requests,
+        done,
+        notified_column: stage::NOTIFIED as u32,
+        reminded_column: stage::REMINDED as u32,
+    }
+}
+
+/// Settings that do not name worksheets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorksheetError {
+    /// A key that means nothing here.
+    UnknownKey(String),
+    /// A value that is blank.
+    Blank(String),
+    /// A value of the wrong type.
+    Type(SettingError),
+}
+
+impl From<SettingError> for WorksheetError {
+    fn from(error: SettingError) -> Self {
+        Self::Type(error)
+    }
+}
+
+impl fmt::Display for WorksheetError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKey(key) => {
+                write!(formatter, "the plugin's setting `{key}` is unknown; there are {}", KEYS.join(", "))
+            }
+            Self::Blank(key) => {
+                write!(formatter, "the plugin's setting `{key}` has to name a worksheet, and is blank")
+            }
+            Self::Type(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for WorksheetError {}
+
+#[cfg(test)]
+mod tests {
+    use usher_plugin::settings::Value;
+
+    use super::*;
+
+    fn settings(key: &str, value: Value) -> Settings {
+        [(key.to_owned(), value)].into_iter().collect()
+    }
+
+    #[test]
+    fn the_names_of_the_old_tools_are_the_defaults() {
+        let layout = Worksheets::from_settings(&Settings::default()).unwrap().layout();
+        assert_eq!(
+            (layout.access.requests.as_str(), layout.access.done.as_str()),
+            ("Form Responses 1", "Current Users")
+        );
+        let quota = layout.quota.unwrap();
+        assert_eq!(
+            (quota.requests.as_str(), quota.done.as_str()),
+            ("Form Responses 1", "Processed Requests")
+        );
+        assert_eq!((quota.notified_column, quota.reminded_column), (1, 2));
+    }
+
+    #[test]
+    fn a_site_names_its_own_worksheets() {
+        let set = settings("access.done", Value::Text(" Members ".to_owned()));
+        assert_eq!(Worksheets::from_settings(&set).unwrap().layout().access.done, "Members");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_an_error_that_names_it() {
+        for (key, value, part) in [
+            ("acess.done", Value::Text("Members".to_owned()), "`acess.done` is unknown"),
+            ("access.done", Value::Text(" ".to_owned()), "`access.done` has to name a worksheet"),
+            ("access.done", Value::Integer(3), "`access.done` has to be a text, and is a whole number"),
+        ] {
+            let error = Worksheets::from_settings(&settings(key, value)).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
