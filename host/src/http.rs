@@ -1,1 +1,103 @@
-//! (being written)
+//! The HTTP side of setpass: the protocol that older clients speak, and the pages.
+//!
+//! Each operation has a file of its own with its handler, the answers to its errors, and its tests.
+//! Knows nothing of how links and PINs are kept; that is `setpass`.
+
+mod access_log;
+mod answer;
+mod assets;
+mod fields;
+mod origin;
+mod pages;
+mod put_token;
+mod request_reset;
+mod set_password;
+mod view_form;
+mod view_reset;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::StatusCode;
+use axum::routing::{get, put};
+use axum::{Router, middleware};
+use futures::future::BoxFuture;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use url::Url;
+
+use crate::keystone::Keystone;
+use crate::mail_content::MailContent;
+use crate::mailer::Message;
+use crate::outbox::Outbox;
+use crate::plugin::PluginError;
+use crate::setpass::Setpass;
+use crate::settings::site::Site;
+
+/// The longest body that is read, in bytes: a form with a long password is far below it.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// How long a request may take. Longer than the calls to Keystone that it may wait for.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Words a mail as the site wants it.
+pub type RenderMail = Arc<dyn Fn(MailContent) -> BoxFuture<'static, Result<Message, PluginError>> + Send + Sync>;
+
+/// What the handlers work with. Clones share everything.
+#[derive(Clone)]
+pub struct Services {
+    /// Links and PINs.
+    pub setpass: Setpass,
+    /// Sets passwords, and says who may register users.
+    pub keystone: Keystone,
+    /// Takes tickets for the helpdesk.
+    pub outbox: Outbox,
+    /// Words them.
+    pub render_mail: RenderMail,
+    /// What pages say about the site.
+    pub site: Arc<Site>,
+    /// Where tickets go.
+    pub helpdesk: String,
+    /// Where browsers reach the pages.
+    pub public_url: Url,
+}
+
+/// Every operation.
+pub fn router(services: Services) -> Router {
+    let router = Router::new()
+        .route("/", get(view_form::view_form).post(set_password::set_password))
+        .route("/token/{user_id}", put(put_token::put_token))
+        .route("/reset", get(view_reset::view_reset).post(request_reset::request_reset))
+        .route("/static/usher.css", get(assets::style_sheet))
+        .route("/healthz", get(assets::health))
+        .fallback(answer::no_such_page)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
+    let router = RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
+        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+    });
+    router
+        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites))
+        .layer(middleware::from_fn(access_log::record))
+        .with_state(services)
+}
+
+/// What every response says, unless it says otherwise itself.
+const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
+    (CACHE_CONTROL, "no-store"),
+    (REFERRER_POLICY, "no-referrer"),
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+];
+
+#[cfg(test)]
+mod peers;
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,24 @@ pub struct IssuedToken {
     pub expires: Timestamp,
 }
 
+/// A link that is not recorded yet, and does not work before it is.
+pub struct Prepared {
+    user_id: String,
+    /// Sealed.
+    password: Option<Vec<u8>>,
+    pin_hash: Option<String>,
+    issued_at: Timestamp,
+    issued: IssuedToken,
+}
+
+impl Prepared {
+    /// What the mail with the link says.
+    #[must_use]
+    pub fn issued(&self) -> &IssuedToken {
+        &self.issued
+    }
+}
+
 /// Why a link was not issued.
 #[derive(Debug, thiserror::Error)]
 pub enum SetpassError {
@@ -134,6 +152,9 @@ impl Setpass {
     /// Issues a link in the caller's transaction, so that the link and the mail which carries it
     /// are recorded together. Earlier links of the user stop working.
     ///
+    /// Where a PIN has to be hashed this takes its time, during which the transaction makes other
+    /// writers wait: then [`Setpass::prepare`] before it, and [`Setpass::record`] in it, serve better.
+    ///
     /// # Errors
     /// Where the PIN cannot be one, something is missing for a user without a record, or the
     /// database fails.
@@ -142,6 +163,17 @@ impl Setpass {
         tx: &mut Transaction,
         registration: Registration<'_>,
     ) -> Result<IssuedToken, SetpassError> {
+        let prepared = self.prepare(registration).await?;
+        self.record(tx, &prepared).await?;
+        Ok(prepared.issued)
+    }
+
+    /// Makes a link that works once it is recorded. Does all that takes time: draws the token,
+    /// hashes the PIN and seals the password.
+    ///
+    /// # Errors
+    /// Where the PIN cannot be one.
+    pub async fn prepare(&self, registration: Registration<'_>) -> Result<Prepared, SetpassError> {
         let inner = &self.inner;
         let Registration { user_id, password, pin } = registration;
         let password =
@@ -152,21 +184,30 @@ impl Setpass {
             None => None,
         };
         let token = token::draw();
-        let issued = inner.clock.now();
-        let expires = issued.saturating_add(inner.lifetime).unwrap_or(Timestamp::MAX);
+        let issued_at = inner.clock.now();
+        let expires = issued_at.saturating_add(inner.lifetime).unwrap_or(Timestamp::MAX);
+        let issued = IssuedToken { url: token::url(&inner.public_url, &token), token, expires };
+        Ok(Prepared { user_id: user_id.to_owned(), password, pin_hash, issued_at, issued })
+    }
+
+    /// Records a link in the caller's transaction. Earlier links of the user stop working.
+    ///
+    /// # Errors
+    /// Where something is missing for a user without a record, or the database fails.
+    pub async fn record(&self, tx: &mut Transaction, prepared: &Prepared) -> Result<(), SetpassError> {
         let link = LinkIssue {
-            user_id,
-            token_hash: &token::hash(&token),
-            password: password.as_deref(),
-            pin_hash: pin_hash.as_deref(),
-            issued,
-            expires,
+            user_id: &prepared.user_id,
+            token_hash: &token::hash(&prepared.issued.token),
+            password: prepared.password.as_deref(),
+            pin_hash: prepared.pin_hash.as_deref(),
+            issued: prepared.issued_at,
+            expires: prepared.issued.expires,
         };
-        if !inner.database.issue_link(tx, &link).await? {
-            return Err(SetpassError::UnknownUser(user_id.to_owned()));
+        if !self.inner.database.issue_link(tx, &link).await? {
+            return Err(SetpassError::UnknownUser(prepared.user_id.clone()));
         }
-        tracing::info!(user_id, "setpass link issued");
-        Ok(IssuedToken { url: token::url(&inner.public_url, &token), token, expires })
+        tracing::info!(user_id = prepared.user_id, "setpass link recorded");
+        Ok(())
     }
 
     /// Issues another link for a user who has a record, with the password and PIN of the record.

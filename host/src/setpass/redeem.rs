@@ -54,6 +54,9 @@ pub enum RedeemError {
     /// that try probably set it. Final.
     #[error("an earlier try has probably set the password already")]
     PerhapsChanged,
+    /// Keystone does not let the user change the password now, whatever the new one is, and says why.
+    #[error("Keystone does not let the user change the password: {0}")]
+    LockedByKeystone(String),
     /// The user is disabled in Keystone. Final until an administrator acts.
     #[error("the account is disabled")]
     Disabled,
@@ -174,15 +177,15 @@ async fn change_password(
         }
         Err(refusal) => refusal,
     };
-    if unsettled && matches!(refusal, ChangePasswordError::WrongOriginal) {
-        database.leave_unsettled(token_hash, attempt).await?;
-        return Err(RedeemError::PerhapsChanged);
-    }
-    let counts = matches!(refusal, ChangePasswordError::WrongOriginal);
-    database.settle_unchanged(token_hash, attempt, !counts).await?;
+    let wrong_original = matches!(refusal, ChangePasswordError::WrongOriginal);
+    database.settle_unchanged(token_hash, attempt, !wrong_original).await?;
     Err(match refusal {
+        ChangePasswordError::WrongOriginal if unsettled => RedeemError::PerhapsChanged,
         ChangePasswordError::WrongOriginal => RedeemError::ChangedElsewhere,
-        ChangePasswordError::Refused(words) => RedeemError::Refused(words),
+        ChangePasswordError::Refused(words) | ChangePasswordError::Reused(words) => {
+            RedeemError::Refused(words)
+        }
+        ChangePasswordError::Locked(words) => RedeemError::LockedByKeystone(words),
         ChangePasswordError::Disabled => RedeemError::Disabled,
         ChangePasswordError::Other(error) => RedeemError::Keystone(error),
     })

@@ -1,0 +1,139 @@
+//! `usher password reset`: a random password, and a link to choose another.
+//!
+//! The order makes every break harmless once the command is run again. All that can be refused
+//! comes first: the user, the PIN, the wording of the mail. Then Keystone takes the random password,
+//! and last the link and its mail are recorded together. After a break in between, the user has no
+//! password that anybody knows and no mail; the command run again gives both. The other way round, a
+//! mail would already be on its way with a link that does not work.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Exit;
+use crate::app::App;
+use crate::keystone::User;
+use crate::mail_content::{MailContent, PasswordLink};
+use crate::outbox::{Compose, DeliveryOutcome};
+use crate::random;
+use crate::registration::{fold, same_name};
+use crate::setpass::{Pin, Registration};
+
+/// Where the link's PIN comes from.
+enum PinSource {
+    /// Asked for.
+    Asked(SecretString),
+    /// A reset case, by its number.
+    Case { number: i64, pin_hash: String },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the user cannot be found or mailed, the PIN cannot be one, or a service fails.
+pub async fn run(app: &App, name: &str, case: Option<&str>) -> anyhow::Result<ExitCode> {
+    let Some(user) = app.keystone.find_user(name).await? else {
+        eprintln!("there is no user {name} in domain {} of Keystone", app.settings.keystone.domain);
+        return Ok(Exit::Failed.into());
+    };
+    let Some(email) = user.email.clone().filter(|email| !email.trim().is_empty()) else {
+        eprintln!(
+            "user {} has no e-mail address in Keystone, so there is nowhere to mail a link to",
+            user.name
+        );
+        return Ok(Exit::Failed.into());
+    };
+    let pin = match case {
+        Some(number) => of_case(app, &user, &email, number).await?,
+        None => PinSource::Asked(ask_pin().context("cannot read the PIN")?),
+    };
+    reset(app, &user, &email, &pin).await
+}
+
+async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::Result<ExitCode> {
+    let password = random::password();
+    let registration = Registration {
+        user_id: &user.id,
+        password: Some(&password),
+        pin: Some(match pin {
+            PinSource::Asked(pin) => Pin::Clear(pin),
+            PinSource::Case { pin_hash, .. } => Pin::Hash(pin_hash),
+        }),
+    };
+    let prepared = app.setpass.prepare(registration).await?;
+    let expires = prepared.issued().expires.to_zoned(app.settings.site.time_zone.clone());
+    let content = MailContent::PasswordReset(PasswordLink {
+        full_name: user
+            .description
+            .clone()
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| user.name.clone()),
+        url: prepared.issued().url.clone(),
+        expires: expires.strftime("%A, %-d %B %Y at %H:%M %Z").to_string(),
+    });
+    let message = app.mail_templates().await?.render(&content).await?;
+    let mail = Compose { to: vec![email.to_owned()], message };
+
+    let again = "run the command again: until then the user may be without a password that works";
+    app.keystone.set_password(&user.id, &password).await.context(again)?;
+    let origin = format!("password-reset:{}:{}", user.id, random::identifier());
+    let recorded = async {
+        let mut tx = app.database.begin().await?;
+        app.setpass.record(&mut tx, &prepared).await?;
+        app.outbox.enqueue(&mut tx, &origin, content.kind(), &mail).await?;
+        if let PinSource::Case { number, .. } = pin {
+            app.database.close_case(&mut tx, *number, app.clock.now()).await?;
+        }
+        tx.commit().await?;
+        anyhow::Ok(())
+    };
+    recorded.await.context(again)?;
+
+    // Sent at once where that can be; `usher serve` sends it later where it cannot.
+    let deliveries = app.outbox.deliver_due().await?;
+    match deliveries.into_iter().find(|delivery| delivery.origin == origin).map(|delivery| delivery.outcome) {
+        Some(DeliveryOutcome::Sent) => println!("{}: a link was mailed to {email}", user.name),
+        Some(DeliveryOutcome::Refused { error, kept_in }) => {
+            eprintln!(
+                "{}: the mail to {email} was refused: {error}; it is kept in {}",
+                user.name,
+                kept_in.display()
+            );
+            return Ok(Exit::Failed.into());
+        }
+        Some(DeliveryOutcome::Later { error, at }) => {
+            println!("{}: a link will be mailed to {email}; not yet, next try at {at}: {error}", user.name);
+        }
+        None => println!("{}: a link is being mailed to {email}", user.name),
+    }
+    Ok(Exit::Done.into())
+}
+
+/// The PIN of an open case, if the case is this user's.
+async fn of_case(app: &App, user: &User, email: &str, number: &str) -> anyhow::Result<PinSource> {
+    let Ok(number) = number.trim().parse::<i64>() else { bail!("a case number is a whole number") };
+    let Some(case) = app.database.open_case(number).await? else {
+        bail!("there is no open reset case {number}");
+    };
+    if case.email != fold(email) && !same_name(&case.email, &user.name) {
+        bail!("reset case {number} was opened with another address than that of user {}", user.name);
+    }
+    Ok(PinSource::Case { number, pin_hash: case.pin_hash })
+}
+
+/// Asks twice without echo on a terminal; takes one line where there is none.
+fn ask_pin() -> anyhow::Result<SecretString> {
+    if !std::io::stdin().is_terminal() {
+        let mut line = zeroize::Zeroizing::new(String::new());
+        std::io::stdin().lock().read_line(&mut line)?;
+        return Ok(SecretString::from(line.trim()));
+    }
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).map(SecretString::from);
+    let (first, second) = (ask("PIN: ")?, ask("PIN once more: ")?);
+    if first.expose_secret() != second.expose_secret() {
+        bail!("the two PINs are not the same");
+    }
+    Ok(first)
+}

@@ -1,0 +1,118 @@
+//! `usher serve`: setpass over HTTP, and the mail that waits.
+
+use std::future::IntoFuture as _;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::Exit;
+use crate::app::App;
+use crate::http::{RenderMail, Services, router};
+use crate::outbox::{Delivery, DeliveryOutcome, Outbox};
+use crate::setpass::Setpass;
+
+/// How often the outbox is looked through.
+const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How often records that have outlived their time are erased.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`.
+///
+/// # Errors
+/// Where the mail templates cannot be loaded, or the address cannot be listened on.
+pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
+    let services = services(app).await?;
+    let setpass = &app.settings.setpass;
+    let listener = TcpListener::bind(setpass.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} (setpass.listen)", setpass.listen))?;
+    let address = listener.local_addr().context("cannot tell the address that is listened on")?;
+    let (stop, stopped) = watch::channel(false);
+    // Taken before the line below is printed: who reads it may send a signal at once.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
+    eprintln!("listening on http://{address}");
+
+    let serving = axum::serve(listener, router(services))
+        .with_graceful_shutdown(until_stopped(stopped.clone()))
+        .into_future();
+    let work = async {
+        let (served, ()) = tokio::join!(serving, deliver(&app.outbox, &app.setpass, stopped));
+        app.setpass.settle().await;
+        served
+    };
+    let mut work = pin!(work);
+    tokio::select! {
+        served = &mut work => served.context("the server failed")?,
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+    }
+    stop.send_replace(true);
+    match tokio::time::timeout(setpass.grace, work).await {
+        Ok(served) => served.context("the server failed")?,
+        Err(_) => tracing::warn!("requests that did not finish within setpass.grace were cut off"),
+    }
+    Ok(Exit::Done.into())
+}
+
+async fn services(app: &App) -> anyhow::Result<Services> {
+    let templates = Arc::new(app.mail_templates().await?);
+    let render_mail: RenderMail = Arc::new(move |content| {
+        let templates = Arc::clone(&templates);
+        Box::pin(async move { templates.render(&content).await })
+    });
+    Ok(Services {
+        setpass: app.setpass.clone(),
+        keystone: app.keystone.clone(),
+        outbox: app.outbox.clone(),
+        render_mail,
+        site: Arc::new(app.settings.site.clone()),
+        helpdesk: app.settings.mail.helpdesk.clone(),
+        public_url: app.settings.setpass.public_url.clone(),
+    })
+}
+
+async fn until_stopped(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, and with it the command.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Sends the mail that is due and erases what has outlived its time, again and again. A round that
+/// has begun when the server is stopped goes on to its end.
+async fn deliver(outbox: &Outbox, setpass: &Setpass, stopped: watch::Receiver<bool>) {
+    let mut expired: Option<Instant> = None;
+    loop {
+        match outbox.deliver_due().await {
+            Ok(deliveries) => deliveries.iter().for_each(log),
+            Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),
+        }
+        if expired.is_none_or(|at| at.elapsed() >= EXPIRY_INTERVAL) {
+            match setpass.expire().await {
+                Ok(erased) => tracing::debug!(erased, "lapsed setpass records erased"),
+                Err(error) => tracing::error!(%error, "lapsed setpass records cannot be erased"),
+            }
+            expired = Some(Instant::now());
+        }
+        if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Without the recipients: they are nobody's business in a log.
+fn log(Delivery { origin, kind, outcome, .. }: &Delivery) {
+    match outcome {
+        DeliveryOutcome::Sent => tracing::info!(origin, kind, "mail sent"),
+        DeliveryOutcome::Later { error, at } => tracing::warn!(origin, kind, %error, %at, "mail put off"),
+        DeliveryOutcome::Refused { error, kept_in } => {
+            tracing::error!(origin, kind, %error, kept_in = %kept_in.display(), "mail refused");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The fields that a request brings, as a form or as JSON.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+
+/// The query of the form.
+#[derive(Deserialize)]
+pub(super) struct TokenQuery {
+    token: Option<SecretString>,
+}
+
+impl TokenQuery {
+    /// The token, if there is one.
+    pub(super) fn token(self) -> Option<SecretString> {
+        self.token.filter(|token| !token.expose_secret().is_empty())
+    }
+}
+
+/// A body that is neither a form nor JSON with the fields that are expected. Never quotes it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the body cannot be read as {0}")]
+pub(super) struct UnreadableBody(&'static str);
+
+/// Reads a body that is JSON, whatever its content type says. Nothing but blanks reads as `{}`.
+pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, UnreadableBody> {
+    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|_| UnreadableBody("a JSON object whose values are strings"))
+}
+
+/// Reads a body that is JSON if it begins as an object does, and else a form.
+///
+/// A field's name cannot begin with a bare brace in a form: browsers escape it.
+pub(super) fn read_fields<T: DeserializeOwned>(body: &[u8]) -> Result<T, UnreadableBody> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return read_json(body);
+    }
+    let fields = form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into_owned()));
+    let fields = serde_json::Map::from_iter(fields.map(|(name, value)| (name, value.into())));
+    T::deserialize(serde_json::Value::Object(fields)).map_err(|_| UnreadableBody("a form"))
+}
+
+/// A field that is there and not empty.
+pub(super) fn given(field: Option<SecretString>) -> Option<SecretString> {
+    field.filter(|value| !value.expose_secret().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Fields {
+        pin: Option<SecretString>,
+    }
+
+    fn pin(read: Result<Fields, UnreadableBody>) -> Option<String> {
+        read.unwrap().pin.map(|pin| pin.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn forms_and_json_give_the_same_fields() {
+        for body in ["pin=%C3%A4+b&other=1", "{\"pin\": \"ä b\", \"other\": 1}", "  {\"pin\":\"ä b\"}"] {
+            assert_eq!(pin(read_fields(body.as_bytes())).as_deref(), Some("ä b"), "{body}");
+        }
+        for body in ["", "pinn=1", "{}", "{\"pin\": null}"] {
+            assert_eq!(pin(read_fields(body.as_bytes())), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn other_json_is_unreadable() {
+        for body in ["[]", "\"pin\"", "{\"pin\": 4711}", "{\"pin\": ", "{} {}", "\u{feff}{}"] {
+            assert!(read_json::<Fields>(body.as_bytes()).is_err(), "{body}");
+        }
+        assert_eq!(pin(read_json(b" \n")), None);
+    }
+}

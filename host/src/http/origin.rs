@@ -1,0 +1,67 @@
+//! Requests that change something come from our own pages, or from clients that are no browsers.
+
+use axum::extract::{Request, State};
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use url::Url;
+
+use super::Services;
+use super::answer::{Accepts, Notice};
+
+/// Refuses POST requests that another site's page made a browser send.
+pub(super) async fn refuse_other_sites(
+    State(services): State<Services>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.method() == Method::POST && is_from_elsewhere(request.headers(), &services.public_url) {
+        let notice = Notice {
+            status: StatusCode::FORBIDDEN,
+            outcome: "other-site",
+            title: "This came from another site",
+            text: "For your safety this page only takes what was typed into it. Open the link from the mail again."
+                .to_owned(),
+        };
+        return notice.answer(Accepts::of(request.headers()), &services).into_response();
+    }
+    next.run(request).await
+}
+
+/// Browsers tell with `Sec-Fetch-Site` where a request comes from. Those that do not know it send
+/// an `Origin`, which is `null` for our own pages because of their `Referrer-Policy`. Clients that are
+/// no browsers send neither.
+fn is_from_elsewhere(headers: &HeaderMap, public_url: &Url) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("").to_owned());
+    if let Some(site) = text("sec-fetch-site") {
+        return !matches!(site.as_str(), "same-origin" | "none");
+    }
+    text(ORIGIN.as_str())
+        .is_some_and(|origin| origin != "null" && origin != public_url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_pages_and_clients_without_the_headers_may_post() {
+        let public_url = Url::parse("https://cloud.example.org/setpass/").unwrap();
+        for (name, value, elsewhere) in [
+            ("sec-fetch-site", "same-origin", false),
+            ("sec-fetch-site", "none", false),
+            ("sec-fetch-site", "same-site", true),
+            ("sec-fetch-site", "cross-site", true),
+            ("sec-fetch-site", "", true),
+            ("origin", "https://cloud.example.org", false),
+            ("origin", "null", false),
+            ("origin", "http://cloud.example.org", true),
+            ("origin", "https://evil.example.com", true),
+            ("x-other", "https://evil.example.com", false),
+        ] {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+            assert_eq!(is_from_elsewhere(&headers, &public_url), elsewhere, "{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `PUT /token/{user_id}`: registers a user and answers with a token, for the tools that mail links.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::Services;
+use super::answer::{Accepts, Notice};
+use super::fields::read_json;
+use crate::database::DatabaseError;
+use crate::keystone::KeystoneError;
+use crate::setpass::{Pin, Registration, SetpassError};
+
+/// The longest id that Keystone gives is 64 characters.
+const LONGEST_USER_ID: usize = 255;
+
+#[derive(Deserialize)]
+struct Fields {
+    password: Option<SecretString>,
+    pin: Option<SecretString>,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+enum PutTokenError {
+    #[error("Unauthorized: send a Keystone token as X-Auth-Token")]
+    NoCallerToken,
+    #[error("Forbidden: the token cannot be scoped to the admin project")]
+    NotAdmin,
+    #[error("Bad request: {0}")]
+    BadRequest(String),
+    #[error("Keystone could not be asked about the token; try again")]
+    Keystone(#[from] KeystoneError),
+    #[error("the token could not be recorded; try again")]
+    Setpass(SetpassError),
+}
+
+impl From<SetpassError> for PutTokenError {
+    fn from(error: SetpassError) -> Self {
+        match error {
+            SetpassError::UnknownUser(_) | SetpassError::InvalidPin(_) => Self::BadRequest(error.to_string()),
+            other => Self::Setpass(other),
+        }
+    }
+}
+
+impl PutTokenError {
+    fn notice(&self) -> Notice {
+        let (status, outcome) = match self {
+            Self::NoCallerToken => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::NotAdmin => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
+            Self::Keystone(_) | Self::Setpass(SetpassError::Overloaded) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
+            Self::Setpass(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failure"),
+        };
+        Notice { status, outcome, title: "No token", text: self.to_string() }
+    }
+}
+
+/// 200 and the token alone; 401 without a caller's token, 403 where that cannot be scoped to the
+/// admin project, 400 for a body that is not JSON, or lacks what a user without a record needs.
+///
+/// A token is answered as plain text even to those who accept JSON: OpenStack's client library says
+/// that it does with every request, and the tools that use it take the body for the token.
+pub(super) async fn put_token(
+    State(services): State<Services>,
+    accepts: Accepts,
+    Path(user_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match issue(&services, &user_id, &headers, &body).await {
+        Ok(token) => token.expose_secret().to_owned().into_response(),
+        Err(error) => {
+            match &error {
+                PutTokenError::Keystone(error) => {
+                    tracing::error!(%error, "a caller's token cannot be checked")
+                }
+                PutTokenError::Setpass(error) => tracing::error!(%error, "no link issued"),
+                _ => {}
+            }
+            match accepts {
+                Accepts::Json => error.notice().json(),
+                Accepts::Page => error.notice().plain(),
+            }
+        }
+    }
+}
+
+async fn issue(
+    services: &Services,
+    user_id: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<SecretString, PutTokenError> {
+    let caller = headers.get("x-auth-token").ok_or(PutTokenError::NoCallerToken)?;
+    let caller = caller.to_str().map(|token| SecretString::from(token.trim())).unwrap_or_default();
+    if caller.expose_secret().is_empty() {
+        return Err(PutTokenError::NoCallerToken);
+    }
+    if !services.keystone.authorizes_admin(&caller).await? {
+        return Err(PutTokenError::NotAdmin);
+    }
+    let fields: Fields = read_json(body).map_err(|error| PutTokenError::BadRequest(error.to_string()))?;
+    if user_id.trim().is_empty() || user_id.len() > LONGEST_USER_ID {
+        return Err(PutTokenError::BadRequest("the user's id cannot be one".to_owned()));
+    }
+    if fields.password.as_ref().is_some_and(|password| password.expose_secret().is_empty()) {
+        return Err(PutTokenError::BadRequest("the password is empty".to_owned()));
+    }
+    // Hashed before the transaction begins, so that no other writer waits for it.
+    let pin_hash = match &fields.pin {
+        Some(pin) => Some(services.setpass.hash_pin(pin).await?),
+        None => None,
+    };
+    let registration =
+        Registration { user_id, password: fields.password.as_ref(), pin: pin_hash.as_deref().map(Pin::Hash) };
+    let mut tx = services.setpass.begin().await?;
+    let issued = services.setpass.register(&mut tx, registration).await?;
+    tx.commit().await.map_err(|error| SetpassError::from(DatabaseError::from(error)))?;
+    Ok(issued.token)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! `POST /reset`: asks the helpdesk for another link.
+//!
+//! The answer is the same whether the address belongs to an account or not, and so is the time, as
+//! nothing is looked up. The helpdesk gets a case number and never the PIN.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::Services;
+use super::answer::{Accepts, Notice, page};
+use super::fields::{given, read_fields};
+use super::pages::{Frame, ResetPage};
+use super::set_password::failure;
+use crate::database::DatabaseError;
+use crate::mail_content::{MailContent, Ticket};
+use crate::outbox::{Compose, OutboxError};
+use crate::plugin::PluginError;
+use crate::setpass::{SetpassError, is_trivial};
+
+/// The longest address that SMTP can carry (RFC 5321, 4.5.3.1.3).
+const LONGEST_EMAIL: usize = 254;
+
+/// Names are for the helpdesk's eyes; longer ones are no names.
+const LONGEST_NAME: usize = 100;
+
+/// The fields of the form. Older forms confirm the address, ours does not.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+    confirm_email: Option<String>,
+    pin: Option<SecretString>,
+}
+
+/// Why no case was opened.
+#[derive(Debug, thiserror::Error)]
+enum RequestResetError {
+    #[error(transparent)]
+    Setpass(#[from] SetpassError),
+    #[error("the ticket cannot be worded: {0}")]
+    Render(#[from] PluginError),
+    #[error("the ticket cannot be recorded: {0}")]
+    Outbox(#[from] OutboxError),
+}
+
+/// 200 when the helpdesk will hear of it, or has heard enough; 400 for what is missing or does not
+/// match.
+pub(super) async fn request_reset(
+    State(services): State<Services>,
+    accepts: Accepts,
+    body: Bytes,
+) -> Response {
+    let Ok(mut fields) = read_fields::<Fields>(&body) else {
+        return again(&services, accepts, "", "", "This could not be read as a form or as JSON.");
+    };
+    let name: String = fields.name.trim().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    let email = fields.email.trim().to_owned();
+    let pin = given(fields.pin.take()).map(|pin| SecretString::from(pin.expose_secret().trim()));
+    let problem = match &pin {
+        _ if !is_address(&email) => Some("Please fill in your e-mail address."),
+        _ if fields.confirm_email.is_some_and(|confirmed| confirmed.trim() != email) => {
+            Some("The two e-mail addresses are not the same.")
+        }
+        None => Some("Please choose a PIN."),
+        Some(pin) if is_trivial(pin) => {
+            Some("This PIN is among the first that anybody would guess. Please choose another.")
+        }
+        Some(_) => None,
+    };
+    let (None, Some(pin)) = (problem, pin) else {
+        return again(&services, accepts, &name, &email, problem.unwrap_or_default());
+    };
+    match open_case(&services, &name, &email, &pin).await {
+        Ok(()) => received().answer(accepts, &services),
+        Err(RequestResetError::Setpass(SetpassError::InvalidPin(error))) => {
+            again(&services, accepts, &name, &email, &format!("Please choose another PIN: {error}."))
+        }
+        Err(error) => {
+            tracing::error!(%error, "no reset case opened");
+            failure().answer(accepts, &services)
+        }
+    }
+}
+
+/// Records the case and the ticket that names it together.
+async fn open_case(
+    services: &Services,
+    name: &str,
+    email: &str,
+    pin: &SecretString,
+) -> Result<(), RequestResetError> {
+    let pin_hash = services.setpass.hash_stranger_pin(pin).await?;
+    let mut tx = services.setpass.begin().await?;
+    let Some(case) = services.setpass.open_reset_case(&mut tx, email, &pin_hash).await? else {
+        return Ok(());
+    };
+    let (first_name, last_name) = name.rsplit_once(' ').unwrap_or((name, ""));
+    let ticket = MailContent::HelpdeskTicket(Ticket {
+        username: email.to_owned(),
+        first_name: first_name.to_owned(),
+        last_name: last_name.to_owned(),
+        project: String::new(),
+        request_type: "Password Reset".to_owned(),
+        comment: String::new(),
+        case_number: case.to_string(),
+    });
+    let message = (services.render_mail)(ticket).await?;
+    let mail = Compose { to: vec![services.helpdesk.clone()], message };
+    services.outbox.enqueue(&mut tx, &format!("reset-case:{case}"), "helpdesk-ticket", &mail).await?;
+    tx.commit().await.map_err(|error| SetpassError::from(DatabaseError::from(error)))?;
+    Ok(())
+}
+
+fn received() -> Notice {
+    Notice {
+        status: StatusCode::OK,
+        outcome: "received",
+        title: "Your request was received",
+        text: "If there is an account with this address, the helpdesk will look at the request and mail a link to \
+               the address of the account. You will need the PIN that you have just chosen, so remember it."
+            .to_owned(),
+    }
+}
+
+fn again(services: &Services, accepts: Accepts, name: &str, email: &str, problem: &str) -> Response {
+    let status = StatusCode::BAD_REQUEST;
+    match accepts {
+        Accepts::Page => {
+            page(status, &ResetPage { frame: Frame::of(services), problem: Some(problem), name, email })
+        }
+        Accepts::Json => {
+            Notice { status, outcome: "bad-request", title: "Please try again", text: problem.to_owned() }
+                .json()
+        }
+    }
+}
+
+/// Whether it may be an address. Mail goes only where Keystone says, never here.
+fn is_address(text: &str) -> bool {
+    let plausible =
+        |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | ',' | ';');
+    text.len() <= LONGEST_EMAIL
+        && text.chars().all(plausible)
+        && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+}
+
+#[cfg(test)]
+mod tests;
