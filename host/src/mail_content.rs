@@ -1,1 +1,146 @@
-//! (being written)
+//! What a mail is about, with the values that its wording may use: what a flow hands to the
+//! component that words the mails.
+//!
+//! Knows nothing of addresses, templates or components. Times are given in the site's time zone
+//! and words.
+
+use secrecy::SecretString;
+
+use crate::registration::{RowNumber, SheetKind};
+
+/// What a mail is about. Each case is a kind of mail.
+#[derive(Clone, Debug)]
+pub enum MailContent {
+    /// To a new user: the account exists.
+    Welcome(WelcomeMail),
+    /// To a new user: where to choose the first password.
+    Password(PasswordLink),
+    /// To a user whose password is reset: where to choose a new one.
+    PasswordReset(PasswordLink),
+    /// To the requester of a project: the project exists.
+    NewProject(NewProjectMail),
+    /// To the requester of a quota: what changed.
+    QuotaUpdate(QuotaMail),
+    /// To the helpdesk: a request came in.
+    HelpdeskTicket(TicketMail),
+    /// To the approvers: requests wait.
+    Reminder(ReminderMail),
+}
+
+impl MailContent {
+    /// The kind, as in reports and the database.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome(_) => "welcome",
+            Self::Password(_) => "password",
+            Self::PasswordReset(_) => "password-reset",
+            Self::NewProject(_) => "new-project",
+            Self::QuotaUpdate(_) => "quota-update",
+            Self::HelpdeskTicket(_) => "helpdesk-ticket",
+            Self::Reminder(_) => "reminder",
+        }
+    }
+}
+
+/// A new account.
+#[derive(Clone, Debug)]
+pub struct WelcomeMail {
+    /// Name to greet the user by.
+    pub full_name: String,
+    /// Name to log in with.
+    pub username: String,
+    /// The project that the user has joined.
+    pub project: String,
+}
+
+/// A link that a user opens to choose a password.
+#[derive(Clone, Debug)]
+pub struct PasswordLink {
+    /// Name to greet the user by.
+    pub full_name: String,
+    /// The link, with its token.
+    pub url: SecretString,
+    /// When the link stops working.
+    pub expires: String,
+}
+
+/// A new project.
+#[derive(Clone, Debug)]
+pub struct NewProjectMail {
+    /// Name to greet the user by.
+    pub full_name: String,
+    /// The project.
+    pub project: String,
+}
+
+/// Changed quotas.
+#[derive(Clone, Debug)]
+pub struct QuotaMail {
+    /// Name to greet the user by.
+    pub full_name: String,
+    /// The project.
+    pub project: String,
+    /// What changed.
+    pub changes: Vec<QuotaChange>,
+}
+
+/// A limit before and after a change; -1 means unlimited.
+#[derive(Clone, Debug)]
+pub struct QuotaChange {
+    /// OpenStack's key.
+    pub key: String,
+    /// Limit before.
+    pub old: i64,
+    /// Limit now.
+    pub new: i64,
+    /// Why; may be blank.
+    pub reason: String,
+}
+
+/// A ticket for the helpdesk.
+#[derive(Clone, Debug)]
+pub struct TicketMail {
+    /// The requester's e-mail address.
+    pub username: String,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// The project; may be blank.
+    pub project: String,
+    /// What kind of request it is, such as `Access Request`.
+    pub request_type: String,
+    /// What the requester wrote; may be blank.
+    pub comment: String,
+    /// Case number, where the host keeps one; else blank.
+    pub case_number: String,
+}
+
+/// A digest of requests that wait for a decision.
+#[derive(Clone, Debug)]
+pub struct ReminderMail {
+    /// The kind of the requests.
+    pub kind: SheetKind,
+    /// Link to the spreadsheet; may be blank.
+    pub spreadsheet_url: String,
+    /// The requests, the oldest first.
+    pub requests: Vec<PendingRequest>,
+}
+
+/// One request that waits for a decision.
+#[derive(Clone, Debug)]
+pub struct PendingRequest {
+    /// The row's number.
+    pub row: RowNumber,
+    /// The requester's name.
+    pub full_name: String,
+    /// The requester's e-mail address.
+    pub email: String,
+    /// The project; may be blank.
+    pub project: String,
+    /// Since when it waits.
+    pub since: String,
+    /// What the requester wrote; may be blank.
+    pub comment: String,
+}

@@ -1,0 +1,44 @@
+//! `mail`: mails of a component, through the outbox.
+
+use wasmtime::Result;
+
+use crate::database::{Database, DatabaseError};
+use crate::mailer::MailerError;
+use crate::outbox::{Compose, Outbox, OutboxError};
+use crate::plugin::bindings::interfaces::mail::{Error, Host};
+use crate::plugin::bindings::interfaces::types::Message;
+use crate::plugin::capabilities::ABSENT;
+use crate::plugin::mail_templates::message_from_wit;
+use crate::plugin::state::State;
+
+/// What mails of components are, in reports.
+const KIND: &str = "plugin";
+
+impl Host for State {
+    async fn send(&mut self, identifier: String, to: Vec<String>, message: Message) -> Result<Result<(), Error>> {
+        self.count_host_call()?;
+        let Some((outbox, database)) = self.profile.capabilities.outbox.clone() else {
+            return Ok(Err(Error::Unavailable(ABSENT.to_owned())));
+        };
+        // The component's name in front keeps its identifiers apart from those of others.
+        let origin = format!("plugin:{}:{identifier}", self.profile.name);
+        let compose = Compose { to, message: message_from_wit(message) };
+        Ok(send(&outbox, &database, &origin, &compose).await.map_err(error))
+    }
+}
+
+async fn send(outbox: &Outbox, database: &Database, origin: &str, compose: &Compose) -> Result<(), OutboxError> {
+    let mut transaction = database.begin().await?;
+    outbox.enqueue(&mut transaction, origin, KIND, compose).await?;
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    Ok(())
+}
+
+fn error(error: OutboxError) -> Error {
+    let text = error.to_string();
+    match error {
+        OutboxError::Mailer(MailerError::Subject) => Error::InvalidSubject(text),
+        OutboxError::Mailer(MailerError::Address { .. } | MailerError::NoRecipient) => Error::InvalidAddress(text),
+        _ => Error::Unavailable(text),
+    }
+}

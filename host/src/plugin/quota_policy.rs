@@ -1,0 +1,215 @@
+//! The role of deciding about quotas.
+
+use std::collections::BTreeSet;
+
+use crate::registration::{DecidedLimit, QuotaRequest, QuotaService};
+
+use super::bindings::interfaces::types as wit;
+use super::bindings::quota_policy::QuotaPolicyPre;
+use super::error::PluginError;
+use super::role::Role;
+
+const DECIDE: &str = "decide";
+
+/// The component that decides about quotas.
+#[derive(Clone)]
+pub struct QuotaPolicy {
+    role: Role,
+}
+
+/// What a policy decides on.
+#[derive(Clone, Debug)]
+pub struct QuotaContext {
+    /// Why quotas are decided.
+    pub occasion: QuotaOccasion,
+    /// Name of the project.
+    pub project: String,
+    /// The limits in force; empty for a new project.
+    pub current: Vec<CurrentLimit>,
+    /// Ports of the project that no instance holds.
+    pub ports_not_held_by_instances: u64,
+}
+
+/// Why quotas are decided.
+#[derive(Clone, Debug)]
+pub enum QuotaOccasion {
+    /// A project is being created.
+    NewProject,
+    /// Somebody asks for changes.
+    Request(QuotaRequest),
+}
+
+/// A limit as a service reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentLimit {
+    /// The service that keeps it.
+    pub service: QuotaService,
+    /// OpenStack's key.
+    pub key: String,
+    /// The limit; -1 means unlimited.
+    pub limit: i64,
+    /// How much is in use or reserved.
+    pub used: i64,
+}
+
+/// What a policy decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Limits are to be set.
+    Limits {
+        /// The limits. What is not listed stays as it is.
+        limits: Vec<DecidedLimit>,
+        /// What the operator should know.
+        notices: Vec<String>,
+    },
+    /// The request is refused, in words for the requester.
+    Denied(String),
+}
+
+impl QuotaPolicy {
+    pub(super) fn new(role: Role) -> Self {
+        Self { role }
+    }
+
+    /// Decides.
+    ///
+    /// # Errors
+    /// Where the component fails, or decides what cannot be.
+    pub async fn decide(&self, context: &QuotaContext) -> Result<Decision, PluginError> {
+        let callee = self.role.callee().await;
+        let mut store = callee.store();
+        let context = to_wit(context);
+        let decided = callee
+            .within_deadline(async {
+                let guest = QuotaPolicyPre::new(callee.pre.clone())?.instantiate_async(&mut store).await?;
+                guest.call_decide(&mut store, &context).await
+            })
+            .await
+            .map_err(|error| callee.explain(&error, DECIDE, &store))?;
+        match decided {
+            Err(wit::Denial { reason }) => Ok(Decision::Denied(reason)),
+            Ok(decision) => {
+                check(&decision).map_err(|reason| callee.bad_answer(DECIDE, None, reason))?;
+                Ok(decision_from_wit(decision))
+            }
+        }
+    }
+
+    /// SHA-256 of the component that runs.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        self.role.sha256()
+    }
+}
+
+fn check(decision: &wit::QuotaDecision) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for limit in &decision.limits {
+        let service = service_from_wit(limit.service);
+        if limit.key.trim().is_empty() {
+            return Err("a limit without a key".to_owned());
+        }
+        if limit.limit < -1 {
+            return Err(format!("the limit {} for {}; expected -1 (unlimited) or more", limit.limit, limit.key));
+        }
+        if !seen.insert((service, &limit.key)) {
+            return Err(format!("two limits for {} of {}", limit.key, service.name()));
+        }
+    }
+    Ok(())
+}
+
+fn decision_from_wit(decision: wit::QuotaDecision) -> Decision {
+    let limits = decision
+        .limits
+        .into_iter()
+        .map(|limit| DecidedLimit {
+            service: service_from_wit(limit.service),
+            key: limit.key,
+            limit: limit.limit,
+            reason: limit.reason,
+        })
+        .collect();
+    Decision::Limits { limits, notices: decision.notices }
+}
+
+fn to_wit(context: &QuotaContext) -> wit::QuotaContext {
+    wit::QuotaContext {
+        occasion: match &context.occasion {
+            QuotaOccasion::NewProject => wit::QuotaOccasion::NewProject,
+            QuotaOccasion::Request(request) => wit::QuotaOccasion::Request(request_to_wit(request)),
+        },
+        project: context.project.clone(),
+        current: context
+            .current
+            .iter()
+            .map(|current| wit::CurrentLimit {
+                service: service_to_wit(current.service),
+                key: current.key.clone(),
+                limit: current.limit,
+                used: current.used,
+            })
+            .collect(),
+        ports_not_held_by_instances: context.ports_not_held_by_instances,
+    }
+}
+
+fn request_to_wit(request: &QuotaRequest) -> wit::QuotaRequest {
+    wit::QuotaRequest {
+        email: request.email.clone(),
+        first_name: request.first_name.clone(),
+        last_name: request.last_name.clone(),
+        organisation: request.organisation.clone(),
+        project: request.project.clone(),
+        term: match request.until {
+            None => wit::QuotaTerm::Permanent,
+            Some(day) => wit::QuotaTerm::Temporary(super::local_time::date_to_wit(day)),
+        },
+        limits: request
+            .limits
+            .iter()
+            .map(|(key, limit)| wit::WantedLimit { key: key.clone(), limit: *limit })
+            .collect(),
+        comment: request.comment.clone(),
+        notes: request.notes.clone(),
+    }
+}
+
+fn service_from_wit(service: wit::QuotaService) -> QuotaService {
+    match service {
+        wit::QuotaService::Compute => QuotaService::Compute,
+        wit::QuotaService::Network => QuotaService::Network,
+        wit::QuotaService::Volume => QuotaService::Volume,
+    }
+}
+
+fn service_to_wit(service: QuotaService) -> wit::QuotaService {
+    match service {
+        QuotaService::Compute => wit::QuotaService::Compute,
+        QuotaService::Network => wit::QuotaService::Network,
+        QuotaService::Volume => wit::QuotaService::Volume,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(key: &str, limit: i64) -> wit::DecidedLimit {
+        wit::DecidedLimit {
+            service: wit::QuotaService::Compute,
+            key: key.to_owned(),
+            limit,
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_decision_has_sound_limits_each_once() {
+        let check = |limits| check(&wit::QuotaDecision { limits, notices: Vec::new() });
+        assert_eq!(check(vec![decided("cores", -1), decided("ram", 0)]), Ok(()));
+        assert!(check(vec![decided("cores", -2)]).unwrap_err().contains("-2"));
+        assert!(check(vec![decided("", 1)]).is_err());
+        assert!(check(vec![decided("cores", 1), decided("cores", 1)]).unwrap_err().contains("two limits"));
+    }
+}
