@@ -12,6 +12,7 @@ mod error;
 mod find;
 mod http;
 mod password;
+mod probe;
 mod project;
 mod retry;
 mod role;
@@ -21,6 +22,7 @@ mod user;
 #[cfg(test)]
 pub(crate) mod fake;
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -70,6 +72,13 @@ pub struct Identity {
     pub roles: Vec<String>,
     /// When the present token ends; it is renewed before.
     pub expires: Timestamp,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let roles = self.roles.join(", ");
+        write!(formatter, "{} on project {} with the roles {roles}", self.user, self.project)
+    }
 }
 
 impl Keystone {

@@ -60,6 +60,12 @@ impl QuotaError {
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Call(error) if error.is_passing())
     }
+
+    /// Whether nothing answers where the service should be, so that other calls need not try.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_unreachable())
+    }
 }
 
 /// The answer of Nova and Cinder, and of Neutron.

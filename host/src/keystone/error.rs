@@ -32,6 +32,9 @@ pub enum Unreached {
     /// The name of the host does not resolve.
     #[error("the name of the host cannot be resolved ({0}); is the URL right, and does DNS work?")]
     UnknownHost(String),
+    /// No connection came about.
+    #[error("no connection could be made ({0}); is the host up, and does a firewall let Usher through?")]
+    NoConnection(String),
     /// No answer came in time.
     #[error("no answer within {} s; see whether the service is overloaded, or raise keystone.timeout", .0.as_secs_f64())]
     TimedOut(Duration),

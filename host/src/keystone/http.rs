@@ -250,7 +250,10 @@ impl Http {
 
     fn unreached(&self, error: &reqwest::Error) -> Unreached {
         if error.is_timeout() {
-            return Unreached::TimedOut(self.timeout);
+            return match error.is_connect() {
+                true => Unreached::NoConnection("no answer in time".to_owned()),
+                false => Unreached::TimedOut(self.timeout),
+            };
         }
         if error.is_dns() {
             return Unreached::UnknownHost(innermost(error));
@@ -271,7 +274,10 @@ impl Http {
             }
             source = cause.source();
         }
-        Unreached::Broken(innermost(error))
+        match error.is_connect() {
+            true => Unreached::NoConnection(innermost(error)),
+            false => Unreached::Broken(innermost(error)),
+        }
     }
 }
 
