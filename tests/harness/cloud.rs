@@ -58,7 +58,9 @@ impl Cloud {
     /// Where there is none.
     pub fn shared() -> Result<Self> {
         let folder = std::env::var_os(SHARED).with_context(|| {
-            format!("these tests need a cloud: run `cargo xtask test`, or name a running one's folder in {SHARED}")
+            format!(
+                "these tests need a cloud: run `cargo xtask test`, or name a running one's folder in {SHARED}"
+            )
         })?;
         let cloud = Self { folder: folder.into(), owned: false };
         ensure!(

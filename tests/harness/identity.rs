@@ -69,7 +69,8 @@ impl Identity {
     /// # Errors
     /// Where Keystone does not answer.
     pub fn user_id(&self, name: &str) -> Result<Option<String>> {
-        let users = self.call("GET", &format!("/users?name={}&domain_id=default", web::escape(name)), None)?;
+        let users =
+            self.call("GET", &format!("/users?name={}&domain_id=default", web::escape(name)), None)?;
         Ok(users["users"][0]["id"].as_str().map(str::to_owned))
     }
 
@@ -78,7 +79,8 @@ impl Identity {
     /// # Errors
     /// Where the status is not a success.
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-        let mut request = web::request(method, &format!("{}{path}", self.url)).header("X-Auth-Token", &self.token);
+        let mut request =
+            web::request(method, &format!("{}{path}", self.url)).header("X-Auth-Token", &self.token);
         if let Some(body) = body {
             request = request.json(body);
         }

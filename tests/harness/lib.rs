@@ -5,6 +5,7 @@
 //! Whatever is started here is stopped when its value is dropped, by the process id that was kept.
 
 pub mod cloud;
+pub mod fixtures;
 pub mod identity;
 pub mod interrupt;
 pub mod mail_server;

@@ -21,6 +21,7 @@ use crate::workspace;
 #[derive(Debug)]
 pub struct Site {
     folder: PathBuf,
+    program: PathBuf,
     temporary: Option<tempfile::TempDir>,
 }
 
@@ -49,8 +50,7 @@ impl Site {
     /// # Errors
     /// Where its folder cannot be written, or `usher` is not there.
     pub fn with_rows(cloud: &Cloud, mail: &MailServer, rows: &[AccessRow]) -> Result<Self> {
-        let temporary = tempfile::Builder::new().prefix("usher-site-").tempdir()?;
-        let site = Self { folder: temporary.path().to_owned(), temporary: Some(temporary) };
+        let site = Self::temporary()?;
         sheet::write_access(&site.access(), rows)?;
         site.set_up(cloud, mail)?;
         Ok(site)
@@ -61,8 +61,7 @@ impl Site {
     /// # Errors
     /// As above.
     pub fn with_fixtures(cloud: &Cloud, mail: &MailServer) -> Result<Self> {
-        let temporary = tempfile::Builder::new().prefix("usher-site-").tempdir()?;
-        let site = Self { folder: temporary.path().to_owned(), temporary: Some(temporary) };
+        let site = Self::temporary()?;
         site.copy_fixtures()?;
         site.set_up(cloud, mail)?;
         Ok(site)
@@ -76,10 +75,19 @@ impl Site {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
-        let site = Self { folder: folder.to_owned(), temporary: None };
+        let site = Self { folder: folder.to_owned(), program: workspace::usher()?, temporary: None };
         site.copy_fixtures()?;
         site.set_up(cloud, mail)?;
         Ok(site)
+    }
+
+    fn temporary() -> Result<Self> {
+        let temporary = tempfile::Builder::new().prefix("usher-site-").tempdir()?;
+        Ok(Self {
+            folder: temporary.path().to_owned(),
+            program: workspace::usher()?,
+            temporary: Some(temporary),
+        })
     }
 
     fn copy_fixtures(&self) -> Result<()> {
@@ -105,6 +113,11 @@ impl Site {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Runs another build of the program from now on.
+    pub fn use_program(&mut self, program: &Path) {
+        program.clone_into(&mut self.program);
     }
 
     /// Keeps the folder although it was to be gone when dropped, and says where it is.
@@ -155,11 +168,9 @@ impl Site {
     }
 
     /// The program with this site's settings, to be run from nowhere in particular.
-    ///
-    /// # Errors
-    /// Where `usher` is not there.
-    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(workspace::usher()?);
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
         command
             .arg("--settings")
             .arg(self.settings())
@@ -167,11 +178,12 @@ impl Site {
             .current_dir("/")
             .env("NO_COLOR", "1")
             .env_remove("RUST_LOG")
+            .env_remove("USHER_SETTINGS")
             .stdin(Stdio::null());
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OS_")) {
             command.env_remove(name);
         }
-        Ok(command)
+        command
     }
 
     /// Runs the program to its end.
@@ -179,7 +191,7 @@ impl Site {
     /// # Errors
     /// Where it cannot be started.
     pub fn usher(&self, arguments: &[&str]) -> Result<Run> {
-        run(&mut self.command(arguments)?, None)
+        run(&mut self.command(arguments), None)
     }
 
     /// Runs the program to its end with something on its standard input.
@@ -187,7 +199,7 @@ impl Site {
     /// # Errors
     /// Where it cannot be started.
     pub fn usher_with_input(&self, arguments: &[&str], input: &str) -> Result<Run> {
-        run(&mut self.command(arguments)?, Some(input))
+        run(&mut self.command(arguments), Some(input))
     }
 
     /// `usher import` with these arguments.
@@ -203,7 +215,7 @@ impl Site {
     /// # Errors
     /// Where it does not start.
     pub fn serve(&self) -> Result<Serving> {
-        let mut command = self.command(&["serve"])?;
+        let mut command = self.command(&["serve"]);
         // In a group of its own, so that Ctrl-C does not take it away from a program that is still using it.
         command.stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut process = command.spawn()?;
@@ -382,7 +394,7 @@ support_email = "support@example.org"
         clouds = cloud.clouds_yaml().display(),
         port = mail.port(),
         ca = mail.ca_file().display(),
-        cache = workspace::target().join("test/plugin-cache").display(),
+        cache = workspace::target().join("services/plugin-cache").display(),
         rows = component("moc-rows")?,
         quotas = component("standard-quotas")?,
         mails = component("standard-mail")?,

@@ -38,7 +38,7 @@ pub fn fixture(name: &str) -> PathBuf {
 /// # Errors
 /// Where it is not there.
 pub fn component(name: &str) -> Result<PathBuf> {
-    let file = target().join("plugins").join(format!("{name}.wasm"));
+    let file = root().join("target/components").join(name).with_extension("wasm");
     if !file.exists() {
         bail!("{} is missing; run `cargo xtask plugins`", file.display());
     }
@@ -57,5 +57,7 @@ pub fn usher() -> Result<PathBuf> {
         .take(2)
         .map(|folder| folder.join("usher"))
         .find(|file| file.is_file())
-        .with_context(|| format!("there is no `usher` near {}; run `cargo build --package usher`", own.display()))
+        .with_context(|| {
+            format!("there is no `usher` near {}; run `cargo build --package usher`", own.display())
+        })
 }

@@ -1,1 +1,58 @@
-fn main() {}
+//! The workspace's own commands.
+
+mod bench;
+mod demo;
+mod part;
+mod plugins;
+mod suite;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use usher_tests::{interrupt, workspace};
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo               a whole site on this machine: cloud, mail server, sheet, import, setpass
+  test [PART...]     everything that can be checked; parts: format lint unit python e2e
+  plugins            build the bundled components into target/plugins
+  bench              measure, and compare with what is wanted
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["demo"] => run(demo::run),
+        ["test", parts @ ..] => match suite::Part::parse(parts) {
+            Ok(parts) => run(|| suite::run(&parts)),
+            Err(unknown) => return usage(&unknown),
+        },
+        ["plugins"] => run(|| plugins::build_all(&workspace::root())),
+        ["bench"] => run(bench::run),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => return usage(&words.join(" ")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command so that Ctrl-C ends it by the usual way out, on which everything is stopped.
+fn run(command: impl FnOnce() -> Result<()>) -> Result<()> {
+    interrupt::watch().context("cannot watch for Ctrl-C")?;
+    command()
+}
+
+fn usage(unknown: &str) -> ExitCode {
+    eprintln!("unknown: {unknown}\n\n{USAGE}");
+    ExitCode::from(2)
+}

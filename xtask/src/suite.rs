@@ -1,0 +1,205 @@
+//! `cargo xtask test`: everything that can be checked, against the real services.
+//!
+//! A part that cannot run says why, and counts as failed.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use usher_tests::cloud::{self, Cloud};
+use usher_tests::{interrupt, process, workspace};
+
+use crate::part::{Parts, cargo, succeed, succeed_reading};
+use crate::plugins;
+
+/// What can be asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `cargo fmt --check`
+    Format,
+    /// `cargo clippy`
+    Lint,
+    /// The tests beside the code.
+    Unit,
+    /// The tests of the Python example.
+    Python,
+    /// The whole program against the real services.
+    EndToEnd,
+}
+
+impl Part {
+    const ALL: [(&'static str, Self); 5] = [
+        ("format", Self::Format),
+        ("lint", Self::Lint),
+        ("python", Self::Python),
+        ("unit", Self::Unit),
+        ("e2e", Self::EndToEnd),
+    ];
+
+    /// The parts with these names, or all.
+    ///
+    /// # Errors
+    /// The name that is none.
+    pub fn parse(names: &[&str]) -> Result<Vec<Self>, String> {
+        let find = |name: &&str| {
+            let found = Self::ALL.iter().find(|(own, _)| own == name);
+            found.map(|(_, part)| *part).ok_or_else(|| (*name).to_owned())
+        };
+        if names.is_empty() {
+            return Ok(Self::ALL.iter().map(|(_, part)| *part).collect());
+        }
+        names.iter().map(find).collect()
+    }
+}
+
+/// How many tests ran.
+#[derive(Default)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+/// Runs the parts.
+pub fn run(wanted: &[Part]) -> Result<()> {
+    let mut parts = Parts::default();
+    let mut count = Count::default();
+    let wants = |part| wanted.contains(&part);
+
+    if wants(Part::Format) {
+        parts.run("format", || tool("fmt", "rustfmt", &["fmt", "--all", "--check"]));
+    }
+    if wants(Part::Unit) || wants(Part::EndToEnd) || wants(Part::Python) {
+        parts.run("components", || plugins::build_all(&workspace::root()));
+        interrupt::check()?;
+    }
+    if wants(Part::Python) {
+        parts.run("Python example", || python(&mut count));
+        interrupt::check()?;
+    }
+    if wants(Part::Lint) {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+        parts.run("lint", || tool("clippy", "clippy", &arguments));
+        interrupt::check()?;
+    }
+    if wants(Part::Unit) {
+        let arguments = ["test", "--workspace", "--exclude", "usher-tests", "--no-fail-fast"];
+        parts.run("unit tests", || tests(&mut cargo(&arguments), &mut count));
+        interrupt::check()?;
+    }
+    if wants(Part::EndToEnd) {
+        end_to_end(&mut parts, &mut count);
+        interrupt::check()?;
+    }
+    let failed = parts.summary();
+    println!("\n{} passed, {} failed", count.passed, count.failed);
+    ensure!(failed == 0, "{failed} parts failed");
+    ensure!(count.failed == 0, "{} tests failed", count.failed);
+    Ok(())
+}
+
+/// Runs a tool that is a component of the toolchain.
+fn tool(subcommand: &str, component: &str, arguments: &[&str]) -> Result<()> {
+    let there = cargo(&[subcommand, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    ensure!(there.success(), "the toolchain has no {component}; run `rustup component add {component}`");
+    succeed(&mut cargo(arguments))
+}
+
+/// Runs cargo's tests, and counts them.
+fn tests(command: &mut Command, count: &mut Count) -> Result<()> {
+    let mut binaries = 0;
+    succeed_reading(command, |line| {
+        if let Some((passed, failed)) = result_line(line) {
+            count.passed += passed;
+            count.failed += failed;
+            binaries += 1;
+        }
+    })?;
+    ensure!(binaries > 0, "no test ran");
+    Ok(())
+}
+
+/// The counts in `test result: ok. 3 passed; 0 failed; …`.
+fn result_line(line: &str) -> Option<(u64, u64)> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let number =
+        |word: &str| counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok());
+    Some((number(" passed")?, number(" failed")?))
+}
+
+/// Runs the unit tests of the Python example.
+fn python(count: &mut Count) -> Result<()> {
+    cloud::install()?;
+    let python = workspace::python_packages().join("bin/python");
+    for folder in python_examples()? {
+        let mut command = Command::new(&python);
+        command.args(["-m", "unittest", "discover", "--verbose"]).current_dir(&folder);
+        let output = process::output(&mut command)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        print!("{said}");
+        // unittest ends with `Ran 12 tests in 0.004s`, and succeeds where it found none.
+        let ran: u64 = said
+            .lines()
+            .find_map(|line| line.strip_prefix("Ran ")?.split(' ').next()?.parse().ok())
+            .with_context(|| format!("unittest in {} did not say what it ran", folder.display()))?;
+        ensure!(ran > 0, "there are no tests in {}", folder.display());
+        ensure!(output.status.success(), "the tests in {} failed", folder.display());
+        count.passed += ran;
+    }
+    Ok(())
+}
+
+/// The folders below `plugins/` that hold Python tests.
+fn python_examples() -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    let mut open = vec![workspace::root().join("plugins")];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && name != "node_modules" && !name.starts_with('.') {
+                open.push(path);
+            } else if name.starts_with("test_") && name.ends_with(".py") && !folders.contains(&folder) {
+                folders.push(folder.clone());
+            }
+        }
+    }
+    if folders.is_empty() {
+        bail!("there is no test_*.py below plugins/");
+    }
+    Ok(folders)
+}
+
+/// Starts a cloud, and runs the tests that need one.
+fn end_to_end(parts: &mut Parts, count: &mut Count) {
+    let built = parts.run("build of usher and its tests", || {
+        succeed(&mut cargo(&["build", "--package", "usher"]))?;
+        succeed(&mut cargo(&["test", "--package", "usher-tests", "--no-run"]))
+    });
+    let folder = workspace::target().join("test/cloud");
+    let cloud = parts.run("cloud: Keystone, Nova, Neutron, Cinder", || Cloud::fresh(&folder));
+    parts.run("end-to-end tests", || {
+        ensure!(built.is_some(), "not tried: the build failed");
+        let cloud = cloud.context("not tried: there is no cloud")?;
+        let mut command = cargo(&["test", "--package", "usher-tests", "--no-fail-fast"]);
+        tests(command.env(cloud::SHARED, cloud.folder()), count)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_what_cargo_reports() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+        assert_eq!(result_line(line), Some((12, 3)));
+        assert_eq!(result_line("test result_line ... ok"), None);
+    }
+
+    #[test]
+    fn all_parts_run_where_none_is_named_and_a_wrong_name_is_refused() {
+        assert_eq!(Part::parse(&[]).unwrap().len(), Part::ALL.len());
+        assert_eq!(Part::parse(&["e2e"]), Ok(vec![Part::EndToEnd]));
+        assert_eq!(Part::parse(&["e2e", "all"]), Err("all".to_owned()));
+    }
+}
