@@ -1,1 +1,27 @@
-//! (being written)
+//! Decides quotas: a new project gets the site's defaults, a request gets what it asks for.
+//!
+//! Knows nothing of how limits are read or set.
+//!
+//! Settings: the table `new_project` with any quota key of OpenStack, such as `new_project.instances = 10`;
+//! `-1` means unlimited. RAM is in MB as in OpenStack (`ram`), or in GB (`ram_gb`).
+
+#[cfg(target_family = "wasm")]
+mod component;
+mod defaults;
+mod keys;
+mod ports;
+mod requests;
+
+use usher_plugin::settings::Settings;
+use usher_plugin::types::{Denial, QuotaContext, QuotaDecision, QuotaOccasion};
+
+/// Decides which quotas a project gets.
+///
+/// # Errors
+/// A denial, where a request would put a limit below what is in use.
+pub fn decide(context: &QuotaContext, settings: &Settings) -> Result<QuotaDecision, Denial> {
+    match &context.occasion {
+        QuotaOccasion::NewProject => Ok(defaults::decide(settings)),
+        QuotaOccasion::Request(request) => requests::decide(request, context),
+    }
+}
