@@ -85,6 +85,18 @@ impl Directory {
     }
 }
 
+#[cfg(test)]
+impl Directory {
+    /// What Keystone would have answered.
+    pub fn of(users: Vec<User>, projects: Vec<Project>, batches: &[(&str, i64)]) -> Self {
+        Self {
+            users: users.into_iter().map(|user| (fold(&user.name), Ok(Some(user)))).collect(),
+            projects: projects.into_iter().map(|project| (fold(&project.name), Ok(Some(project)))).collect(),
+            batches: batches.iter().map(|(marker, run)| ((*marker).to_owned(), *run)).collect(),
+        }
+    }
+}
+
 fn lookup<'a, T>(
     entries: &'a BTreeMap<String, Result<Option<T>, String>>,
     name: &str,

@@ -4,6 +4,8 @@
 
 mod action;
 mod build;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 

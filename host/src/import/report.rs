@@ -207,7 +207,7 @@ fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> Repor
 fn reported_mail(delivery: Delivery) -> ReportedMail {
     let (outcome, error) = match delivery.outcome {
         DeliveryOutcome::Sent => (MailOutcome::Sent, None),
-        DeliveryOutcome::Later { error, .. } => (MailOutcome::Later, Some(error)),
+        DeliveryOutcome::Later { error, .. } => (MailOutcome::Later, Some(error.to_string())),
         DeliveryOutcome::Refused { error, kept_in } => {
             (MailOutcome::Refused, Some(format!("{error}; kept in {}", kept_in.display())))
         }
