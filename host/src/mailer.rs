@@ -11,6 +11,8 @@ mod connection;
 mod error;
 mod letter;
 #[cfg(test)]
+pub(crate) mod peer;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

@@ -13,9 +13,9 @@
 //!
 //! Knows nothing of what mails say and why they are sent.
 
-mod undeliverable;
 #[cfg(test)]
 mod tests;
+mod undeliverable;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,6 +7,8 @@
 
 mod csv;
 
+pub use csv::exported_rows;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;

@@ -67,7 +67,9 @@ pub enum MailerError {
     },
 
     /// No connection.
-    #[error("cannot connect to the mail server {server}: {reason}; check mail.host and mail.port, and that it runs")]
+    #[error(
+        "cannot connect to the mail server {server}: {reason}; check mail.host and mail.port, and that it runs"
+    )]
     Unreachable {
         /// Host and port.
         server: String,
@@ -188,7 +190,9 @@ impl MailerError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } | Self::Broken { .. } => true,
-            Self::Refused { reply, .. } | Self::LoginRefused { reply, .. } => (400..500).contains(&reply.code),
+            Self::Refused { reply, .. } | Self::LoginRefused { reply, .. } => {
+                (400..500).contains(&reply.code)
+            }
             _ => false,
         }
     }

@@ -103,7 +103,8 @@ fn mailbox(field: &'static str, text: &str) -> Result<Mailbox, MailerError> {
 }
 
 fn checked_message_id(text: &str) -> Result<String, MailerError> {
-    let inner = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).and_then(|id| id.split_once('@'));
+    let inner =
+        text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).and_then(|id| id.split_once('@'));
     let plain = |part: &str| {
         !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '@'))
     };

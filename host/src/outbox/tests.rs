@@ -1,0 +1,335 @@
+//! One mail for one origin, whatever fails and whoever dies.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::mailer::peer::{self, CONTENT, CUT, Peer};
+
+const SECRET: &str = "https://setpass.example.org/?token=verysecret";
+
+struct Site {
+    directory: TempDir,
+    clock: Clock,
+    database: Database,
+    keys: Keys,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("usher.db")).await.unwrap();
+        let key_file = directory.path().join("usher.key");
+        Keys::create(&key_file).unwrap();
+        let keys = Keys::load(&key_file).unwrap();
+        let clock = Clock::manual("2026-03-14T15:48:48Z".parse().unwrap());
+        Self { directory, clock, database, keys }
+    }
+
+    fn outbox(&self, settings: settings::mail::Mail) -> Outbox {
+        let settings = settings::mail::Mail { undeliverable: self.undeliverable(), ..settings };
+        let mailer = Mailer::new(&settings).unwrap();
+        Outbox::new(self.database.clone(), self.keys.clone(), self.clock.clone(), mailer, &settings)
+    }
+
+    fn undeliverable(&self) -> PathBuf {
+        self.directory.path().join("undeliverable")
+    }
+
+    fn kept(&self) -> Vec<PathBuf> {
+        match std::fs::read_dir(self.undeliverable()) {
+            Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Everything that the database has on the disk.
+    async fn database_bytes(&self) -> Vec<u8> {
+        self.database.close().await;
+        std::fs::read(self.directory.path().join("usher.db")).unwrap()
+    }
+}
+
+fn to(recipient: &str) -> Compose {
+    let message = Message {
+        sender: None,
+        cc: Vec::new(),
+        subject: "Your password".to_owned(),
+        text: format!("Hello,\n{SECRET}\n"),
+        html: None,
+    };
+    Compose { to: vec![recipient.to_owned()], message }
+}
+
+async fn record(site: &Site, outbox: &Outbox, origin: &str, recipient: &str) -> Enqueued {
+    let mut transaction = site.database.begin().await.unwrap();
+    let enqueued = outbox.enqueue(&mut transaction, origin, "password", &to(recipient)).await.unwrap();
+    transaction.commit().await.unwrap();
+    enqueued
+}
+
+fn message_ids(peer: &Peer) -> Vec<String> {
+    let id = |mail: &String| {
+        mail.lines().find(|line| line.starts_with("Message-ID: ")).map(str::to_owned).unwrap()
+    };
+    peer.seen().mails.iter().map(id).collect()
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn a_mail_is_sent_once_in_the_order_of_recording_and_then_wiped() {
+    let site = Site::new().await;
+    let peer = Peer::start(|_| None).await;
+    let outbox = site.outbox(peer.settings());
+    assert_eq!(record(&site, &outbox, "request:2:welcome", "b@example.org").await, Enqueued::Queued);
+    assert_eq!(record(&site, &outbox, "request:1:welcome", "a@example.org").await, Enqueued::Queued);
+    assert_eq!(record(&site, &outbox, "request:2:welcome", "b@example.org").await, Enqueued::Already);
+    assert_eq!(outbox.pending().await.unwrap()[0].to, ["b@example.org"]);
+
+    let deliveries = outbox.deliver_due().await.unwrap();
+    assert!(deliveries.iter().all(|delivery| matches!(delivery.outcome, DeliveryOutcome::Sent)));
+    assert_eq!(
+        deliveries.iter().map(|delivery| delivery.to[0].as_str()).collect::<Vec<_>>(),
+        ["b@example.org", "a@example.org"]
+    );
+    assert_eq!(record(&site, &outbox, "request:2:welcome", "b@example.org").await, Enqueued::Already);
+    assert!(outbox.deliver_due().await.unwrap().is_empty());
+    assert!(outbox.pending().await.unwrap().is_empty());
+    assert_eq!((peer.seen().mails.len(), peer.seen().connections), (2, 1));
+    assert!(peer.seen().mails[0].contains("Date: Sat, 14 Mar 2026 15:48:48 +0000"));
+}
+
+#[tokio::test]
+async fn what_is_not_committed_is_not_sent() {
+    let site = Site::new().await;
+    let peer = Peer::start(|_| None).await;
+    let outbox = site.outbox(peer.settings());
+    let mut transaction = site.database.begin().await.unwrap();
+    outbox.enqueue(&mut transaction, "a", "password", &to("a@example.org")).await.unwrap();
+    transaction.rollback().await.unwrap();
+    assert!(outbox.deliver_due().await.unwrap().is_empty());
+    assert!(peer.seen().mails.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_no_mail_is_refused_before_it_is_recorded() {
+    let site = Site::new().await;
+    let outbox = site.outbox(peer::settings(25));
+    let mut transaction = site.database.begin().await.unwrap();
+    let mut headers = to("a@example.org");
+    headers.message.subject = "a\nBcc: b@example.org".to_owned();
+    for (origin, compose) in [("a", to("nobody")), ("b", headers)] {
+        let refused = outbox.enqueue(&mut transaction, origin, "password", &compose).await;
+        assert!(matches!(refused, Err(OutboxError::Mailer(_))), "{refused:?}");
+    }
+    transaction.commit().await.unwrap();
+    assert!(outbox.pending().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn mail_lies_sealed() {
+    let site = Site::new().await;
+    let outbox = site.outbox(peer::settings(25));
+    record(&site, &outbox, "request:1:password", "user@example.org").await;
+    let bytes = site.database_bytes().await;
+    assert!(contains(&bytes, "request:1:password"), "this looks at the right bytes");
+    assert!(!contains(&bytes, "verysecret") && !contains(&bytes, "user@example.org"));
+}
+
+#[tokio::test]
+async fn a_passing_failure_is_tried_again_later_and_later_with_the_same_message_id() {
+    let site = Site::new().await;
+    let busy = Arc::new(AtomicBool::new(true));
+    let peer = Peer::start({
+        let busy = Arc::clone(&busy);
+        move |command| (command.starts_with("RCPT") && busy.load(Ordering::SeqCst)).then_some("451 later")
+    })
+    .await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "a", "a@example.org").await;
+    for least in [30, 60, 120, 240, 480, 960, 1920, 3600, 3600] {
+        let deliveries = outbox.deliver_due().await.unwrap();
+        let DeliveryOutcome::Later { at, error } = &deliveries[0].outcome else {
+            panic!("{deliveries:?}");
+        };
+        assert!(error.is_passing());
+        let wait = at.duration_since(site.clock.now()).as_secs();
+        assert!((least..=least * 5 / 4).contains(&wait), "{least}: {wait}");
+        assert!(outbox.deliver_due().await.unwrap().is_empty(), "not before its time");
+        site.clock.advance(SignedDuration::from_secs(wait));
+    }
+    assert_eq!(outbox.pending().await.unwrap()[0].attempts, 9);
+    busy.store(false, Ordering::SeqCst);
+    assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent));
+}
+
+#[tokio::test]
+async fn a_refused_mail_is_kept_as_it_would_have_been_sent_and_wiped() {
+    let site = Site::new().await;
+    let peer = Peer::start(|command| command.contains("<bad@").then_some("550 5.1.1 unknown")).await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "request:1:password", "bad@example.org").await;
+    record(&site, &outbox, "request:2:password", "good@example.org").await;
+    let before = site.clock.now();
+    let deliveries = outbox.deliver_due().await.unwrap();
+    let DeliveryOutcome::Refused { kept_in, error } = &deliveries[0].outcome else {
+        panic!("{deliveries:?}");
+    };
+    assert!(error.to_string().contains("550 5.1.1 unknown"), "{error}");
+    assert!(matches!(deliveries[1].outcome, DeliveryOutcome::Sent), "other mails go on");
+    assert_eq!(site.kept(), [kept_in.clone()]);
+    let kept = std::fs::read_to_string(kept_in).unwrap();
+    assert!(kept.starts_with("From: ") && kept.contains("To: bad@example.org\r\n"), "{kept}");
+    assert!(kept.ends_with(&format!("\r\n\r\nHello,\r\n{SECRET}\r\n")), "{kept}");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&site.undeliverable()), mode(kept_in)), (0o700, 0o600));
+    let refused = outbox.refused(before).await.unwrap();
+    assert_eq!((refused.len(), &refused[0].kept_in), (1, kept_in));
+    assert!(outbox.pending().await.unwrap().is_empty());
+    assert_eq!(record(&site, &outbox, "request:1:password", "bad@example.org").await, Enqueued::Already);
+}
+
+#[tokio::test]
+async fn a_refused_mail_that_cannot_be_kept_stays_in_the_outbox() {
+    let site = Site::new().await;
+    let peer = Peer::start(|command| command.starts_with("RCPT").then_some("550 unknown")).await;
+    let outbox = site.outbox(peer.settings());
+    std::fs::write(site.undeliverable(), "not a folder").unwrap();
+    record(&site, &outbox, "a", "a@example.org").await;
+    let deliveries = outbox.deliver_due().await.unwrap();
+    let DeliveryOutcome::Later { error: OutboxError::Keep { .. }, .. } = &deliveries[0].outcome else {
+        panic!("{deliveries:?}");
+    };
+    std::fs::remove_file(site.undeliverable()).unwrap();
+    site.clock.advance(SignedDuration::from_hours(2));
+    let deliveries = outbox.deliver_due().await.unwrap();
+    assert!(matches!(deliveries[0].outcome, DeliveryOutcome::Refused { .. }), "{deliveries:?}");
+}
+
+#[tokio::test]
+async fn death_between_keeping_and_recording_keeps_the_same_file_again() {
+    let site = Site::new().await;
+    let peer = Peer::start(|command| command.starts_with("RCPT").then_some("550 unknown")).await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "a", "a@example.org").await;
+    // As a process that dies right after the file was written, leaving its claim.
+    let now = site.clock.now();
+    let claimed = site.database.claim_due_mail("dead", now, after(now, CLAIM)).await.unwrap().unwrap();
+    let mail = outbox.open(&claimed.payload).unwrap();
+    let first = outbox.keep(&claimed.origin, &mail).await.unwrap();
+    std::fs::write(first.with_extension("eml.part"), "half").unwrap();
+    let bytes = std::fs::read(&first).unwrap();
+
+    assert!(outbox.deliver_due().await.unwrap().is_empty(), "the claim still stands");
+    site.clock.advance(CLAIM);
+    let deliveries = outbox.deliver_due().await.unwrap();
+    let DeliveryOutcome::Refused { kept_in, .. } = &deliveries[0].outcome else {
+        panic!("{deliveries:?}");
+    };
+    assert_eq!(site.kept(), [first]);
+    assert_eq!(std::fs::read(kept_in).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_mail_is_given_up_after_five_days() {
+    let site = Site::new().await;
+    let peer = Peer::start(|command| command.starts_with("RCPT").then_some("451 later")).await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "a", "a@example.org").await;
+    // Usher itself was off for a week: that does not count against the mail.
+    site.clock.advance(SignedDuration::from_hours(7 * 24));
+    assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Later { .. }));
+    site.clock.advance(SignedDuration::from_hours(5 * 24));
+    let deliveries = outbox.deliver_due().await.unwrap();
+    let DeliveryOutcome::Refused { error, .. } = &deliveries[0].outcome else {
+        panic!("{deliveries:?}");
+    };
+    assert!(error.to_string().contains("after 5 days") && error.to_string().contains("451"), "{error}");
+    assert_eq!(site.kept().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_used_is_asked_once() {
+    let site = Site::new().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let outbox = site.outbox(peer::settings(port));
+    for origin in ["a", "b", "c"] {
+        record(&site, &outbox, origin, "a@example.org").await;
+    }
+    let deliveries = outbox.deliver_due().await.unwrap();
+    assert_eq!(deliveries.len(), 1);
+    let pending = outbox.pending().await.unwrap();
+    assert_eq!(pending.iter().map(|mail| mail.attempts).collect::<Vec<_>>(), [1, 0, 0]);
+    assert!(pending[0].last_error.as_ref().unwrap().contains("cannot connect"));
+    assert!(site.kept().is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_setting_costs_no_mail() {
+    let site = Site::new().await;
+    let peer = Peer::start(|_| None).await;
+    let starttls = settings::mail::Mail { security: settings::mail::Security::Starttls, ..peer.settings() };
+    let outbox = site.outbox(starttls);
+    record(&site, &outbox, "a", "a@example.org").await;
+    let deliveries = outbox.deliver_due().await.unwrap();
+    assert!(matches!(deliveries[0].outcome, DeliveryOutcome::Later { .. }), "{deliveries:?}");
+    let mended = site.outbox(peer.settings());
+    site.clock.advance(SignedDuration::from_mins(1));
+    assert!(matches!(mended.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent));
+}
+
+#[tokio::test]
+async fn processes_at_the_same_time_send_each_mail_once() {
+    let site = Site::new().await;
+    let peer = Peer::start(|_| None).await;
+    let first = site.outbox(peer.settings());
+    for number in 0..20 {
+        record(&site, &first, &format!("request:{number}"), "a@example.org").await;
+    }
+    let second = site.outbox(peer.settings());
+    let third = site.outbox(peer.settings());
+    let (one, two, three) = tokio::join!(first.deliver_due(), second.deliver_due(), third.deliver_due());
+    assert_eq!(one.unwrap().len() + two.unwrap().len() + three.unwrap().len(), 20);
+    let ids: std::collections::BTreeSet<_> = message_ids(&peer).into_iter().collect();
+    assert_eq!((peer.seen().mails.len(), ids.len()), (20, 20));
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_before_the_answer_sends_again_under_the_same_message_id() {
+    let site = Site::new().await;
+    let fragile = Arc::new(AtomicBool::new(true));
+    let peer = Peer::start({
+        let fragile = Arc::clone(&fragile);
+        move |command| (command == CONTENT && fragile.swap(false, Ordering::SeqCst)).then_some(CUT)
+    })
+    .await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "a", "a@example.org").await;
+    let recorded = outbox.open(&site.database.queued_mails().await.unwrap()[0].payload).unwrap();
+    assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Later { .. }));
+    site.clock.advance(SignedDuration::from_mins(1));
+    assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent));
+    assert_eq!(message_ids(&peer), [format!("Message-ID: {}", recorded.message_id)]);
+}
+
+#[tokio::test]
+async fn without_its_key_a_mail_waits() {
+    let site = Site::new().await;
+    let peer = Peer::start(|_| None).await;
+    record(&site, &site.outbox(peer.settings()), "a", "a@example.org").await;
+    let other_file = site.directory.path().join("other.key");
+    Keys::create(&other_file).unwrap();
+    let with_other_key = Site { keys: Keys::load(&other_file).unwrap(), ..site };
+    let deliveries = with_other_key.outbox(peer.settings()).deliver_due().await.unwrap();
+    let DeliveryOutcome::Later { error: OutboxError::Keys(_), .. } = &deliveries[0].outcome else {
+        panic!("{deliveries:?}");
+    };
+    assert!(peer.seen().mails.is_empty());
+}

@@ -190,6 +190,15 @@ fn prepare(
     }))
 }
 
+/// The rows of an exported worksheet, header included, or what is wrong with it.
+///
+/// # Errors
+/// Where it is no CSV file: the row, as a spreadsheet shows it, and the problem.
+pub fn exported_rows(bytes: &[u8]) -> Result<Vec<Row>, (usize, &'static str)> {
+    let table = Table::parse(bytes).map_err(|damage| (damage.row, damage.problem))?;
+    Ok(table.records().map(|(number, cells)| Row { number, cells }).collect())
+}
+
 fn parse<'a>(folder: &Folder, worksheet: &str, bytes: &'a [u8]) -> Result<Table<'a>, SheetError> {
     Table::parse(bytes).map_err(|damage| SheetError::Unreadable {
         file: folder.file(worksheet),

@@ -81,33 +81,21 @@ impl Folder {
     /// Puts new bytes in the place of a worksheet's, all at once.
     pub(super) fn replace(&self, worksheet: &str, bytes: &[u8]) -> Result<(), SheetError> {
         let next = self.path.join(NEXT);
-        self.write(&next, bytes, &self.file(worksheet))?;
+        self.write(&next, bytes, worksheet)?;
         self.rename(&next, &self.file(worksheet))?;
         self.sync()
     }
 
-    /// Writes a file that is to take the place of another one, with that one's mode and owner, and waits until
-    /// it is on the disk.
-    pub(super) fn write(&self, file: &Path, bytes: &[u8], place: &Path) -> Result<(), SheetError> {
+    /// Writes a file with the mode and owner of a worksheet, and waits until it is on the disk.
+    pub(super) fn write(&self, file: &Path, bytes: &[u8], like: &str) -> Result<(), SheetError> {
         self.remove(file)?;
-        let old = self.metadata(place)?;
         let write = || -> io::Result<()> {
             let mut output = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
             output.write_all(bytes)?;
-            match &old {
-                Some(old) => take_after(&output, old)?,
-                None => self.take_after_folder(&output)?,
-            }
+            take_after(&output, &std::fs::metadata(self.file(like))?)?;
             output.sync_all()
         };
         write().map_err(|source| failure("write", file, source))
-    }
-
-    /// A worksheet that did not exist is for the same people as the folder.
-    fn take_after_folder(&self, file: &File) -> io::Result<()> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(&self.path)?.mode() & 0o666;
-        file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), SheetError> {

@@ -43,7 +43,8 @@ impl<'a> Table<'a> {
         let mut rows = Vec::new();
         let mut terminator: Option<&'static [u8]> = None;
         while at < bytes.len() {
-            let (span, ended_by) = row(bytes, at).map_err(|problem| Damage { row: rows.len() + 1, problem })?;
+            let (span, ended_by) =
+                row(bytes, at).map_err(|problem| Damage { row: rows.len() + 1, problem })?;
             at = span.end;
             rows.push(span);
             terminator = terminator.or(ended_by);
@@ -149,7 +150,9 @@ fn row(bytes: &[u8], start: usize) -> Result<(Span, Option<&'static [u8]>), &'st
             }
             bytes[from..at].to_vec()
         };
-        cells.push(String::from_utf8(cell).map_err(|_| "the text is not UTF-8; save the file as CSV in UTF-8")?);
+        cells.push(
+            String::from_utf8(cell).map_err(|_| "the text is not UTF-8; save the file as CSV in UTF-8")?,
+        );
         if bytes.get(at) != Some(&b',') {
             break;
         }
@@ -185,7 +188,9 @@ fn quoted_cell(bytes: &[u8], at: &mut usize) -> Result<Vec<u8>, &'static str> {
                 return Ok(cell);
             }
             (Some(b'"'), Some(_)) => {
-                return Err("a cell goes on behind its closing quotation mark; marks within a cell are doubled");
+                return Err(
+                    "a cell goes on behind its closing quotation mark; marks within a cell are doubled",
+                );
             }
             (Some(byte), _) => {
                 cell.push(*byte);
@@ -214,14 +219,10 @@ mod tests {
             "\"\"\n\"a\"",
             "ä,ö,\u{2028}\n",
         ] {
-            let mut reader = ::csv::ReaderBuilder::new()
-                .has_headers(false)
-                .flexible(true)
-                .from_reader(text.as_bytes());
-            let expected: Vec<Vec<String>> = reader
-                .records()
-                .map(|record| record.unwrap().iter().map(str::to_owned).collect())
-                .collect();
+            let mut reader =
+                ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+            let expected: Vec<Vec<String>> =
+                reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
             assert_eq!(cells(text.as_bytes()), expected, "{text:?}");
         }
     }
@@ -239,11 +240,9 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_the_same() {
-        for row in [
-            vec!["", "a,b", "say \"hi\"", "two\r\nlines", " blank ", "=1+1", "ü"],
-            vec![""],
-            vec!["", ""],
-        ] {
+        for row in
+            [vec!["", "a,b", "say \"hi\"", "two\r\nlines", " blank ", "=1+1", "ü"], vec![""], vec!["", ""]]
+        {
             let row: Vec<String> = row.into_iter().map(str::to_owned).collect();
             assert_eq!(cells(&write(&row)), vec![row]);
         }

@@ -26,7 +26,7 @@ pub(super) fn version(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// Two worksheets that change together.
+/// Two worksheets that change together. The second one exists.
 pub(super) struct Move {
     pub replacements: [Replacement; 2],
 }
@@ -95,8 +95,9 @@ impl Move {
         match step {
             Step::Prepare => {
                 for (replacement, prepared) in self.replacements.iter().zip(PREPARED) {
-                    let place = folder.file(&replacement.worksheet);
-                    folder.write(&folder.path().join(prepared), &replacement.bytes, &place)?;
+                    // A worksheet that is made now is for the same people as the one its rows come from.
+                    let like = if replacement.before.is_some() { replacement } else { second };
+                    folder.write(&folder.path().join(prepared), &replacement.bytes, &like.worksheet)?;
                 }
                 Ok(())
             }
@@ -104,7 +105,7 @@ impl Move {
                 let next = folder.path().join(RECORD_NEXT);
                 let record = folder.path().join(RECORD);
                 let text = self.record(&record)?;
-                folder.write(&next, &text, &record)?;
+                folder.write(&next, &text, &second.worksheet)?;
                 folder.rename(&next, &record)?;
                 folder.sync()
             }
@@ -133,12 +134,18 @@ impl Move {
     }
 }
 
-/// Finishes a move that was decided and then interrupted. The caller holds the folder's lock.
+/// Finishes a move that was decided and then interrupted, and clears away one that was not decided yet. The
+/// caller holds the folder's lock.
 pub(super) fn finish(folder: &Folder) -> Result<(), SheetError> {
     let record_file = folder.path().join(RECORD);
     let text = match std::fs::read(&record_file) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return PREPARED
+                .iter()
+                .chain([&RECORD_NEXT])
+                .try_for_each(|left| folder.remove(&folder.path().join(left)));
+        }
         Err(source) => return Err(failure("read", &record_file, source)),
     };
     let record: Record = serde_json::from_slice(&text)
