@@ -43,7 +43,7 @@ use crate::settings::plugins::{Limits, Plugin, Plugins};
 
 pub use capabilities::Capabilities;
 pub use error::{Call, PluginError};
-pub use inspect::{Inspection, RequiredImport};
+pub use inspect::{ImportAccess, Inspection, RequiredImport};
 pub use job::{Job, JobError, JobReport, Occasion};
 pub use mail_templates::MailTemplates;
 pub use quota_policy::{CurrentLimit, Decision, QuotaContext, QuotaOccasion, QuotaPolicy};

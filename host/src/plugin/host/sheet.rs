@@ -15,8 +15,13 @@ use crate::sheet::{Sheet, SheetError};
 impl Host for State {
     async fn read(&mut self, worksheet: String) -> Result<Result<Vec<Row>, Error>> {
         self.count_host_call()?;
-        let snapshot = in_any(sheets(self), async |sheet| sheet.read(&worksheet).await).await;
-        Ok(snapshot.map(|snapshot| snapshot.rows.into_iter().map(row_to_wit).collect()))
+        let mut search = Search::default();
+        for sheet in sheets(self) {
+            if let Some(found) = search.settle(sheet.read(&worksheet).await) {
+                return Ok(found.map(|snapshot| snapshot.rows.into_iter().map(row_to_wit).collect()));
+            }
+        }
+        Ok(Err(search.without_success()))
     }
 
     async fn mark(
@@ -28,12 +33,24 @@ impl Host for State {
     ) -> Result<Result<(), Error>> {
         self.count_host_call()?;
         let expected = row_from_wit(expected);
-        Ok(in_any(sheets(self), async |sheet| sheet.mark(&worksheet, &expected, column, &text).await).await)
+        let mut search = Search::default();
+        for sheet in sheets(self) {
+            if let Some(done) = search.settle(sheet.mark(&worksheet, &expected, column, &text).await) {
+                return Ok(done);
+            }
+        }
+        Ok(Err(search.without_success()))
     }
 
     async fn append(&mut self, worksheet: String, rows: Vec<Vec<String>>) -> Result<Result<(), Error>> {
         self.count_host_call()?;
-        Ok(in_any(sheets(self), async |sheet| sheet.append(&worksheet, &rows).await).await)
+        let mut search = Search::default();
+        for sheet in sheets(self) {
+            if let Some(done) = search.settle(sheet.append(&worksheet, &rows).await) {
+                return Ok(done);
+            }
+        }
+        Ok(Err(search.without_success()))
     }
 }
 
@@ -41,28 +58,34 @@ fn sheets(state: &State) -> Vec<Sheet> {
     state.profile.capabilities.sheets.clone()
 }
 
-/// Does something in the first sheet that has the worksheet.
-async fn in_any<T>(
-    sheets: Vec<Sheet>,
-    act: impl AsyncFn(&Sheet) -> Result<T, SheetError>,
-) -> Result<T, Error> {
-    if sheets.is_empty() {
-        return Err(Error::Unavailable(ABSENT.to_owned()));
-    }
-    let mut all = Vec::new();
-    for sheet in &sheets {
-        match act(sheet).await {
-            Err(SheetError::NoSuchWorksheet { there, .. }) => all.extend(there),
-            Err(error) => return Err(other(&error)),
-            Ok(done) => return Ok(done),
-        }
-    }
-    Err(Error::NoSuchWorksheet(format!("there are {}", all.join(", "))))
+/// The search for the sheet that has a worksheet.
+#[derive(Default)]
+struct Search {
+    searched: bool,
+    /// The worksheets of the sheets that were searched.
+    there: Vec<String>,
 }
 
-fn other(error: &SheetError) -> Error {
-    match error {
-        SheetError::Changed { .. } => Error::Changed(error.to_string()),
-        _ => Error::Unavailable(error.to_string()),
+impl Search {
+    /// The answer of the sheet that has the worksheet; none where the next sheet has to be tried.
+    fn settle<T>(&mut self, answer: Result<T, SheetError>) -> Option<Result<T, Error>> {
+        self.searched = true;
+        match answer {
+            Err(SheetError::NoSuchWorksheet { there, .. }) => {
+                self.there.extend(there);
+                None
+            }
+            Err(error @ SheetError::Changed { .. }) => Some(Err(Error::Changed(error.to_string()))),
+            Err(error) => Some(Err(Error::Unavailable(error.to_string()))),
+            Ok(done) => Some(Ok(done)),
+        }
+    }
+
+    fn without_success(self) -> Error {
+        if self.searched {
+            Error::NoSuchWorksheet(format!("there are {}", self.there.join(", ")))
+        } else {
+            Error::Unavailable(ABSENT.to_owned())
+        }
     }
 }
