@@ -98,6 +98,4 @@ const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
 ];
 
 #[cfg(test)]
-mod peers;
-#[cfg(test)]
 mod tests;

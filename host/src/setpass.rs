@@ -260,4 +260,6 @@ fn password_purpose(user_id: &str) -> String {
 }
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Exit;
 use crate::app::App;
+use crate::import::in_words;
 use crate::keystone::User;
 use crate::mail_content::{MailContent, PasswordLink};
 use crate::outbox::{Compose, DeliveryOutcome};
@@ -63,7 +64,6 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         }),
     };
     let prepared = app.setpass.prepare(registration).await?;
-    let expires = prepared.issued().expires.to_zoned(app.settings.site.time_zone.clone());
     let content = MailContent::PasswordReset(PasswordLink {
         full_name: user
             .description
@@ -71,7 +71,7 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| user.name.clone()),
         url: prepared.issued().url.clone(),
-        expires: expires.strftime("%A, %-d %B %Y at %H:%M %Z").to_string(),
+        expires: in_words(prepared.issued().expires, &app.settings.site.time_zone),
     });
     let message = app.mail_templates().await?.render(&content).await?;
     let mail = Compose { to: vec![email.to_owned()], message };

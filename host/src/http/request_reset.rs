@@ -16,7 +16,7 @@ use super::fields::{given, read_fields};
 use super::pages::{Frame, ResetPage};
 use super::set_password::failure;
 use crate::database::DatabaseError;
-use crate::mail_content::{MailContent, Ticket};
+use crate::mail_content::{MailContent, TicketMail};
 use crate::outbox::{Compose, OutboxError};
 use crate::plugin::PluginError;
 use crate::setpass::{SetpassError, is_trivial};
@@ -101,7 +101,7 @@ async fn open_case(
         return Ok(());
     };
     let (first_name, last_name) = name.rsplit_once(' ').unwrap_or((name, ""));
-    let ticket = MailContent::HelpdeskTicket(Ticket {
+    let ticket = MailContent::HelpdeskTicket(TicketMail {
         username: email.to_owned(),
         first_name: first_name.to_owned(),
         last_name: last_name.to_owned(),

@@ -1,0 +1,173 @@
+//! The router as a whole, and what the tests of its operations share.
+
+use std::sync::Mutex;
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method, Request};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::mailer::Mailer;
+use crate::setpass::fixture::{Fixture, PIN, text};
+use crate::settings;
+
+/// The router on a [`Fixture`].
+pub(super) struct Served {
+    pub(super) fixture: Fixture,
+    pub(super) outbox: Outbox,
+    /// What mails were worded of.
+    pub(super) contents: Arc<Mutex<Vec<MailContent>>>,
+    router: Router,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Served {
+    pub(super) async fn new() -> Self {
+        let fixture = Fixture::new().await;
+        let mail: settings::mail::Mail = toml::from_str(
+            "host = \"mail.example.org\"\nsender = \"usher@example.org\"\nhelpdesk = \"helpdesk@example.org\"\n\
+             undeliverable = \"undeliverable\"\n",
+        )
+        .unwrap();
+        let mailer = Mailer::new(&mail).unwrap();
+        let outbox =
+            Outbox::new(fixture.database.clone(), fixture.keys.clone(), fixture.clock.clone(), mailer, &mail);
+        let contents = Arc::new(Mutex::new(Vec::new()));
+        let worded = Arc::clone(&contents);
+        let render_mail: RenderMail = Arc::new(move |content| {
+            let text = format!("{content:?}");
+            worded.lock().unwrap().push(content);
+            Box::pin(async {
+                Ok(Message { sender: None, cc: Vec::new(), subject: "Ticket".to_owned(), text, html: None })
+            })
+        });
+        let router = router(Services {
+            setpass: fixture.setpass.clone(),
+            keystone: fixture.keystone.clone(),
+            outbox: outbox.clone(),
+            render_mail,
+            site: Arc::new(
+                toml::from_str("name = \"Cloud <One>\"\nsupport_email = \"support@example.org\"").unwrap(),
+            ),
+            helpdesk: mail.helpdesk,
+            public_url: "https://cloud.example.org/setpass/".parse().unwrap(),
+        });
+        Self { fixture, outbox, contents, router }
+    }
+
+    pub(super) async fn call(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.call(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Posts a form as a browser does.
+    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = Request::post(path)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "text/html,*/*;q=0.8")
+            .header("sec-fetch-site", "same-origin");
+        self.call(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Posts JSON without saying so, and accepts JSON.
+    pub(super) async fn post_json(&self, path: &str, body: &serde_json::Value) -> Answer {
+        let request = Request::post(path).header(ACCEPT, "application/json");
+        self.call(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+}
+
+impl Answer {
+    /// The answer's `outcome`, where it is JSON.
+    pub(super) fn outcome(&self) -> String {
+        let json: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        json["outcome"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn every_response_forbids_what_the_pages_do_not_need() {
+    let served = Served::new().await;
+    for path in ["/?token=x", "/", "/reset", "/nowhere", "/healthz"] {
+        let answer = served.get(path).await;
+        let header = |name: &str| answer.headers[name].to_str().unwrap().to_owned();
+        assert_eq!(header("cache-control"), "no-store", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        let policy = header("content-security-policy");
+        for part in ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"]
+        {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe") && !answer.body.contains("<script"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn pages_show_the_site_escaped_and_load_the_style_sheet_from_below_the_public_url() {
+    let served = Served::new().await;
+    let form = served.get("/?token=x").await;
+    assert_eq!(form.status, 200);
+    assert!(form.body.contains("Cloud &#60;One&#62;"), "{}", form.body);
+    assert!(form.body.contains("href=\"/setpass/static/usher.css\""), "{}", form.body);
+    let style = served.get("/static/usher.css").await;
+    assert_eq!(
+        (style.status, style.headers[CONTENT_TYPE].to_str().unwrap()),
+        (200, "text/css; charset=utf-8")
+    );
+    assert_eq!(style.headers.get_all(CACHE_CONTROL).iter().count(), 1);
+}
+
+#[tokio::test]
+async fn health_and_unknown_paths_and_methods_are_told() {
+    let served = Served::new().await;
+    assert_eq!(served.get("/healthz").await.body, "ok");
+    assert_eq!(served.get("/nowhere").await.status, 404);
+    let wrong_method = Request::delete("/reset").body(Body::empty()).unwrap();
+    assert_eq!(served.call(wrong_method).await.status, 405);
+    let json = Request::get("/nowhere").header(ACCEPT, "application/json").body(Body::empty()).unwrap();
+    assert_eq!(served.call(json).await.outcome(), "not-found");
+}
+
+#[tokio::test]
+async fn long_bodies_are_refused() {
+    let served = Served::new().await;
+    let long = "x".repeat(BODY_LIMIT + 1);
+    assert_eq!(served.post("/?token=x", &[("password", &long)]).await.status, 413);
+    assert_eq!(served.post("/reset", &[("name", &long)]).await.status, 413);
+}
+
+#[tokio::test]
+async fn posts_from_other_sites_are_refused_before_anything_is_counted() {
+    let served = Served::new().await;
+    let link = served.fixture.link().await;
+    let path = format!("/?token={}", text(&link.token));
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example.com")] {
+        for _ in 0..6 {
+            let request = Request::builder().method(Method::POST).uri(&path).header(name, value);
+            let body = "pin=0815&password=a&confirm_password=a";
+            let answer = served.call(request.body(Body::from(body)).unwrap()).await;
+            assert_eq!(answer.status, 403, "{name}: {value}");
+        }
+    }
+    let own = [("pin", PIN), ("password", "good one"), ("confirm_password", "good one")];
+    assert_eq!(served.post(&path, &own).await.status, 200);
+}

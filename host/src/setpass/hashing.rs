@@ -56,7 +56,7 @@ impl PinHashing {
                 Some(hash) => keys.verify_pin(&pin, &hash),
                 None => {
                     let decoy = decoy.get_or_init(|| keys.hash_pin(&SecretString::from("decoy")));
-                    keys.verify_pin(&pin, decoy);
+                    let _wrong = keys.verify_pin(&pin, decoy);
                     false
                 }
             })

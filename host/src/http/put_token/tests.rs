@@ -1,0 +1,101 @@
+use axum::body::Body;
+use axum::http::Request;
+
+use crate::http::tests::{Answer, Served};
+use crate::setpass::fixture::{ADMIN_TOKEN, PIN, RANDOM_PASSWORD, USER};
+
+async fn put(served: &Served, user: &str, caller: Option<&str>, body: &str) -> Answer {
+    let mut request = Request::put(format!("/token/{user}"));
+    if let Some(caller) = caller {
+        request = request.header("X-Auth-Token", caller);
+    }
+    served.call(request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
+async fn put_as_admin(served: &Served, body: &str) -> Answer {
+    put(served, USER, Some(ADMIN_TOKEN), body).await
+}
+
+fn complete() -> String {
+    serde_json::json!({ "password": RANDOM_PASSWORD, "pin": PIN }).to_string()
+}
+
+async fn set_password(served: &Served, token: &str, pin: &str) -> u16 {
+    let form = [("pin", pin), ("password", "chosen"), ("confirm_password", "chosen")];
+    served.post(&format!("/?token={token}"), &form).await.status
+}
+
+#[tokio::test]
+async fn an_administrator_gets_the_token_alone_as_plain_text() {
+    let served = Served::new().await;
+    let answer = put_as_admin(&served, &complete()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.headers["content-type"].to_str().unwrap().starts_with("text/plain"));
+    assert_eq!(answer.body.len(), 43);
+    assert!(
+        answer.body.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
+        "{}",
+        answer.body
+    );
+    assert_eq!(set_password(&served, &answer.body, PIN).await, 200);
+}
+
+#[tokio::test]
+async fn the_token_is_plain_text_also_for_those_who_accept_json() {
+    let served = Served::new().await;
+    let request = Request::put(format!("/token/{USER}"))
+        .header("X-Auth-Token", ADMIN_TOKEN)
+        .header("Accept", "application/json")
+        .header("Content-Type", "text/plain");
+    let answer = served.call(request.body(Body::from(complete())).unwrap()).await;
+    assert_eq!((answer.status, answer.body.len()), (200, 43));
+}
+
+#[tokio::test]
+async fn who_calls_is_checked_before_what_is_said() {
+    let served = Served::new().await;
+    for body in [complete().as_str(), "nonsense"] {
+        assert_eq!(put(&served, USER, None, body).await.status, 401);
+        assert_eq!(put(&served, USER, Some(""), body).await.status, 401);
+        assert_eq!(put(&served, USER, Some("token-of-a-member"), body).await.status, 403);
+    }
+    // Nothing of it was recorded.
+    assert_eq!(put_as_admin(&served, "").await.status, 400);
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_used_are_400() {
+    let served = Served::new().await;
+    for body in [
+        "nonsense",
+        "[]",
+        "",
+        "{}",
+        "{\"pin\": \"4711\"}",
+        "{\"password\": \"p\"}",
+        "{\"password\": \"p\", \"pin\": 4711}",
+        "{\"password\": \"p\", \"pin\": \"\"}",
+        "{\"password\": \"p\", \"pin\": \"12a4\"}",
+        "{\"password\": \"\", \"pin\": \"4711\"}",
+    ] {
+        let answer = put_as_admin(&served, body).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(!answer.body.contains("4711"), "{}", answer.body);
+    }
+    let long = "u".repeat(256);
+    assert_eq!(put(&served, &long, Some(ADMIN_TOKEN), &complete()).await.status, 400);
+}
+
+#[tokio::test]
+async fn each_call_gives_a_new_token_and_the_old_ones_stop_working() {
+    let served = Served::new().await;
+    let first = put_as_admin(&served, &complete()).await.body;
+    let second = put_as_admin(&served, "").await;
+    let third = put_as_admin(&served, "{\"pin\": \"5823\", \"password\": null}").await;
+    assert_eq!((second.status, third.status), (200, 200));
+    assert!(first != second.body && second.body != third.body);
+    assert_eq!(set_password(&served, &first, PIN).await, 404);
+    assert_eq!(set_password(&served, &second.body, PIN).await, 404);
+    assert_eq!(set_password(&served, &third.body, PIN).await, 403);
+    assert_eq!(set_password(&served, &third.body, "5823").await, 200);
+}

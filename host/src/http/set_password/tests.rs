@@ -1,0 +1,149 @@
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::json;
+
+use crate::http::tests::{Answer, Served};
+use crate::setpass::fixture::{PIN, RANDOM_PASSWORD, REFUSAL, WEAK_PASSWORD, WRONG_PIN, text};
+
+const CHOSEN: &str = "Tr0ub4dor & Søn 🐎";
+
+async fn linked() -> (Served, String) {
+    let served = Served::new().await;
+    let link = served.fixture.link().await;
+    let path = format!("/?token={}", text(&link.token));
+    (served, path)
+}
+
+async fn try_with(served: &Served, path: &str, pin: &str, password: &str) -> Answer {
+    served.post(path, &[("pin", pin), ("password", password), ("confirm_password", password)]).await
+}
+
+#[tokio::test]
+async fn a_browser_sets_the_password_with_any_character_of_unicode() {
+    let (served, path) = linked().await;
+    let form = served.get(&path).await;
+    assert_eq!(form.status, 200);
+    for part in ["<form method=\"post\">", "autocomplete=\"new-password\"", "name=\"confirm_password\""] {
+        assert!(form.body.contains(part), "{part}");
+    }
+    let answer = try_with(&served, &path, " 4711 ", CHOSEN).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(served.fixture.password(), CHOSEN);
+    assert_eq!(try_with(&served, &path, PIN, CHOSEN).await.status, 404);
+}
+
+#[tokio::test]
+async fn opening_the_link_counts_and_consumes_nothing() {
+    let (served, path) = linked().await;
+    for _ in 0..30 {
+        assert_eq!(served.get(&path).await.status, 200);
+        let head = Request::head(&path).body(Body::empty()).unwrap();
+        assert_eq!(served.call(head).await.status, 200);
+    }
+    assert_eq!(try_with(&served, &path, PIN, CHOSEN).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_token_there_is_no_form_and_nothing_is_set() {
+    let served = Served::new().await;
+    for path in ["/", "/?token="] {
+        assert_eq!(served.get(path).await.status, 404);
+        assert_eq!(try_with(&served, path, PIN, CHOSEN).await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn missing_and_different_fields_are_400_and_cost_no_attempt() {
+    let (served, path) = linked().await;
+    for _ in 0..3 {
+        for form in [
+            vec![],
+            vec![("pin", PIN), ("password", "a")],
+            vec![("pin", PIN), ("confirm_password", "a"), ("password", "")],
+            vec![("password", "a"), ("confirm_password", "a")],
+            vec![("pin", PIN), ("password", "a"), ("confirm_password", "b")],
+            vec![("pin", "47a1"), ("password", "a"), ("confirm_password", "a")],
+        ] {
+            let answer = served.post(&path, &form).await;
+            assert_eq!(answer.status, 400, "{form:?}");
+            assert!(answer.body.contains("role=\"alert\"") && answer.body.contains("name=\"pin\""));
+        }
+    }
+    let wrong =
+        served.post_json(&path, &json!({"pin": WRONG_PIN, "password": "a", "confirm_password": "a"})).await;
+    assert!(wrong.body.contains("Tries left: 4"), "{}", wrong.body);
+}
+
+#[tokio::test]
+async fn wrong_pins_are_403_until_the_link_is_locked() {
+    let (served, path) = linked().await;
+    for left in ["Tries left: 4", "Tries left: 3", "Tries left: 2", "Tries left: 1", "last try"] {
+        let answer = try_with(&served, &path, WRONG_PIN, CHOSEN).await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.body.contains(left), "{}", answer.body);
+        assert!(!answer.body.contains(WRONG_PIN) && !answer.body.contains("Tr0ub4dor"), "a secret came back");
+    }
+    let locked = try_with(&served, &path, PIN, CHOSEN).await;
+    assert_eq!(locked.status, 403);
+    assert!(locked.body.contains("locked"), "{}", locked.body);
+    assert_eq!(served.fixture.password(), RANDOM_PASSWORD);
+}
+
+#[tokio::test]
+async fn expired_links_are_403_and_unknown_ones_404() {
+    let (served, path) = linked().await;
+    assert_eq!(try_with(&served, "/?token=unknown", PIN, CHOSEN).await.status, 404);
+    served.fixture.clock.advance(jiff::SignedDuration::from_hours(1));
+    let expired = try_with(&served, &path, PIN, CHOSEN).await;
+    assert_eq!(expired.status, 403);
+    assert!(expired.body.contains("expired") && expired.body.contains("/setpass/reset"), "{}", expired.body);
+}
+
+#[tokio::test]
+async fn keystones_refusal_is_shown_in_its_words_and_escaped() {
+    let (served, path) = linked().await;
+    let refused = try_with(&served, &path, PIN, WEAK_PASSWORD).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("&#60;ten&#62; characters") && refused.body.contains("name=\"password\""));
+    let json = json!({"pin": PIN, "password": WEAK_PASSWORD, "confirm_password": WEAK_PASSWORD});
+    let refused = served.post_json(&path, &json).await;
+    assert_eq!((refused.status, refused.outcome().as_str()), (400, "refused"));
+    assert!(refused.body.contains(REFUSAL));
+    assert_eq!(try_with(&served, &path, PIN, CHOSEN).await.status, 200);
+}
+
+#[tokio::test]
+async fn while_keystone_is_away_the_answer_is_503_and_the_link_stays() {
+    let (served, path) = linked().await;
+    served.fixture.identity.lock().unwrap().down = true;
+    for _ in 0..6 {
+        let answer = try_with(&served, &path, PIN, CHOSEN).await;
+        assert_eq!(answer.status, 503);
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    served.fixture.identity.lock().unwrap().down = false;
+    assert_eq!(try_with(&served, &path, PIN, CHOSEN).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_password_changed_elsewhere_is_409() {
+    let (served, path) = linked().await;
+    for password in served.fixture.identity.lock().unwrap().passwords.values_mut() {
+        "set by an administrator".clone_into(password);
+    }
+    let json = json!({"pin": PIN, "password": "a", "confirm_password": "a"});
+    let answer = served.post_json(&path, &json).await;
+    assert_eq!((answer.status, answer.outcome().as_str()), (409, "changed-elsewhere"));
+}
+
+#[tokio::test]
+async fn json_is_read_whatever_its_type_and_answered_to_those_who_accept_it() {
+    let (served, path) = linked().await;
+    let body = json!({"pin": PIN, "password": CHOSEN, "confirm_password": CHOSEN});
+    let request = Request::post(&path).header("content-type", "application/x-www-form-urlencoded");
+    let answer = served.call(request.body(Body::from(body.to_string())).unwrap()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.starts_with("<!doctype html>"));
+    let answer = served.post_json(&path, &body).await;
+    assert_eq!((answer.status, answer.outcome().as_str()), (404, "unknown-link"));
+}

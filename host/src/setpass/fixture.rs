@@ -1,0 +1,167 @@
+//! Setpass on a database in a temporary folder, with a clock that tests move and an identity service
+//! that does as they say.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::{IssuedToken, Pin, RedeemError, Registration, Setpass};
+use crate::clock::Clock;
+use crate::database::Database;
+use crate::keys::Keys;
+use crate::keystone::Keystone;
+use crate::keystone::fake::{Fake, token_body};
+use crate::settings;
+
+pub(crate) const USER: &str = "3e5c8b0f7a";
+pub(crate) const RANDOM_PASSWORD: &str = "random-password-of-the-user";
+pub(crate) const PIN: &str = "4711";
+pub(crate) const WRONG_PIN: &str = "4712";
+/// What the identity service refuses, and in which words.
+pub(crate) const WEAK_PASSWORD: &str = "weak";
+pub(crate) const REFUSAL: &str = "The password does not match the requirements: <ten> characters.";
+/// The only token that is an administrator's.
+pub(crate) const ADMIN_TOKEN: &str = "token-of-an-administrator";
+
+/// What the identity service knows, and how it is doing.
+#[derive(Default)]
+pub(crate) struct Identity {
+    pub(crate) passwords: BTreeMap<String, String>,
+    pub(crate) changes: usize,
+    /// Fails without doing anything.
+    pub(crate) down: bool,
+    /// Does what is asked, and then fails.
+    pub(crate) loses_answers: bool,
+}
+
+pub(crate) struct Fixture {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) clock: Clock,
+    pub(crate) database: Database,
+    pub(crate) keys: Keys,
+    pub(crate) setpass: Setpass,
+    pub(crate) keystone: Keystone,
+    pub(crate) identity: Arc<Mutex<Identity>>,
+    _fake: Fake,
+}
+
+impl Fixture {
+    /// Five PINs a link, eight a day, a link for an hour.
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key_file = folder.path().join("keys");
+        Keys::create(&key_file).unwrap();
+        let keys = Keys::load(&key_file).unwrap();
+        let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
+        let clock = Clock::manual("2026-11-22T08:00:00Z".parse().unwrap());
+        let identity = Arc::new(Mutex::new(Identity::default()));
+        identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
+        let fake = Fake::start(routes(&identity)).await;
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings());
+        Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, _fake: fake }
+    }
+
+    /// A link for [`USER`] with [`RANDOM_PASSWORD`] and [`PIN`].
+    pub(crate) async fn link(&self) -> IssuedToken {
+        let (password, pin) = (RANDOM_PASSWORD.into(), PIN.into());
+        let registration =
+            Registration { user_id: USER, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
+        let mut tx = self.database.begin().await.unwrap();
+        let issued = self.setpass.register(&mut tx, registration).await.unwrap();
+        tx.commit().await.unwrap();
+        issued
+    }
+
+    pub(crate) async fn redeem(
+        &self,
+        token: &SecretString,
+        pin: &str,
+        password: &str,
+    ) -> Result<(), RedeemError> {
+        self.setpass.redeem(&self.keystone, token, &pin.into(), &password.into()).await
+    }
+
+    pub(crate) fn password(&self) -> String {
+        self.identity.lock().unwrap().passwords[USER].clone()
+    }
+
+    /// Whether any file of the folder but the key file holds these bytes.
+    pub(crate) fn is_on_disk(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let records: Vec<_> = files.filter(|file| !file.ends_with("keys")).collect();
+        assert!(records.len() > 1, "the database and its side files are here: {records:?}");
+        records.iter().any(|file| {
+            std::fs::read(file).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
+        })
+    }
+}
+
+pub(crate) fn settings() -> settings::setpass::Setpass {
+    toml::from_str(
+        "public_url = \"https://cloud.example.org/setpass/\"\ntoken_lifetime = \"1h\"\n\
+         max_attempts = 5\nmax_attempts_per_day = 8\n",
+    )
+    .unwrap()
+}
+
+fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
+    let identity = Arc::clone(identity);
+    Router::new()
+        .route("/v3/auth/tokens", post(authenticate))
+        .route(
+            "/v3/users/{id}",
+            get(async |Path(id): Path<String>| {
+                Json(json!({ "user": { "id": id, "name": "ann@example.org", "enabled": true } }))
+            }),
+        )
+        .route(
+            "/v3/users/{id}/password",
+            post(async move |Path(id): Path<String>, Json(body): Json<Value>| {
+                change_password(&mut identity.lock().unwrap(), &id, &body["user"])
+            }),
+        )
+}
+
+async fn authenticate(
+    Json(body): Json<Value>,
+) -> (StatusCode, [(&'static str, &'static str); 1], Json<Value>) {
+    let caller = body["auth"]["identity"]["token"]["id"].as_str();
+    let status = match caller {
+        None | Some(ADMIN_TOKEN) => StatusCode::CREATED,
+        Some(_) => StatusCode::UNAUTHORIZED,
+    };
+    (status, [("X-Subject-Token", "token-1")], Json(token_body(&json!([]))))
+}
+
+fn change_password(identity: &mut Identity, id: &str, change: &Value) -> (StatusCode, Json<Value>) {
+    let answer =
+        |status: StatusCode, message: &str| (status, Json(json!({ "error": { "message": message } })));
+    let (original, new) =
+        (change["original_password"].as_str().unwrap(), change["password"].as_str().unwrap());
+    if identity.down {
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "down");
+    }
+    if identity.passwords.get(id).map(String::as_str) != Some(original) {
+        return answer(StatusCode::UNAUTHORIZED, "The request you have made requires authentication.");
+    }
+    if new == WEAK_PASSWORD {
+        return answer(StatusCode::BAD_REQUEST, REFUSAL);
+    }
+    identity.passwords.insert(id.to_owned(), new.to_owned());
+    identity.changes += 1;
+    if identity.loses_answers {
+        return answer(StatusCode::GATEWAY_TIMEOUT, "lost");
+    }
+    (StatusCode::NO_CONTENT, Json(Value::Null))
+}
+
+/// The token as text.
+pub(crate) fn text(token: &SecretString) -> &str {
+    token.expose_secret()
+}
