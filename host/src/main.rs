@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 use usher::app::{Access, App};
-use usher::cli::{Cli, Command};
+use usher::cli::{Cli, Command, KeysCommand, PasswordCommand};
 use usher::clock::Clock;
 use usher::command::{self, Exit};
 use usher::settings::Settings;
@@ -42,11 +42,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let app = App::build(load()?, clock, Access::Write).await?;
             command::serve::run(&app).await
         }
-        Command::Password(command) => {
+        Command::Password(PasswordCommand::Reset { user, case }) => {
             let app = App::build(load()?, clock, Access::Write).await?;
-            command::password::run(&app, &command).await
+            command::password::run(&app, &user, case.as_deref()).await
         }
-        Command::Keys(command) => command::keys::run(&load()?, &command),
+        Command::Keys(KeysCommand::New) => command::keys::run(&load()?),
         Command::Doctor => Ok(command::doctor::run(load(), clock).await),
         Command::Plugin(args) => {
             // The settings are needed only where a file is not named on the command line.
