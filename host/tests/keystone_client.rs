@@ -75,16 +75,53 @@ impl Cloud {
     }
 
     async fn change(&self, method: reqwest::Method, path: &str, body: &Value) -> Value {
-        let request =
+        let mut request =
             self.http.request(method, format!("{}/{path}", self.url)).header("X-Auth-Token", &self.token);
-        let response = request.json(body).send().await.unwrap();
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
         assert!(response.status().is_success(), "{path}: {}", response.status());
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default()
+    }
+
+    /// Waits until Keystone accepts new tokens of a user: revocations count in whole seconds, so that
+    /// a token of the same second is revoked as well.
+    async fn until_tokens_serve(&self, user: &str, password: &SecretString) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while std::time::Instant::now() < end {
+            let token = self.token_of(user, password.expose_secret(), Some("admin")).await.unwrap();
+            let request = self.http.get(format!("{}/auth/tokens", self.url));
+            let request = request.header("X-Auth-Token", &token).header("X-Subject-Token", &token);
+            if request.send().await.unwrap().status().is_success() {
+                return;
+            }
+        }
+        panic!("Keystone accepts no token of {user}");
     }
 
     async fn remove(&self, path: &str) {
         self.change(reqwest::Method::DELETE, path, &Value::Null).await;
     }
+}
+
+/// An account with a password, and the folder that holds it.
+fn connect_as(
+    user: &User,
+    password: &SecretString,
+    project: &str,
+    url: &str,
+) -> (Keystone, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, password.expose_secret()).unwrap();
+    let keystone = connect(&format!(
+        "method = \"password\"\nurl = \"{url}\"\nusername = \"{}\"\nproject = \"{project}\"\n\
+         password = {{ file = \"{}\" }}",
+        user.name,
+        file.display()
+    ));
+    (keystone, folder)
 }
 
 async fn create_user(keystone: &Keystone, name: &str, password: &SecretString) -> User {
@@ -245,16 +282,7 @@ async fn only_tokens_for_the_admin_project_authorize_and_only_admins_create_user
         assert!(!keystone.authorizes_admin(&SecretString::from(nonsense)).await.unwrap(), "{nonsense:?}");
     }
 
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("password");
-    std::fs::write(&file, password.expose_secret()).unwrap();
-    let member = connect(&format!(
-        "method = \"password\"\nurl = \"{}\"\nusername = \"{}\"\nproject = \"{}\"\npassword = {{ file = \"{}\" }}",
-        cloud.url,
-        user.name,
-        project.name,
-        file.display()
-    ));
+    let (member, _folder) = connect_as(&user, &password, &project.name, &cloud.url);
     assert_eq!(keystone.may_create_users().await.unwrap(), Some(true));
     assert_eq!(member.may_create_users().await.unwrap(), Some(false));
     let error = member.set_enabled(&user.id, false).await.unwrap_err();
@@ -300,24 +328,16 @@ async fn an_application_credential_serves_and_a_wrong_secret_is_refused() {
 async fn a_revoked_token_is_replaced() {
     let cloud = Cloud::new().await;
     let keystone = administrator();
-    keystone.whoami().await.unwrap();
-    // Changing the password of a user revokes the tokens of that user: here an administrator of its own.
+    // A new password revokes the user's tokens, so this takes an administrator of its own.
     let password = random::password();
     let user = create_user(&keystone, &fresh("erin"), &password).await;
     let role = keystone.find_role("admin").await.unwrap().unwrap();
     let admin_project = keystone.find_project("admin").await.unwrap().unwrap();
     keystone.grant(&user.id, &admin_project.id, &role.id).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("password");
-    std::fs::write(&file, password.expose_secret()).unwrap();
-    let other = connect(&format!(
-        "method = \"password\"\nurl = \"{}\"\nusername = \"{}\"\nproject = \"admin\"\npassword = {{ file = \"{}\" }}",
-        cloud.url,
-        user.name,
-        file.display()
-    ));
+    let (other, _folder) = connect_as(&user, &password, "admin", &cloud.url);
     other.whoami().await.unwrap();
     keystone.set_password(&user.id, &password).await.unwrap();
+    cloud.until_tokens_serve(&user.name, &password).await;
     assert_eq!(other.user(&user.id).await.unwrap().map(|found| found.id), Some(user.id.clone()));
     cloud.remove(&format!("users/{}", user.id)).await;
 }
