@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
 use crate::outbox::OutboxError;
-use crate::plugin::{Decision, PluginError, QuotaContext, QuotaOccasion, QuotaPolicy, RowParser};
+use crate::plugin::{Decision, MailTemplates, PluginError, QuotaContext, QuotaOccasion, QuotaPolicy, RowParser};
 use crate::quotas::QuotaError;
 use crate::registration::{
     Body, DecidedLimit, Layout, Outcome, Parsed, ParsedRow, ProjectChoice, QuotaService, Request, RowNumber,
@@ -106,17 +106,29 @@ pub async fn run(
     let mail_templates = app.mail_templates().await?;
     let layout = parser.describe().await?;
     let exclusive = Exclusive::take(app).await?;
+    let report = run_alone(app, selection, &parser, &mail_templates, &layout, progress).await;
+    exclusive.release().await?;
+    report
+}
+
+async fn run_alone(
+    app: &App,
+    selection: &Selection,
+    parser: &RowParser,
+    mail_templates: &MailTemplates,
+    layout: &Layout,
+    progress: impl Fn(RowNumber, &Ending),
+) -> Result<Report, ImportError> {
     let member_role_id = member_role(app).await?;
-    moving::recognise_moved(app, &parser, &layout).await?;
-    let plan = plan(app, &parser, &layout, selection).await?;
+    moving::recognise_moved(app, parser, layout).await?;
+    let plan = plan(app, parser, layout, selection).await?;
     let run = app.database.begin_run("import", app.clock.now()).await?;
-    let tools = Tools { app, mail_templates: &mail_templates, member_role_id: &member_role_id, run };
+    let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run };
     let endings = apply::apply(&tools, &plan, progress).await?;
-    let moved = moving::move_finished(app, &parser, &layout, &finished_keys(&plan, &endings)).await;
+    let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
     let deliveries = app.outbox.deliver_due().await?;
     let report = Report::new(run, &plan, &endings, moved, deliveries);
     app.database.finish_run(run, &report.summary(), app.clock.now()).await?;
-    exclusive.release().await?;
     Ok(report)
 }
 

@@ -217,8 +217,9 @@ impl Database {
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
         let mut transaction = self.begin().await?;
-        finish_step_in(&mut transaction, request, name, result, now).await?;
-        transaction.commit().await?;
+        if finish_step_in(&mut transaction, request, name, result, now).await? {
+            transaction.commit().await?;
+        }
         Ok(())
     }
 
@@ -272,7 +273,8 @@ impl Database {
     }
 }
 
-/// Records that a step is done, together with whatever else the transaction holds.
+/// Records that a step is done, together with whatever else the transaction holds. False where
+/// somebody else has finished it meanwhile: the transaction must not be committed then.
 ///
 /// # Errors
 /// Where the database fails.
@@ -282,15 +284,17 @@ pub async fn finish_step_in(
     name: &str,
     result: &str,
     now: Timestamp,
-) -> Result<(), DatabaseError> {
-    sqlx::query("UPDATE step SET finished = $3, result = $4 WHERE request = $1 AND name = $2")
-        .bind(request)
-        .bind(name)
-        .bind(now.as_millisecond())
-        .bind(result)
-        .execute(&mut **transaction)
-        .await?;
-    Ok(())
+) -> Result<bool, DatabaseError> {
+    let updated = sqlx::query(
+        "UPDATE step SET finished = $3, result = $4 WHERE request = $1 AND name = $2 AND finished IS NULL",
+    )
+    .bind(request)
+    .bind(name)
+    .bind(now.as_millisecond())
+    .bind(result)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(updated.rows_affected() == 1)
 }
 
 /// Records that all steps of a submission are done. Secrets that its steps kept are erased: from

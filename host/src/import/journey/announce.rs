@@ -41,7 +41,10 @@ pub(super) async fn announce(
         app.outbox.enqueue(&mut transaction, &origin, mail.name(), &compose).await?;
     }
     let now = app.clock.now();
-    finish_step_in(&mut transaction, journey.request.id, &step, "", now).await?;
+    if !finish_step_in(&mut transaction, journey.request.id, &step, "", now).await? {
+        // Another process was quicker: its link is the one that is mailed.
+        return Ok(());
+    }
     finish_request_in(&mut transaction, journey.request.id, now).await?;
     transaction.commit().await.map_err(DatabaseError::from)?;
     Ok(())

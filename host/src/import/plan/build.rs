@@ -148,7 +148,7 @@ impl Planning<'_, '_> {
             Some(RequestState::Done) => return Ok(Fate::Move { key: request.key.clone() }),
             Some(RequestState::Open) | None => {}
         }
-        let user = self.user(access, journal)?;
+        let user = self.user(access)?;
         let project = self.project(access, journal)?;
         let mut actions = Vec::new();
         self.project_actions(access, &project, &mut actions)?;
@@ -178,7 +178,7 @@ impl Planning<'_, '_> {
         Ok(Fate::Apply(Box::new(work)))
     }
 
-    fn user(&mut self, access: &AccessRequest, journal: Option<&JournalRequest>) -> Result<Target, String> {
+    fn user(&mut self, access: &AccessRequest) -> Result<Target, String> {
         let name = access.email.trim();
         let found = self.facts.directory.user(name)?;
         let maker = self.batch.users.get(&fold(name)).copied();
@@ -190,13 +190,9 @@ impl Planning<'_, '_> {
                 Ok(Target::Made)
             }
             (Account::New, _, Some(row)) => Err(format!("row {row} creates the user {name} already")),
-            (Account::New, Some(user), None) => {
-                let marker = journal.map(|journal| journal.marker.as_str());
-                debug_assert!(!mine(user.marker.as_deref(), marker), "the survey takes these as the row's own");
-                Err(format!(
-                    "the user {name} exists already; if it is the requester, answer the question about an existing account with Yes"
-                ))
-            }
+            (Account::New, Some(_), None) => Err(format!(
+                "the user {name} exists already; if it is the requester, answer the question about an existing account with Yes"
+            )),
             (Account::New, None, None) => Err(format!("the user {name} cannot be created")),
             (Account::Existing, Some(user), _) => {
                 if !user.enabled {
