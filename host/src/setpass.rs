@@ -59,7 +59,7 @@ struct Inner {
     limits: AttemptLimits,
     hashing: PinHashing,
     /// Held for reading by every change that is under way.
-    changes: RwLock<()>,
+    changes: Arc<RwLock<()>>,
 }
 
 /// What a link is issued for.
@@ -144,7 +144,7 @@ impl Setpass {
                     per_link: settings.max_attempts,
                     per_window: settings.max_attempts_per_day,
                 },
-                changes: RwLock::new(()),
+                changes: Arc::default(),
             }),
         }
     }

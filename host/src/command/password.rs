@@ -76,7 +76,8 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
     let message = app.mail_templates().await?.render(&content).await?;
     let mail = Compose { to: vec![email.to_owned()], message };
 
-    let again = "run the command again: until then the user may be without a password that works";
+    let again =
+        "the reset is not complete: run the command again, as the user may be without a password until then";
     app.keystone.set_password(&user.id, &password).await.context(again)?;
     let origin = format!("password-reset:{}:{}", user.id, random::identifier());
     let recorded = async {

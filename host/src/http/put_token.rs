@@ -79,7 +79,7 @@ pub(super) async fn put_token(
         Err(error) => {
             match &error {
                 PutTokenError::Keystone(error) => {
-                    tracing::error!(%error, "a caller's token cannot be checked")
+                    tracing::error!(%error, "a caller's token cannot be checked");
                 }
                 PutTokenError::Setpass(error) => tracing::error!(%error, "no link issued"),
                 _ => {}

@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::mailer::Mailer;
-use crate::setpass::fixture::{Fixture, PIN, text};
+use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, text};
 use crate::settings;
 
 /// The router on a [`Fixture`].
@@ -170,4 +170,53 @@ async fn posts_from_other_sites_are_refused_before_anything_is_counted() {
     }
     let own = [("pin", PIN), ("password", "good one"), ("confirm_password", "good one")];
     assert_eq!(served.post(&path, &own).await.status, 200);
+}
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_log_line_of_any_level_holds_a_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let served = Served::new().await;
+    let link = served.fixture.link().await;
+    let path = format!("/?token={}", text(&link.token));
+    served.get(&path).await;
+    let form = |pin| [("pin", pin), ("password", "chosen-password"), ("confirm_password", "chosen-password")];
+    assert_eq!(served.post(&path, &form("739145")).await.status, 403);
+    assert_eq!(served.post(&path, &form(PIN)).await.status, 200);
+    let reset = [("email", "ann@example.org"), ("pin", "830274")];
+    assert_eq!(served.post("/reset", &reset).await.status, 200);
+    let put = Request::put("/token/u2").header("x-auth-token", ADMIN_TOKEN);
+    let issued =
+        served.call(put.body(Body::from("{\"password\": \"p-of-u2\", \"pin\": \"739146\"}")).unwrap()).await;
+    assert_eq!(issued.status, 200);
+
+    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    for line in ["path=\"/\"", "password set", "reset case opened", "path=\"/token/u2\""] {
+        assert!(logged.contains(line), "{line} is not logged");
+    }
+    let secrets =
+        [text(&link.token), &issued.body, "739145", "830274", "739146", "p-of-u2", "chosen-password"];
+    for secret in secrets.into_iter().chain([RANDOM_PASSWORD, ADMIN_TOKEN]) {
+        assert!(!logged.contains(secret), "{secret} is logged");
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn create(file: &Path) -> Result<(), KeysError> {
     let text = Zeroizing::new(format!(
         "{HEADER}\n{} {}\n",
         hex::encode(id),
-        Zeroizing::new(hex::encode(&*material)).as_str()
+        Zeroizing::new(hex::encode(*material)).as_str()
     ));
     let mut created = match File::options().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {

@@ -94,9 +94,11 @@ impl Setpass {
         let inner = Arc::clone(&self.inner);
         let (keystone, token_hash) = (keystone.clone(), token::hash(token));
         let (pin, password) = (pin.clone(), password.clone());
+        let under_way = Arc::clone(&inner.changes).read_owned().await;
         let change = tokio::spawn(async move {
-            let _under_way = inner.changes.read().await;
-            redeem(&inner, &keystone, &token_hash, &pin, &password).await
+            let outcome = redeem(&inner, &keystone, &token_hash, &pin, &password).await;
+            drop(under_way);
+            outcome
         });
         match change.await {
             Ok(outcome) => outcome,
