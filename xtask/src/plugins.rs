@@ -18,7 +18,8 @@ use toolchain::Toolchain;
 const RUST: [&str; 3] = ["moc-rows", "standard-quotas", "standard-mail"];
 
 /// The components that only tests use: folder below the repository's root, and crate.
-const TEST_GUESTS: [(&str, &str); 0] = [];
+const TEST_GUESTS: [(&str, &str); 2] =
+    [("tests/guests/hostile-rows", "hostile-rows"), ("tests/guests/busy-job", "busy-job")];
 
 /// Where a finished component is, whether it is there already or not. Names are `moc-rows`, `standard-quotas`,
 /// `standard-mail`, `python-rows`, and those of the test guests' crates.

@@ -83,11 +83,6 @@ impl Cache {
         }
     }
 
-    /// Whether the compiled component of that digest is there.
-    pub(super) fn holds(&self, sha256: &[u8; 32]) -> bool {
-        self.artifact(sha256).exists() && self.record(sha256).exists()
-    }
-
     /// Keeps an artifact.
     ///
     /// # Errors
@@ -156,10 +151,6 @@ impl Cache {
 
     fn artifact(&self, sha256: &[u8; 32]) -> PathBuf {
         self.folder.join(format!("{}-{}.cwasm", hex::encode(sha256), self.engine_key))
-    }
-
-    fn record(&self, sha256: &[u8; 32]) -> PathBuf {
-        record_of(&self.artifact(sha256))
     }
 
     fn digest_record(&self, component: &Path) -> PathBuf {
@@ -255,7 +246,6 @@ mod tests {
     #[test]
     fn an_artifact_is_private_and_loads() {
         let Fixture { cache, engine, sha256, .. } = fixture();
-        assert!(cache.holds(&sha256));
         assert!(cache.load(&engine, &sha256).is_some());
         assert_eq!(fs::metadata(&cache.folder).unwrap().mode() & 0o777, 0o700);
         for entry in fs::read_dir(&cache.folder).unwrap() {

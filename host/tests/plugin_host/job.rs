@@ -1,0 +1,175 @@
+//! A component that calls every function of the host, against the host's real clients.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use usher::clock::Clock;
+use usher::database::Database;
+use usher::keys::Keys;
+use usher::keystone::Keystone;
+use usher::mailer::Mailer;
+use usher::outbox::Outbox;
+use usher::plugin::{Capabilities, Job, JobError, JobReport, Occasion, PluginError, PluginHost};
+use usher::setpass::{Pin, Registration, Setpass};
+use usher::settings::Settings;
+use usher::settings::plugins::{Grant, Limits, Plugin};
+use usher::sheet::Sheet;
+
+use crate::fixture::{cache, component, configured, host};
+
+const USER: &str = "ada@example.org";
+const SHEET: &str = "E-mail,Mark\nada@example.org,\n";
+
+/// A site in a folder: everything but Keystone, which stands at the given port.
+fn settings(folder: &Path, keystone_port: u16) -> Settings {
+    fs::create_dir_all(folder.join("access")).unwrap();
+    fs::write(folder.join("access/Requests.csv"), SHEET).unwrap();
+    fs::write(folder.join("password"), "not used").unwrap();
+    let text = format!(
+        r#"
+        site = {{ name = "Example", support_email = "support@example.org" }}
+        database = {{ file = "usher.sqlite", key_file = "usher.keys" }}
+        sheet = {{ backend = "csv", access = "access" }}
+        setpass = {{ public_url = "https://setpass.example.org/" }}
+        [keystone.auth]
+        method = "password"
+        url = "http://127.0.0.1:{keystone_port}/v3"
+        username = "usher"
+        password = {{ file = "password" }}
+        project = "admin"
+        [mail]
+        host = "127.0.0.1"
+        security = "plain"
+        sender = "noreply@example.org"
+        helpdesk = "helpdesk@example.org"
+        undeliverable = "undeliverable"
+        [plugins]
+        cache = {cache:?}
+        row_parser = {{ component = {rows:?} }}
+        quota_policy = {{ component = {rows:?} }}
+        mail_templates = {{ component = {rows:?} }}
+        "#,
+        cache = cache(),
+        rows = component("hostile-rows"),
+    );
+    Settings::parse(&text, &folder.join("settings.toml")).unwrap()
+}
+
+fn job(settings: &str) -> Plugin {
+    let common = format!("user = \"{USER}\"\nproject = \"shared\"\nworksheet = \"Requests\"\nrecipient = \"bo@example.org\"\n");
+    configured("busy-job", &Grant::ALL, &format!("{common}{settings}"))
+}
+
+fn occasion() -> Occasion {
+    let time = "2026-03-01T07:30:15[Europe/Berlin]".parse().unwrap();
+    Occasion { time, dry_run: true }
+}
+
+fn answer<'a>(report: &'a JobReport, function: &str) -> &'a str {
+    let prefix = format!("{function}: ");
+    let line = report.details.iter().find_map(|line| line.strip_prefix(&prefix));
+    line.unwrap_or_else(|| panic!("nothing about {function} in {report:#?}"))
+}
+
+#[tokio::test]
+async fn every_interface_reaches_the_client_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut settings = settings(folder.path(), closed);
+    settings.keystone.retries = 0;
+    let clock = Clock::manual("2026-03-01T06:30:00Z".parse::<Timestamp>().unwrap());
+    Keys::create(&settings.database.key_file).unwrap();
+    let keys = Keys::load(&settings.database.key_file).unwrap();
+    let database = Database::open(&settings.database.file).await.unwrap();
+    let mailer = Mailer::new(&settings.mail).unwrap();
+    let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
+    let setpass = Setpass::new(database.clone(), keys, clock.clone(), &settings.setpass);
+    let (password, pin) = (SecretString::from("initial"), SecretString::from("7359"));
+    let mut transaction = database.begin().await.unwrap();
+    let registration = Registration { user_id: USER, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
+    setpass.register(&mut transaction, registration).await.unwrap();
+    transaction.commit().await.unwrap();
+
+    let capabilities = Capabilities {
+        keystone: Some(Keystone::new(&settings.keystone, clock).unwrap()),
+        outbox: Some((outbox.clone(), database.clone())),
+        sheets: vec![Sheet::access(&settings.sheet)],
+        setpass: Some(setpass),
+    };
+    let host = PluginHost::new(&settings.plugins, capabilities).unwrap();
+    let report = host.job(&job("")).await.unwrap().run(&occasion()).await.unwrap();
+
+    assert_eq!(report.summary, "called everything");
+    assert_eq!(
+        report.details[0],
+        "Occasion { time: LocalTime { year: 2026, month: 3, day: 1, hour: 7, minute: 30, second: 15 }, \
+         unix_seconds: 1772346615, dry_run: true }"
+    );
+    for function in ["find-user", "find-project", "roles-of-user", "roles-on-project", "create-user",
+        "create-project", "grant-role", "revoke-role", "set-user-enabled"]
+    {
+        let answer = answer(&report, function);
+        assert!(answer.starts_with("Err(Error::Unavailable(\"Keystone cannot be reached"), "{function}: {answer}");
+    }
+    assert_eq!((answer(&report, "send"), answer(&report, "send again")), ("Ok(())", "Ok(())"));
+    assert!(answer(&report, "send to nobody").starts_with("Err(Error::InvalidAddress("));
+    assert!(answer(&report, "send a header").starts_with("Err(Error::InvalidSubject("));
+    let pending = outbox.pending().await.unwrap();
+    let origins: Vec<_> = pending.iter().map(|mail| (mail.origin.as_str(), mail.to.as_slice())).collect();
+    assert_eq!(origins, [("plugin:busy-job:greeting", ["bo@example.org".to_owned()].as_slice())]);
+
+    assert!(answer(&report, "read").contains("ada@example.org"));
+    assert_eq!(answer(&report, "mark"), "Ok(())");
+    assert!(answer(&report, "mark again").starts_with("Err(Error::Changed("), "the row is not as it was read");
+    assert_eq!(answer(&report, "append"), "Ok(())");
+    let sheet = fs::read_to_string(folder.path().join("access/Requests.csv")).unwrap();
+    assert_eq!(sheet, "E-mail,Mark\nada@example.org,marked\n=1+1,last\n");
+    let absent = answer(&report, "read nothing");
+    assert!(absent.starts_with("Err(Error::NoSuchWorksheet(") && absent.contains("Requests"), "{absent}");
+
+    assert_eq!(answer(&report, "renew"), "Ok(true)");
+    assert!(answer(&report, "renew unknown").starts_with("Err(Error::UnknownUser("));
+    database.close().await;
+}
+
+#[tokio::test]
+async fn without_services_every_interface_is_unavailable() {
+    let job = host(Limits::default()).job(&job("")).await.unwrap();
+    let report = job.run(&occasion()).await.unwrap();
+    let unavailable = report.details.iter().filter(|line| line.contains("Unavailable(\"this service is not connected here\")"));
+    assert_eq!(unavailable.count(), report.details.len() - 1, "{report:#?}");
+}
+
+#[tokio::test]
+async fn waiting_for_a_service_counts_towards_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    // It accepts connections, as the kernel does that for it, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = settings(folder.path(), silent.local_addr().unwrap().port());
+    let keystone = Keystone::new(&settings.keystone, Clock::system()).unwrap();
+    let limits = Limits { deadline: Duration::from_millis(300), ..Limits::default() };
+    let plugin = Plugin { limits: Some(limits), ..job("") };
+    let capabilities = Capabilities { keystone: Some(keystone), ..Capabilities::default() };
+    let host = PluginHost::new(&settings.plugins, capabilities).unwrap();
+    let job: Job = host.job(&plugin).await.unwrap();
+    let started = Instant::now();
+    let error = job.run(&occasion()).await.unwrap_err();
+    assert!(matches!(error, JobError::Plugin(PluginError::Deadline { .. })), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_job_says_whether_trying_again_helps() {
+    let host = host(Limits::default());
+    let failed = async |settings| host.job(&job(settings)).await.unwrap().run(&occasion()).await.unwrap_err();
+    let passing = failed("fail = \"passing\"").await;
+    assert!(passing.is_passing());
+    assert_eq!(passing.to_string(), "busy-job: come back later; it will be tried again");
+    let last = failed("fail = \"final\"").await;
+    assert!(!last.is_passing());
+    assert_eq!(last.to_string(), "busy-job: somebody has to act");
+}
