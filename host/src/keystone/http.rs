@@ -258,21 +258,15 @@ impl Http {
         if error.is_dns() {
             return Unreached::UnknownHost(innermost(error));
         }
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-                if io.kind() == std::io::ErrorKind::ConnectionRefused {
-                    return Unreached::Refused;
-                }
-                // An io::Error hides the error that it was made of from `source`.
-                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                    return tls_failure(tls);
-                }
+        for cause in causes(error) {
+            if let Some(io) = cause.downcast_ref::<std::io::Error>()
+                && io.kind() == std::io::ErrorKind::ConnectionRefused
+            {
+                return Unreached::Refused;
             }
             if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
                 return tls_failure(tls);
             }
-            source = cause.source();
         }
         match error.is_connect() {
             true => Unreached::NoConnection(innermost(error)),
@@ -298,13 +292,21 @@ fn tls_failure(error: &rustls::Error) -> Unreached {
     }
 }
 
+/// What an error comes from, step by step. An `io::Error` does not name the error that it was made
+/// of as its source.
+fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| {
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        }
+    })
+}
+
 /// The last error of the chain, which says most and holds no URL.
 fn innermost(error: &reqwest::Error) -> String {
-    let mut innermost: Option<&dyn std::error::Error> = error.source();
-    while let Some(next) = innermost.and_then(std::error::Error::source) {
-        innermost = Some(next);
-    }
-    innermost.map_or_else(|| "no reason is known".to_owned(), ToString::to_string)
+    causes(error).last().map_or_else(|| "no reason is known".to_owned(), ToString::to_string)
 }
 
 /// What an OpenStack service says in an error's body. Keystone wraps its message as `error`,
@@ -331,156 +333,6 @@ fn read_certificates(file: &PathBuf) -> Result<Vec<Certificate>, CredentialsErro
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use axum::Json;
-    use axum::http::StatusCode;
-    use axum::response::{IntoResponse, Response};
-    use axum::routing::{get, post};
-    use serde_json::json;
-
-    use super::*;
-    use crate::keystone::fake::{Fake, with_token};
-    use crate::keystone::{CreateProject, Keystone};
-
-    const PROJECT: CreateProject<'_> = CreateProject { name: "x", description: "", marker: None };
-
-    /// Answers the status so many times, and then as it should.
-    fn failing(times: usize, status: u16) -> axum::Router {
-        let count = Arc::new(AtomicUsize::new(0));
-        let answer = move |success: StatusCode| -> Response {
-            if count.fetch_add(1, Ordering::SeqCst) < times {
-                let body = Json(json!({ "error": { "message": "not now" } }));
-                return (StatusCode::from_u16(status).unwrap(), [("Retry-After", "0")], body).into_response();
-            }
-            let body = json!({ "project": { "id": "p1", "name": "x", "enabled": true } });
-            (success, Json(body)).into_response()
-        };
-        let by_get = answer.clone();
-        with_token()
-            .route("/v3/projects/p1", get(async move || by_get(StatusCode::OK)))
-            .route("/v3/projects", post(async move || answer(StatusCode::CREATED)))
-    }
-
-    #[tokio::test]
-    async fn passing_failures_of_idempotent_calls_are_repeated() {
-        for status in [429, 500, 502, 503, 504] {
-            let fake = Fake::start(failing(2, status)).await;
-            let keystone = fake.keystone_with("retries = 2", Clock::system());
-            assert!(keystone.project("p1").await.unwrap().is_some(), "{status}");
-            assert_eq!(fake.calls("GET /v3/projects/p1"), 3, "{status}");
-        }
-    }
-
-    #[tokio::test]
-    async fn repetitions_end() {
-        let fake = Fake::start(failing(9, 503)).await;
-        let error = fake.keystone_with("retries = 1", Clock::system()).project("p1").await.unwrap_err();
-        assert!(
-            matches!(&error, KeystoneError::Unavailable { status: 503, message, .. } if message == "not now")
-        );
-        assert!(error.is_passing());
-        assert_eq!(fake.calls("GET /v3/projects/p1"), 2);
-    }
-
-    #[tokio::test]
-    async fn a_post_is_repeated_only_where_it_cannot_have_taken_effect() {
-        let fake = Fake::start(failing(1, 429)).await;
-        fake.keystone_with("retries = 1", Clock::system()).create_project(&PROJECT).await.unwrap();
-        assert_eq!(fake.calls("POST /v3/projects"), 2);
-
-        let fake = Fake::start(failing(1, 503)).await;
-        let keystone = fake.keystone_with("retries = 3", Clock::system());
-        let error = keystone.create_project(&PROJECT).await.unwrap_err();
-        assert!(error.is_passing(), "{error}");
-        assert_eq!(fake.calls("POST /v3/projects"), 1);
-    }
-
-    #[tokio::test]
-    async fn final_refusals_are_typed_and_not_repeated() {
-        for (status, is_expected) in [
-            (403, (|error| matches!(error, KeystoneError::Forbidden { .. })) as fn(&KeystoneError) -> bool),
-            (404, |error| matches!(error, KeystoneError::NotFound { .. })),
-            (409, |error| matches!(error, KeystoneError::Conflict { .. })),
-            (400, |error| matches!(error, KeystoneError::Refused { status: 400, .. })),
-            (413, |error| matches!(error, KeystoneError::Refused { status: 413, .. })),
-            (302, |error| matches!(error, KeystoneError::Refused { status: 302, .. })),
-            (501, |error| matches!(error, KeystoneError::Refused { status: 501, .. })),
-        ] {
-            let fake = Fake::start(failing(9, status)).await;
-            let keystone = fake.keystone_with("retries = 3", Clock::system());
-            let error = keystone.create_project(&PROJECT).await.unwrap_err();
-            assert!(is_expected(&error) && !error.is_passing(), "{status}: {error}");
-            assert!(error.to_string().contains("not now"), "{error}");
-            assert!(error.to_string().contains("/v3/projects"), "{error}");
-            assert_eq!(fake.calls("POST /v3/projects"), 1, "{status}");
-        }
-    }
-
-    async fn unreachable(keystone: &Keystone) -> Unreached {
-        match keystone.whoami().await.unwrap_err() {
-            KeystoneError::Unreachable { reason, .. } => reason,
-            other => panic!("{other}"),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_refused_connection_is_unreachable() {
-        let fake = Fake::start(axum::Router::new()).await;
-        let keystone = fake.keystone();
-        let url = fake.url();
-        drop(fake);
-        // The port is given back when the server's task has ended.
-        while tokio::net::TcpStream::connect(url.trim_start_matches("http://")).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(unreachable(&keystone).await, Unreached::Refused);
-    }
-
-    #[tokio::test]
-    async fn a_silent_server_is_unreachable() {
-        let silent = axum::Router::new().route("/v3/auth/tokens", post(std::future::pending::<()>));
-        let fake = Fake::start(silent).await;
-        let keystone = fake.keystone_with("retries = 0\ntimeout = \"200ms\"", Clock::system());
-        assert!(matches!(unreachable(&keystone).await, Unreached::TimedOut(_)));
-    }
-
-    #[tokio::test]
-    async fn a_server_that_hangs_up_is_unreachable() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let server = tokio::spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
-                drop(connection);
-            }
-        });
-        let http = Http::new(std::iter::empty(), Duration::from_secs(5), 0, Clock::system()).unwrap();
-        let error = http.send(&Request::new("Keystone", Method::GET, url), None).await.err().unwrap();
-        assert!(error.is_passing() && !error.had_no_effect(), "{error}");
-        server.abort();
-    }
-
-    #[test]
-    fn every_services_own_words_are_found() {
-        for body in [
-            r#"{"error": {"code": 404, "message": "words", "title": "Not Found"}}"#,
-            r#"{"badRequest": {"code": 400, "message": "words"}}"#,
-            r#"{"NeutronError": {"type": "HTTPBadRequest", "message": "words", "detail": ""}}"#,
-            r#"{"NeutronError": "words"}"#,
-            r#"{"message": "words"}"#,
-        ] {
-            assert_eq!(own_words(body.as_bytes()).as_deref(), Some("words"), "{body}");
-        }
-        assert_eq!(own_words(b"<html>no words</html>"), None);
-        assert_eq!(own_words(b"[]"), None);
-    }
-
-    #[test]
-    fn errors_show_neither_query_nor_user_information() {
-        let url = "https://u:sesame@h/v3/users?name=sesame#sesame".parse().unwrap();
-        let call = Request::new("Keystone", Method::GET, url).call();
-        assert_eq!(&*call.what, "GET https://h/v3/users");
-    }
-}
+mod tests;
+#[cfg(test)]
+mod tls_tests;
