@@ -3,8 +3,8 @@
 //! Everything else is handed a [`Clock`], so that tests run days in milliseconds. Clippy refuses
 //! `SystemTime::now` and its kin elsewhere (see `clippy.toml`).
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 

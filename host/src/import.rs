@@ -13,8 +13,8 @@ pub mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::apply::Tools;
 pub use self::apply::Ending;
+use self::apply::Tools;
 use self::directory::{Directory, DirectoryError};
 use self::exclusive::{Exclusive, ExclusiveError};
 pub use self::journey::announce::in_words;
@@ -24,11 +24,13 @@ use crate::app::App;
 use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
 use crate::outbox::OutboxError;
-use crate::plugin::{Decision, MailTemplates, PluginError, QuotaContext, QuotaOccasion, QuotaPolicy, RowParser};
+use crate::plugin::{
+    Decision, MailTemplates, PluginError, QuotaContext, QuotaOccasion, QuotaPolicy, RowParser,
+};
 use crate::quotas::QuotaError;
 use crate::registration::{
     Body, DecidedLimit, Layout, Outcome, Parsed, ParsedRow, ProjectChoice, QuotaService, Request, RowNumber,
-    SheetKind, Stage, fold, same_name,
+    SheetKind, Stage, UsernameRule, fold, same_name,
 };
 use crate::sheet::SheetError;
 
@@ -144,10 +146,11 @@ async fn plan(
     layout: &Layout,
     selection: &Selection,
 ) -> Result<Plan, ImportError> {
+    let rule = app.settings.import.username;
     let snapshot = app.access_sheet.read(&layout.access.requests).await?;
     let Parsed { mut rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
     if let Selection::User(name) = selection {
-        rows.retain(|row| is_of(row, name));
+        rows.retain(|row| is_of(row, name, rule));
         if rows.is_empty() {
             return Err(ImportError::NobodySelected(name.clone()));
         }
@@ -155,15 +158,25 @@ async fn plan(
     let keys: Vec<&str> = rows.iter().filter_map(ready_key).collect();
     let journal = app.database.known_requests(SheetKind::Access, &keys).await?;
     let concurrency = app.settings.import.concurrency.max(1);
-    let directory = Directory::read(&rows, &app.keystone, &app.database, concurrency).await?;
+    let directory = Directory::read(&rows, &app.keystone, &app.database, rule, concurrency).await?;
     let mut notices = Vec::new();
     let quotas = decide_quotas(app, &rows, &mut notices).await?;
-    Ok(plan::build(Facts { rows: &rows, journal: &journal, directory: &directory, quotas: &quotas, notices }))
+    Ok(plan::build(Facts {
+        rows: &rows,
+        journal: &journal,
+        directory: &directory,
+        quotas: &quotas,
+        rule,
+        notices,
+    }))
 }
 
-fn is_of(row: &ParsedRow, name: &str) -> bool {
+/// An operator may name a user by user name or by address.
+fn is_of(row: &ParsedRow, name: &str, rule: UsernameRule) -> bool {
     match &row.outcome {
-        Outcome::Request(Request { body: Body::Access(access), .. }) => same_name(&access.email, name),
+        Outcome::Request(Request { body: Body::Access(access), .. }) => {
+            same_name(access.username(rule), name) || same_name(&access.email, name)
+        }
         _ => false,
     }
 }
@@ -181,7 +194,8 @@ async fn decide_quotas(
     rows: &[ParsedRow],
     notices: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Result<Vec<DecidedLimit>, String>>, ImportError> {
-    let names: BTreeMap<String, &str> = rows.iter().filter_map(new_project).map(|name| (fold(name), name)).collect();
+    let names: BTreeMap<String, &str> =
+        rows.iter().filter_map(new_project).map(|name| (fold(name), name)).collect();
     let mut decided = BTreeMap::new();
     if names.is_empty() {
         return Ok(decided);
@@ -209,10 +223,12 @@ async fn decide_quotas(
 
 fn new_project(row: &ParsedRow) -> Option<&str> {
     match &row.outcome {
-        Outcome::Request(Request { stage: Stage::Ready, body: Body::Access(access), .. }) => match &access.project {
-            ProjectChoice::Create { name, .. } => Some(name),
-            ProjectChoice::Join { .. } => None,
-        },
+        Outcome::Request(Request { stage: Stage::Ready, body: Body::Access(access), .. }) => {
+            match &access.project {
+                ProjectChoice::Create { name, .. } => Some(name),
+                ProjectChoice::Join { .. } => None,
+            }
+        }
         _ => None,
     }
 }
@@ -243,7 +259,9 @@ fn finished_keys(plan: &Plan, endings: &BTreeMap<RowNumber, Ending>) -> BTreeSet
     plan.rows
         .iter()
         .filter_map(|row| match &row.fate {
-            Fate::Apply(work) if matches!(endings.get(&row.row), Some(Ending::Done)) => Some(work.key.clone()),
+            Fate::Apply(work) if matches!(endings.get(&row.row), Some(Ending::Done)) => {
+                Some(work.key.clone())
+            }
             Fate::Move { key } => Some(key.clone()),
             _ => None,
         })

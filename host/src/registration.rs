@@ -165,7 +165,28 @@ pub struct AccessRequest {
     pub project: ProjectChoice,
 }
 
+/// Which part of a requester's e-mail address is the user name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UsernameRule {
+    /// All of it.
+    #[default]
+    Email,
+    /// What stands before the last at sign.
+    LocalPart,
+}
+
 impl AccessRequest {
+    /// The requester's user name.
+    #[must_use]
+    pub fn username(&self, rule: UsernameRule) -> &str {
+        let email = self.email.trim();
+        match rule {
+            UsernameRule::Email => email,
+            UsernameRule::LocalPart => email.rsplit_once('@').map_or(email, |(local, _)| local),
+        }
+    }
+
     /// First and last name.
     #[must_use]
     pub fn full_name(&self) -> String {

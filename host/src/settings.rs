@@ -156,12 +156,7 @@ fn invalid(text: &str, file: &Path, error: &toml::de::Error) -> SettingsError {
     let before = text.get(..offset).unwrap_or("");
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
-    SettingsError::Invalid {
-        file: file.to_owned(),
-        line,
-        column,
-        message: without_values(error.message()),
-    }
+    SettingsError::Invalid { file: file.to_owned(), line, column, message: without_values(error.message()) }
 }
 
 /// `invalid type: string "hunter2", expected u16` becomes `invalid type: string, expected u16`.

@@ -105,7 +105,10 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<L
     }
     match host.quota_policy(&settings.plugins.quota_policy).await {
         Ok(_) => {
-            findings.good("plugins", format!("quota_policy {}", settings.plugins.quota_policy.component.display()));
+            findings.good(
+                "plugins",
+                format!("quota_policy {}", settings.plugins.quota_policy.component.display()),
+            );
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
@@ -125,12 +128,15 @@ async fn check_keystone(settings: &Settings, clock: Clock, findings: &mut Findin
         Err(error) => return findings.bad("keystone", error, Exit::Usage),
     };
     match keystone.whoami().await {
-        Ok(identity) => findings.good("keystone", format!("authenticated as {} in project {}", identity.user, identity.project)),
+        Ok(identity) => findings
+            .good("keystone", format!("authenticated as {} in project {}", identity.user, identity.project)),
         Err(error) => return findings.bad("keystone", &error, reach(error.is_passing())),
     }
     match keystone.may_create_users().await {
         Ok(Some(true)) => findings.good("keystone", "may create users"),
-        Ok(None) => findings.warn("keystone", "the domain has no user yet: cannot tell whether users may be created"),
+        Ok(None) => {
+            findings.warn("keystone", "the domain has no user yet: cannot tell whether users may be created")
+        }
         Ok(Some(false)) => findings.bad(
             "keystone",
             "the account may not create users; give it the admin role, or a role whose policy allows it",

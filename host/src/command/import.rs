@@ -80,7 +80,9 @@ fn print_plan(plan: &Plan) {
     }
     println!("{shown}");
     let [waiting, denied, unnotified] = counts;
-    println!("Left alone: {waiting} waiting for a decision, {denied} denied, {unnotified} with the helpdesk not notified.");
+    println!(
+        "Left alone: {waiting} waiting for a decision, {denied} denied, {unnotified} with the helpdesk not notified."
+    );
     print_notices(&plan.notices);
     println!("Nothing was changed.");
 }

@@ -77,7 +77,12 @@ pub async fn apply(
         if wave.is_empty() {
             for (row, work) in waiting.drain(..) {
                 let others: Vec<_> = work.after.iter().map(|on| format!("row {on}")).collect();
-                end(&mut endings, &progress, row, failed(format!("waits for {}, which waits for this row", others.join(", "))));
+                end(
+                    &mut endings,
+                    &progress,
+                    row,
+                    failed(format!("waits for {}, which waits for this row", others.join(", "))),
+                );
             }
             break;
         }

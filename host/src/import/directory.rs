@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::database::{Database, DatabaseError};
 use crate::keystone::{Keystone, KeystoneError, Project, User};
-use crate::registration::{Body, Outcome, ParsedRow, ProjectChoice, Request, Stage, fold};
+use crate::registration::{Body, Outcome, ParsedRow, ProjectChoice, Request, Stage, UsernameRule, fold};
 
 /// Users and projects by folded name. A name that stands for several is an error in words.
 #[derive(Debug, Default)]
@@ -36,11 +36,14 @@ impl Directory {
         rows: &[ParsedRow],
         keystone: &Keystone,
         database: &Database,
+        rule: UsernameRule,
         concurrency: usize,
     ) -> Result<Self, DirectoryError> {
-        let (users, projects) = names(rows);
+        let (users, projects) = names(rows, rule);
         let users = stream::iter(users)
-            .map(|(folded, name)| async move { Ok::<_, KeystoneError>((folded, found(keystone.find_user(&name).await)?)) })
+            .map(|(folded, name)| async move {
+                Ok::<_, KeystoneError>((folded, found(keystone.find_user(&name).await)?))
+            })
             .buffer_unordered(concurrency)
             .try_collect()
             .await?;
@@ -118,7 +121,7 @@ fn found<T>(answer: Result<Option<T>, KeystoneError>) -> Result<Result<Option<T>
 }
 
 /// The names that ready rows mention, by their folded form, so that no name is asked for twice.
-fn names(rows: &[ParsedRow]) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+fn names(rows: &[ParsedRow], rule: UsernameRule) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
     let mut users = BTreeMap::new();
     let mut projects = BTreeMap::new();
     let note = |map: &mut BTreeMap<String, String>, name: &str| {
@@ -127,10 +130,11 @@ fn names(rows: &[ParsedRow]) -> (BTreeMap<String, String>, BTreeMap<String, Stri
         }
     };
     for row in rows {
-        let Outcome::Request(Request { stage: Stage::Ready, body: Body::Access(access), .. }) = &row.outcome else {
+        let Outcome::Request(Request { stage: Stage::Ready, body: Body::Access(access), .. }) = &row.outcome
+        else {
             continue;
         };
-        note(&mut users, &access.email);
+        note(&mut users, access.username(rule));
         note(&mut projects, access.project.name());
         if let ProjectChoice::Create { members, .. } = &access.project {
             for member in members {

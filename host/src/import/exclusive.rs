@@ -48,7 +48,8 @@ impl Exclusive {
         if let Err(other) = taken {
             let since = other.since.to_zoned(app.settings.site.time_zone.clone());
             let since = since.strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
-            let holder = Process::parse(&other.holder).map_or(other.holder.clone(), |process| process.in_words());
+            let holder =
+                Process::parse(&other.holder).map_or(other.holder.clone(), |process| process.in_words());
             return Err(ExclusiveError::Busy { holder, since });
         }
         let renewal = tokio::spawn(renew(app.database.clone(), app.clock.clone(), holder.clone()));

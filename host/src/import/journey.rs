@@ -117,8 +117,8 @@ impl<'a> Journey<'a> {
                 self.project_id = Some(self.create_project(action, name, description).await?);
                 Ok(())
             }
-            Action::CreateUser { name, description } => {
-                self.user_id = Some(self.create_user(action, name, description).await?);
+            Action::CreateUser { name, email, description } => {
+                self.user_id = Some(self.create_user(action, name, email, description).await?);
                 Ok(())
             }
             Action::SetQuotas { service, limits } => {
@@ -193,7 +193,13 @@ impl<'a> Journey<'a> {
         Ok(id)
     }
 
-    async fn create_user(&self, action: &Action, name: &str, description: &str) -> Result<String, StepError> {
+    async fn create_user(
+        &self,
+        action: &Action,
+        name: &str,
+        email: &str,
+        description: &str,
+    ) -> Result<String, StepError> {
         let keystone = &self.tools.app.keystone;
         let keys = &self.tools.app.keys;
         let step = action.step();
@@ -211,7 +217,7 @@ impl<'a> Journey<'a> {
         let project = self.project()?;
         let user = CreateUser {
             name,
-            email: name,
+            email,
             description,
             password: &password,
             default_project_id: Some(&project),
@@ -250,9 +256,7 @@ impl<'a> Journey<'a> {
         let mut wait = FIRST_WAIT;
         let mut attempt = 1;
         loop {
-            if doubtful
-                && let Some((id, marker)) = look().await.map_err(failed)?
-            {
+            if doubtful && let Some((id, marker)) = look().await.map_err(failed)? {
                 return match marker {
                     Some(marker) if marker == self.request.marker => Ok(id),
                     _ => Err(StepError::Taken(subject(action))),

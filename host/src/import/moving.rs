@@ -17,7 +17,11 @@ const ATTEMPTS: u32 = 5;
 /// Notes which rows of finished requests are in the done worksheet already: an earlier run may have
 /// ended between the move and its note. A copy of such a row in the request worksheet is then not
 /// taken for the row itself.
-pub(super) async fn recognise_moved(app: &App, parser: &RowParser, layout: &Layout) -> Result<(), ImportError> {
+pub(super) async fn recognise_moved(
+    app: &App,
+    parser: &RowParser,
+    layout: &Layout,
+) -> Result<(), ImportError> {
     let unmoved = app.database.unmoved_requests(SheetKind::Access).await?;
     if unmoved.is_empty() {
         return Ok(());
@@ -36,8 +40,11 @@ pub(super) async fn recognise_moved(app: &App, parser: &RowParser, layout: &Layo
             Outcome::Rejected(_) => None,
         })
         .collect();
-    let moved: Vec<i64> =
-        unmoved.iter().filter(|request| keys.contains(request.key.as_str())).map(|request| request.id).collect();
+    let moved: Vec<i64> = unmoved
+        .iter()
+        .filter(|request| keys.contains(request.key.as_str()))
+        .map(|request| request.id)
+        .collect();
     app.database.mark_moved(&moved, app.clock.now()).await?;
     Ok(())
 }
@@ -90,7 +97,10 @@ async fn note_moved(
     let all: Vec<&str> = keys.iter().map(String::as_str).collect();
     let known = app.database.known_requests(SheetKind::Access, &all).await?;
     for request in known.values().filter(|request| !found.contains_key(request.key.as_str())) {
-        tracing::warn!(request = request.id, "the row of a finished request is no longer in the request worksheet");
+        tracing::warn!(
+            request = request.id,
+            "the row of a finished request is no longer in the request worksheet"
+        );
     }
     let ids: Vec<i64> = known.values().map(|request| request.id).collect();
     app.database.mark_moved(&ids, app.clock.now()).await?;

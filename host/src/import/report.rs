@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::ImportError;
 use super::apply::Ending;
 use super::plan::{Fate, Plan};
-use super::ImportError;
 use crate::outbox::{Delivery, DeliveryOutcome};
 use crate::registration::RowNumber;
 
@@ -132,10 +132,12 @@ impl Report {
         moved: Result<usize, ImportError>,
         deliveries: Vec<Delivery>,
     ) -> Self {
-        let rows: Vec<ReportedRow> = plan.rows.iter().map(|row| reported_row(row, endings.get(&row.row))).collect();
+        let rows: Vec<ReportedRow> =
+            plan.rows.iter().map(|row| reported_row(row, endings.get(&row.row))).collect();
         let mails: Vec<ReportedMail> = deliveries.into_iter().map(reported_mail).collect();
-        let unreachable = endings.values().any(|ending| matches!(ending, Ending::Failed { unreachable: true, .. }))
-            || mails.iter().any(|mail| mail.outcome == MailOutcome::Later);
+        let unreachable =
+            endings.values().any(|ending| matches!(ending, Ending::Failed { unreachable: true, .. }))
+                || mails.iter().any(|mail| mail.outcome == MailOutcome::Later);
         let (moved, move_error) = match moved {
             Ok(moved) => (moved, None),
             Err(error) => (0, Some(error.to_string())),
@@ -166,7 +168,8 @@ impl Report {
         let mails = |wanted| self.mails.iter().filter(|mail| mail.outcome == wanted).count();
         parts.push(format!("{} rows moved", self.moved));
         parts.push(format!("{} mails sent", mails(MailOutcome::Sent)));
-        for (outcome, words) in [(MailOutcome::Later, "mails wait"), (MailOutcome::Refused, "mails refused")] {
+        for (outcome, words) in [(MailOutcome::Later, "mails wait"), (MailOutcome::Refused, "mails refused")]
+        {
             if mails(outcome) > 0 {
                 parts.push(format!("{} {words}", mails(outcome)));
             }

@@ -2,8 +2,9 @@
 //!
 //! A parser gets the whole sheet in one call, so a trap says nothing about rows. Of the sheet's
 //! beginnings, the longest that works ends just before the row that does not. It is found by halving,
-//! some fifteen calls for 20,000 rows, each with a small part of the time that a call may take.
+//! some fifteen calls for 20,000 rows, within the time that one call may take.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use super::call::Callee;
 use super::error::PluginError;
 use super::state::Profile;
 
-/// The share of a call's time that one try may take: with sixteen tries, the search takes no longer
-/// than the call itself did.
+/// The share of a call's time that one try may take where time is what ran out: with sixteen tries,
+/// the search takes no longer than the call itself did.
 const SHARE: u32 = 16;
 
 /// The shortest time for a try, whatever the share is.
@@ -32,24 +33,31 @@ pub(super) async fn find_row<F>(
 where
     F: Future<Output = Option<PluginError>>,
 {
-    // A single row below the header is the one; a limit on what is handed over is hit by all rows
-    // together.
+    // A limit on what is handed over, or on calls, is hit by all rows together.
     if rows.len() < 2 || matches!(error, PluginError::AnswerTooLarge { .. } | PluginError::HostCalls { .. }) {
         return None;
     }
-    let hurried = hurried(callee);
     let give_up = std::time::Instant::now() + callee.profile.limits.deadline;
-    // Between them: the beginning of `good` rows works, that of `bad` rows fails.
-    let (mut good, mut bad) = (1, rows.len());
-    if attempt(hurried.clone(), rows[..good].to_vec()).await.is_some() {
+    let out_of_time = matches!(error, PluginError::Deadline { .. });
+    let callee = if out_of_time { hurried(callee) } else { callee.clone() };
+    // Whether the component fails on these rows in the same way; none where it fails in another,
+    // which says nothing about this failure.
+    let fails = async |rows: Vec<Row>| match attempt(callee.clone(), rows).await {
+        None => Some(false),
+        Some(other) if discriminant(&other) == discriminant(error) => Some(true),
+        Some(_) => None,
+    };
+    if fails(rows[..1].to_vec()).await? {
         return None;
     }
+    // Between them: the beginning of `good` rows works, that of `bad` rows fails.
+    let (mut good, mut bad) = (1, rows.len());
     while bad - good > 1 {
         if std::time::Instant::now() >= give_up {
             return None;
         }
         let middle = good.midpoint(bad);
-        if attempt(hurried.clone(), rows[..middle].to_vec()).await.is_some() {
+        if fails(rows[..middle].to_vec()).await? {
             bad = middle;
         } else {
             good = middle;
@@ -58,9 +66,8 @@ where
     let row = &rows[bad - 1];
     // Memory and time may simply be too little for so many rows. The row is to blame only if it
     // fails by itself.
-    if matches!(error, PluginError::OutOfMemory { .. } | PluginError::Deadline { .. })
-        && attempt(hurried, vec![rows[0].clone(), row.clone()]).await.is_none()
-    {
+    let may_be_all_rows = out_of_time || matches!(error, PluginError::OutOfMemory { .. });
+    if may_be_all_rows && !fails(vec![rows[0].clone(), row.clone()]).await? {
         return None;
     }
     Some(row.number)

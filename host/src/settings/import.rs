@@ -2,16 +2,20 @@
 
 use serde::Deserialize;
 
+use crate::registration::UsernameRule;
+
 /// The import.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Import {
     /// How many requests are worked on at the same time.
     pub concurrency: usize,
+    /// Which part of a requester's e-mail address is the user name.
+    pub username: UsernameRule,
 }
 
 impl Default for Import {
     fn default() -> Self {
-        Self { concurrency: 4 }
+        Self { concurrency: 4, username: UsernameRule::default() }
     }
 }

@@ -106,7 +106,9 @@ impl<'de> Deserialize<'de> for Sha256Pin {
         let text = String::deserialize(deserializer)?;
         let mut digest = [0; 32];
         hex::decode_to_slice(text.trim(), &mut digest).map_err(|_| {
-            serde::de::Error::custom("expected 64 hexadecimal digits, as printed by sha256sum or `usher plugin list`")
+            serde::de::Error::custom(
+                "expected 64 hexadecimal digits, as printed by sha256sum or `usher plugin list`",
+            )
         })?;
         Ok(Self(digest))
     }
@@ -135,7 +137,8 @@ impl Plugins {
 
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
         let fail = |key: &str, message: &str| Err((format!("plugins.{key}"), message.to_owned()));
-        let sets = std::iter::once(&self.limits).chain(self.all().into_iter().filter_map(|(_, p)| p.limits.as_ref()));
+        let sets = std::iter::once(&self.limits)
+            .chain(self.all().into_iter().filter_map(|(_, p)| p.limits.as_ref()));
         for limits in sets {
             if limits.memory_mib == 0 || limits.memory_mib > 4096 {
                 return fail("limits.memory_mib", "expected 1 to 4096");

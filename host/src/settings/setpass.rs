@@ -50,10 +50,10 @@ fn twenty() -> u32 {
 }
 
 impl Setpass {
-
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
         let fail = |key: &str, message: &str| Err((format!("setpass.{key}"), message.to_owned()));
-        let loopback = self.public_url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127."));
+        let loopback =
+            self.public_url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127."));
         match self.public_url.scheme() {
             "https" => {}
             "http" if loopback => {}

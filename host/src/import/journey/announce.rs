@@ -83,9 +83,11 @@ fn content(
     let project = request.project.name().trim().to_owned();
     Ok(match mail {
         Announcement::NewProject => MailContent::NewProject(NewProjectMail { full_name, project }),
-        Announcement::Welcome => {
-            MailContent::Welcome(WelcomeMail { full_name, username: request.email.trim().to_owned(), project })
-        }
+        Announcement::Welcome => MailContent::Welcome(WelcomeMail {
+            full_name,
+            username: request.username(journey.tools.app.settings.import.username).to_owned(),
+            project,
+        }),
         Announcement::Password => {
             let issued = issued.ok_or(StepError::Missing("link"))?;
             let zone = &journey.tools.app.settings.site.time_zone;

@@ -24,8 +24,10 @@ pub enum Action {
     },
     /// Create the user, with a random password.
     CreateUser {
-        /// Name to log in with, and e-mail address.
+        /// Name to log in with.
         name: String,
+        /// E-mail address.
+        email: String,
         /// Description: the full name.
         description: String,
     },

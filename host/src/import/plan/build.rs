@@ -7,7 +7,7 @@ use crate::database::{JournalRequest, RequestState};
 use crate::import::directory::Directory;
 use crate::registration::{
     AccessRequest, Account, Body, DecidedLimit, Outcome, ParsedRow, ProjectChoice, QuotaService, Request,
-    RowNumber, Stage, fold, same_name,
+    RowNumber, Stage, UsernameRule, fold, same_name,
 };
 
 /// All that a plan depends on.
@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub directory: &'a Directory,
     /// What the quota policy decided, by the folded name of the new project; or why it refused.
     pub quotas: &'a BTreeMap<String, Result<Vec<DecidedLimit>, String>>,
+    /// Which part of an address is the user name.
+    pub rule: UsernameRule,
     /// What the operator should know besides.
     pub notices: Vec<String>,
 }
@@ -61,9 +63,10 @@ impl Batch {
                 }
             }
             if access.account == Account::New {
-                let found = facts.directory.user(&access.email);
+                let name = access.username(facts.rule);
+                let found = facts.directory.user(name);
                 if found.is_ok_and(|found| found.is_none_or(|u| mine(u.marker.as_deref(), marker))) {
-                    batch.users.entry(fold(&access.email)).or_insert(row.number);
+                    batch.users.entry(fold(name)).or_insert(row.number);
                 }
             }
         }
@@ -109,7 +112,7 @@ fn plan_row<'a>(
         planned.fate = Fate::Rejected { reason: "a quota request on the access sheet".to_owned() };
         return planned;
     };
-    planned.user = access.email.trim().to_owned();
+    planned.user = access.username(facts.rule).to_owned();
     planned.project = access.project.name().trim().to_owned();
     planned.fate = match &request.stage {
         Stage::Waiting { .. } => Fate::Waiting,
@@ -143,7 +146,9 @@ impl Planning<'_, '_> {
         match journal.map(|journal| journal.state) {
             Some(RequestState::Moved) => {
                 let run = journal.map_or(0, |journal| journal.run);
-                return Err(format!("this submission was finished by run {run}; the row is a copy, delete it"));
+                return Err(format!(
+                    "this submission was finished by run {run}; the row is a copy, delete it"
+                ));
             }
             Some(RequestState::Done) => return Ok(Fate::Move { key: request.key.clone() }),
             Some(RequestState::Open) | None => {}
@@ -154,12 +159,13 @@ impl Planning<'_, '_> {
         self.project_actions(access, &project, &mut actions)?;
         if user == Target::Made {
             actions.push(Action::CreateUser {
-                name: access.email.trim().to_owned(),
+                name: self.username(access),
+                email: access.email.trim().to_owned(),
                 description: access.full_name(),
             });
         }
         let project_name = access.project.name().trim().to_owned();
-        actions.push(Action::Grant { user: access.email.trim().to_owned(), project: project_name });
+        actions.push(Action::Grant { user: self.username(access), project: project_name });
         if project == Target::Made {
             self.member_actions(access, &mut actions)?;
         }
@@ -178,8 +184,12 @@ impl Planning<'_, '_> {
         Ok(Fate::Apply(Box::new(work)))
     }
 
+    fn username(&self, access: &AccessRequest) -> String {
+        access.username(self.facts.rule).to_owned()
+    }
+
     fn user(&mut self, access: &AccessRequest) -> Result<Target, String> {
-        let name = access.email.trim();
+        let name = access.username(self.facts.rule);
         let found = self.facts.directory.user(name)?;
         let maker = self.batch.users.get(&fold(name)).copied();
         match (access.account, found, maker) {
@@ -207,7 +217,11 @@ impl Planning<'_, '_> {
         }
     }
 
-    fn project(&mut self, access: &AccessRequest, journal: Option<&JournalRequest>) -> Result<Target, String> {
+    fn project(
+        &mut self,
+        access: &AccessRequest,
+        journal: Option<&JournalRequest>,
+    ) -> Result<Target, String> {
         let name = access.project.name().trim();
         let found = self.facts.directory.project(name)?;
         let maker = self.batch.projects.get(&fold(name)).copied();
@@ -215,7 +229,8 @@ impl Planning<'_, '_> {
             (ProjectChoice::Create { .. }, _, Some(row)) if row == self.row => Ok(Target::Made),
             (_, None, Some(row)) => {
                 if matches!(access.project, ProjectChoice::Create { .. }) {
-                    self.warnings.push(format!("row {row} creates the project {name}; this request joins it"));
+                    self.warnings
+                        .push(format!("row {row} creates the project {name}; this request joins it"));
                 }
                 Ok(Target::MadeBy(row))
             }
@@ -230,10 +245,14 @@ impl Planning<'_, '_> {
                 match maker {
                     Some(row) => Ok(Target::MadeBy(row)),
                     None if same_batch => Ok(Target::Known(project.id.clone())),
-                    None => Err(format!("the project {name} exists already; choose another name, or ask to join it")),
+                    None => Err(format!(
+                        "the project {name} exists already; choose another name, or ask to join it"
+                    )),
                 }
             }
-            (ProjectChoice::Create { .. }, None, None) => Err(format!("the project {name} cannot be created")),
+            (ProjectChoice::Create { .. }, None, None) => {
+                Err(format!("the project {name} cannot be created"))
+            }
             (ProjectChoice::Join { .. }, Some(project), _) => {
                 if !project.enabled {
                     return Err(format!("the project {name} is disabled"));
@@ -252,7 +271,8 @@ impl Planning<'_, '_> {
         project: &Target,
         actions: &mut Vec<Action>,
     ) -> Result<(), String> {
-        let (Target::Made, ProjectChoice::Create { name, description, .. }) = (project, &access.project) else {
+        let (Target::Made, ProjectChoice::Create { name, description, .. }) = (project, &access.project)
+        else {
             return Ok(());
         };
         actions.push(Action::CreateProject {
@@ -260,7 +280,9 @@ impl Planning<'_, '_> {
             description: description.trim().to_owned(),
         });
         let limits = match self.facts.quotas.get(&fold(name)) {
-            Some(decided) => decided.as_ref().map_err(|reason| format!("the quota policy refuses: {reason}"))?,
+            Some(decided) => {
+                decided.as_ref().map_err(|reason| format!("the quota policy refuses: {reason}"))?
+            }
             None => return Ok(()),
         };
         for service in QuotaService::ALL {
@@ -278,11 +300,12 @@ impl Planning<'_, '_> {
         };
         for name in members {
             let name = name.trim();
-            if same_name(name, &access.email) {
+            if same_name(name, access.username(self.facts.rule)) {
                 continue;
             }
             let Some(user) = self.facts.directory.user(name)? else {
-                self.warnings.push(format!("{name} is to join the project {project}, but there is no such user"));
+                self.warnings
+                    .push(format!("{name} is to join the project {project}, but there is no such user"));
                 continue;
             };
             let grant = Action::GrantMember {

@@ -11,6 +11,7 @@ use crate::import::directory::Directory;
 use crate::keystone::{Project, User};
 use crate::registration::{
     Account, Body, DecidedLimit, Outcome, ParsedRow, ProjectChoice, QuotaService, Request, Stage,
+    UsernameRule,
 };
 
 fn user(name: &str, marker: Option<&str>) -> User {
@@ -87,7 +88,14 @@ fn plan(rows: &[ParsedRow], directory: &Directory, known: Vec<JournalRequest>) -
     let limits =
         vec![limit(QuotaService::Compute, "cores", 8), limit(QuotaService::Network, "floatingip", 2)];
     let quotas = BTreeMap::from([("atoms".to_owned(), Ok(limits))]);
-    build(Facts { rows, journal: &journal, directory, quotas: &quotas, notices: Vec::new() })
+    build(Facts {
+        rows,
+        journal: &journal,
+        directory,
+        quotas: &quotas,
+        rule: UsernameRule::Email,
+        notices: Vec::new(),
+    })
 }
 
 fn work(row: &PlannedRow) -> &Work {
@@ -110,7 +118,12 @@ fn conflict(row: &PlannedRow) -> &str {
 
 #[test]
 fn a_new_user_with_a_new_project_gets_every_step() {
-    let rows = [request(2, "ada@example.org", Account::New, create("Atoms", &["BOB@example.org", "eve@example.org"]))];
+    let rows = [request(
+        2,
+        "ada@example.org",
+        Account::New,
+        create("Atoms", &["BOB@example.org", "eve@example.org"]),
+    )];
     let directory = Directory::of(vec![user("bob@example.org", None)], vec![], &[]);
     let plan = plan(&rows, &directory, vec![]);
     assert_eq!(
@@ -219,7 +232,8 @@ fn an_interrupted_request_goes_on_where_it_stopped() {
 #[test]
 fn a_request_that_was_to_join_a_project_of_its_batch_still_joins_it_after_a_crash() {
     let rows = [request(3, "bob@example.org", Account::New, create("Atoms", &[]))];
-    let directory = Directory::of(vec![], vec![project("Atoms", Some("marker-of-row-2"))], &[("marker-of-row-2", 7)]);
+    let directory =
+        Directory::of(vec![], vec![project("Atoms", Some("marker-of-row-2"))], &[("marker-of-row-2", 7)]);
     let same_batch = journal("key-3", RequestState::Open, 7, &[]);
     let resumed = plan(&rows, &directory, vec![same_batch]);
     assert_eq!(steps(&resumed.rows[0]), ["create-user", "grant", "announce"]);
@@ -239,10 +253,8 @@ fn a_finished_request_only_moves_and_a_copy_of_a_moved_one_is_reported() {
         vec![project("Atoms", None)],
         &[],
     );
-    let known = vec![
-        journal("key-2", RequestState::Done, 1, &[]),
-        journal("key-3", RequestState::Moved, 1, &[]),
-    ];
+    let known =
+        vec![journal("key-2", RequestState::Done, 1, &[]), journal("key-3", RequestState::Moved, 1, &[])];
     let plan = plan(&rows, &directory, known);
     assert!(matches!(plan.rows[0].fate, Fate::Move { .. }));
     assert!(conflict(&plan.rows[1]).contains("finished by run 1"));
@@ -255,4 +267,23 @@ fn a_plan_shows_no_pin() {
     let json = serde_json::to_string(&plan).unwrap();
     assert!(json.contains("create-user") && !json.contains("2468"), "{json}");
     assert!(!format!("{plan:?}").contains("2468"));
+}
+
+#[test]
+fn the_local_part_of_an_address_can_be_the_user_name() {
+    let rows = [request(2, "Ada@example.org", Account::New, join("Atoms"))];
+    let directory = Directory::of(vec![], vec![project("Atoms", None)], &[]);
+    let facts = Facts {
+        rows: &rows,
+        journal: &BTreeMap::new(),
+        directory: &directory,
+        quotas: &BTreeMap::new(),
+        rule: UsernameRule::LocalPart,
+        notices: Vec::new(),
+    };
+    let plan = build(facts);
+    let Action::CreateUser { name, email, .. } = &work(&plan.rows[0]).actions[0] else { panic!() };
+    assert_eq!((name.as_str(), email.as_str()), ("Ada", "Ada@example.org"));
+    let Action::Announce { to, .. } = work(&plan.rows[0]).actions.last().unwrap() else { panic!() };
+    assert_eq!(to, "Ada@example.org");
 }
