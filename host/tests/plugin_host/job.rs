@@ -107,7 +107,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     assert_eq!(
         report.details[0],
         "Occasion { time: LocalTime { year: 2026, month: 3, day: 1, hour: 7, minute: 30, second: 15 }, \
-         unix_seconds: 1772346615, dry_run: true }"
+         unix-seconds: 1772346615, dry-run: true }"
     );
     for function in ["find-user", "find-project", "roles-of-user", "roles-on-project", "create-user",
         "create-project", "grant-role", "revoke-role", "set-user-enabled"]
