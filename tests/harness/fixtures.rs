@@ -68,7 +68,7 @@ pub fn prepare(identity: &Identity) -> Result<()> {
         identity.create_user(user, "an account from before the import")?;
     }
     for project in PROJECTS {
-        identity.create_project(project)?;
+        identity.create_project(project, "a project from before the import")?;
     }
     Ok(())
 }

@@ -48,8 +48,9 @@ impl Identity {
     ///
     /// # Errors
     /// Where Keystone refuses.
-    pub fn create_project(&self, name: &str) -> Result<String> {
-        let project = json!({ "project": { "name": name, "domain_id": "default", "description": "" }});
+    pub fn create_project(&self, name: &str, description: &str) -> Result<String> {
+        let project =
+            json!({ "project": { "name": name, "domain_id": "default", "description": description }});
         id_of(&self.call("POST", "/projects", Some(&project))?, "project")
     }
 

@@ -375,7 +375,7 @@ component = "{rows}"
 [plugins.quota_policy]
 component = "{quotas}"
 
-[plugins.quota_policy.settings]
+[plugins.quota_policy.settings.new_project]
 instances = 7
 cores = 14
 ram = 28672
@@ -388,7 +388,7 @@ gigabytes = 250
 component = "{mails}"
 files = "{templates}"
 
-[plugins.mail_templates.settings]
+[plugins.mail_templates.settings.defaults]
 support_email = "support@example.org"
 "#,
         clouds = cloud.clouds_yaml().display(),

@@ -94,7 +94,7 @@ pub fn run() -> Result<()> {
 
 /// Runs `usher` with what it prints passed through.
 fn usher(site: &Site, arguments: &[&str], expected: i32) -> Result<()> {
-    let status = usher_tests::process::status(&mut site.command(arguments))?;
+    let status = usher_tests::process::status(site.command(arguments).env("RUST_LOG", "warn"))?;
     println!("(exit status {})", status.code().unwrap_or(-1));
     ensure!(
         status.code() == Some(expected),

@@ -16,7 +16,7 @@ Usage: cargo xtask COMMAND
 
   demo               a whole site on this machine: cloud, mail server, sheet, import, setpass
   test [PART...]     everything that can be checked; parts: format lint unit python e2e
-  plugins            build the bundled components into target/plugins
+  plugins            build the bundled components into target/components
   bench              measure, and compare with what is wanted
 ";
 

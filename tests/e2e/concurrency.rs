@@ -1,0 +1,96 @@
+//! Two imports at once: one works, the other says who does.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use usher_tests::process;
+use usher_tests::sheet::AccessRow;
+
+use crate::stage::{Stage, expect_status, expect_words};
+
+#[test]
+fn the_second_import_says_who_holds_the_lock() {
+    let stage = Stage::new();
+    let site = stage.site(&[AccessRow::founding("user@twice.example.org", "Twice")]);
+    // Keystone that accepts and never answers keeps the first import busy for as long as this test wants.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v3", silent.local_addr().unwrap());
+    stage.use_account(&site, &url, "admin", "adminpw", "admin");
+    let mut first =
+        site.command(&["import", "--all"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // It has the lock before it asks Keystone anything.
+    let (mut connection, _) = silent.accept().unwrap();
+    let mut request = [0; 4];
+    connection.read_exact(&mut request).unwrap();
+
+    let second = site.import(&["--all"]).unwrap();
+    expect_status(&second, 3);
+    expect_words(&second, &["another import is running", &first.id().to_string()]);
+
+    // One that was killed holds nothing: the next one works at once.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let other = site.folder().join("other-clouds.yaml").display().to_string();
+    site.change_settings(&other, &stage.cloud.clouds_yaml().display().to_string()).unwrap();
+    expect_status(&site.import(&["--all"]).unwrap(), 0);
+    assert_eq!(stage.mail.received().unwrap().len(), 3);
+}
+
+#[test]
+fn two_imports_started_together_process_every_row_once() {
+    let stage = Stage::new();
+    let rows: Vec<_> = (0..6)
+        .map(|n| AccessRow::founding(&format!("user{n}@together.example.org"), &format!("Together {n}")))
+        .collect();
+    let site = stage.site(&rows);
+    let start =
+        || site.command(&["import", "--all"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut both = [start(), start()];
+    let mut statuses: Vec<_> = both.iter_mut().map(|child| child.wait().unwrap().code()).collect();
+    statuses.sort();
+    // Where the first was finished before the second began, both are content.
+    assert!(statuses == [Some(0), Some(3)] || statuses == [Some(0), Some(0)], "{statuses:?}");
+    assert_eq!(site.done().unwrap().len(), 1 + rows.len());
+    assert_eq!(site.requests().unwrap().len(), 1);
+    assert_eq!(stage.mail.received().unwrap().len(), 3 * rows.len());
+}
+
+#[test]
+fn an_import_that_is_killed_is_finished_by_the_next() {
+    let stage = Stage::new();
+    let rows: Vec<_> = (0..8)
+        .map(|n| AccessRow::founding(&format!("user{n}@killed.example.org"), &format!("Killed {n}")))
+        .collect();
+    let site = stage.site(&rows);
+    let identity = stage.cloud.identity().unwrap();
+    let mut first =
+        site.command(&["import", "--all"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    process::wait_for("a user", Duration::from_secs(60), || {
+        for n in 0..rows.len() {
+            if identity.user_id(&format!("user{n}@killed.example.org"))?.is_some() {
+                return Ok(Some(()));
+            }
+        }
+        Ok(None)
+    })
+    .unwrap();
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    expect_status(&site.import(&["--all"]).unwrap(), 0);
+    assert_eq!(site.done().unwrap().len(), 1 + rows.len());
+    assert_eq!(site.requests().unwrap().len(), 1);
+    // A mail that was being sent when the first was killed is claimed for a while, and sent after that.
+    let serving = site.serve().unwrap();
+    let wanted = 3 * rows.len();
+    process::wait_for("all mails", Duration::from_secs(90), || {
+        Ok((stage.mail.received()?.len() >= wanted).then_some(()))
+    })
+    .unwrap();
+    drop(serving);
+    let received = stage.mail.received().unwrap();
+    let ids: std::collections::BTreeSet<_> = received.iter().map(|mail| mail.message_id.clone()).collect();
+    assert_eq!(ids.len(), wanted, "a mail was lost, or written a second time");
+}

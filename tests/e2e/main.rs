@@ -1,0 +1,14 @@
+//! The whole program against the real services. Needs the cloud that `cargo xtask test` starts.
+//!
+//! Tests share that cloud, and each keeps to users and projects of its own: the fixtures have the domains
+//! example.org and example.com to themselves, every other test uses a subdomain named after it.
+
+mod concurrency;
+mod doctor;
+mod failures;
+mod fixture_sheet;
+mod newcomer;
+mod password;
+mod python_parser;
+mod setpass;
+mod stage;

@@ -1,0 +1,59 @@
+//! `usher password reset`: a user who has forgotten the password chooses another.
+
+use usher_tests::identity;
+
+use crate::newcomer;
+use crate::stage::{Stage, expect_status, expect_words};
+
+#[test]
+fn a_reset_mails_a_link_and_the_old_password_ends() {
+    let stage = Stage::new();
+    let user = "forgetful@reset.example.org";
+    let (old, new) = ("the old password", "the next password");
+    stage.cloud.identity().unwrap().create_user(user, old).unwrap();
+    let keystone = stage.cloud.keystone_url().unwrap();
+    let login = |password: &str| identity::authenticate(&keystone, user, password, None).unwrap().status;
+    assert_eq!(login(old), 201);
+
+    let site = stage.site(&[]);
+    let run = site.usher_with_input(&["password", "reset", user], "7359\n").unwrap();
+    expect_status(&run, 0);
+    assert!(!run.stdout.contains("token=") && !run.stderr.contains("token="), "a link was printed");
+    assert_eq!(login(old), 401);
+    assert_eq!(login(new), 401);
+
+    let received = stage.mail.wait_for(1).unwrap();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].to, [user]);
+    assert!(received[0].tls.is_some());
+    assert!(!received[0].text.as_deref().unwrap().contains("7359"), "the PIN was mailed");
+    let link = newcomer::links(&stage.mail, user).remove(0);
+    let serving = site.serve().unwrap();
+    assert_eq!(newcomer::choose(&serving, &link, "1357", new).status, 403, "another PIN");
+    assert_eq!(newcomer::choose(&serving, &link, "7359", new).status, 200);
+    assert_eq!(login(new), 201);
+}
+
+#[test]
+fn a_pin_that_is_none_changes_nothing() {
+    let stage = Stage::new();
+    let user = "careful@reset.example.org";
+    stage.cloud.identity().unwrap().create_user(user, "the old password").unwrap();
+    let site = stage.site(&[]);
+    let run = site.usher_with_input(&["password", "reset", user], "12a4\n").unwrap();
+    assert_ne!(run.status, Some(0), "{}", run.said());
+    expect_words(&run, &["PIN"]);
+    assert!(!run.stderr.contains("12a4"), "{}", run.said());
+    assert!(stage.mail.received().unwrap().is_empty());
+    let keystone = stage.cloud.keystone_url().unwrap();
+    assert_eq!(identity::authenticate(&keystone, user, "the old password", None).unwrap().status, 201);
+}
+
+#[test]
+fn a_user_who_does_not_exist_is_named() {
+    let stage = Stage::new();
+    let site = stage.site(&[]);
+    let run = site.usher_with_input(&["password", "reset", "nobody@reset.example.org"], "7359\n").unwrap();
+    expect_status(&run, 1);
+    expect_words(&run, &["nobody@reset.example.org"]);
+}

@@ -1,0 +1,115 @@
+//! What every test needs: the shared cloud, a mail server of its own, and looks at what was left behind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use usher_tests::cloud::Cloud;
+use usher_tests::mail_server::{Behaviour, MailServer};
+use usher_tests::sheet::AccessRow;
+use usher_tests::site::{Run, Site};
+use usher_tests::{process, workspace};
+
+/// The services of one test.
+pub struct Stage {
+    /// The shared cloud.
+    pub cloud: Cloud,
+    /// The test's own mail server.
+    pub mail: MailServer,
+    // Dropped after the server that writes into it.
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// With a mail server that takes everything over STARTTLS.
+    pub fn new() -> Self {
+        Self::with_mail(&Behaviour::default())
+    }
+
+    /// With a mail server that behaves otherwise.
+    pub fn with_mail(behaviour: &Behaviour) -> Self {
+        let cloud = Cloud::shared().unwrap();
+        let folder = tempfile::Builder::new().prefix("usher-mail-").tempdir().unwrap();
+        let mail = MailServer::start(folder.path(), behaviour).unwrap();
+        Self { cloud, mail, _folder: folder }
+    }
+
+    /// A site with these rows ready to import.
+    pub fn site(&self, rows: &[AccessRow]) -> Site {
+        Site::with_rows(&self.cloud, &self.mail, rows).unwrap()
+    }
+
+    /// A file in the form of `clouds.yaml` that leads elsewhere, or somebody else there.
+    pub fn clouds_yaml(&self, site: &Site, url: &str, user: &str, password: &str, project: &str) -> String {
+        let file = site.folder().join("other-clouds.yaml");
+        let text = format!(
+            "clouds:\n  minicloud:\n    auth:\n      auth_url: {url}\n      username: {user}\n      password: '{password}'\n      \
+             project_name: {project}\n      user_domain_id: default\n      project_domain_id: default\n    \
+             region_name: RegionOne\n    identity_api_version: 3\n"
+        );
+        fs::write(&file, text).unwrap();
+        file.display().to_string()
+    }
+
+    /// Points a site's settings at such a file.
+    pub fn use_account(&self, site: &Site, url: &str, user: &str, password: &str, project: &str) {
+        let file = self.clouds_yaml(site, url, user, password, project);
+        site.change_settings(&self.cloud.clouds_yaml().display().to_string(), &file).unwrap();
+    }
+}
+
+/// Everything that Usher has recorded, one line for each, without the list of runs and leases, which grows
+/// with every run whatever the run does.
+pub fn records(site: &Site) -> Vec<String> {
+    let script =
+        "import sqlite3, sys\nfor line in sqlite3.connect(sys.argv[1]).iterdump(): print(repr(line))";
+    let mut command = Command::new(workspace::python_packages().join("bin/python"));
+    let output =
+        process::output(command.args(["-c", script]).arg(site.folder().join("state/usher.sqlite"))).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let dump = String::from_utf8(output.stdout).unwrap();
+    let kept = dump
+        .lines()
+        .filter(|line| !line.contains("INSERT INTO \"run\"") && !line.contains("INSERT INTO \"lease\""));
+    kept.map(str::to_owned).collect()
+}
+
+/// The files of both sheets, byte for byte.
+pub fn sheets(site: &Site) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(site.access()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "csv") {
+            files.insert(path.display().to_string(), fs::read(&path).unwrap());
+        }
+    }
+    assert!(!files.is_empty());
+    files
+}
+
+/// The run must have ended with this status.
+#[track_caller]
+pub fn expect_status(run: &Run, status: i32) {
+    assert_eq!(run.status, Some(status), "{}", run.said());
+}
+
+/// The run must have said each of these words, on standard output or error.
+#[track_caller]
+pub fn expect_words(run: &Run, words: &[&str]) {
+    for word in words {
+        assert!(run.stdout.contains(word) || run.stderr.contains(word), "not said: {word:?}\n{}", run.said());
+    }
+}
+
+/// The entries of a list in JSON.
+#[track_caller]
+pub fn entries(value: &Value) -> &[Value] {
+    value.as_array().unwrap_or_else(|| panic!("not a list: {value}"))
+}
+
+/// A text in JSON.
+#[track_caller]
+pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("no text {key}: {value}"))
+}
