@@ -141,8 +141,12 @@ impl PluginHost {
             files: plugin.files.clone(),
             capabilities: Arc::clone(&self.capabilities),
         };
-        let source =
-            Source { name, file: plugin.component.clone(), pin: plugin.sha256, grants: plugin.grants.clone() };
+        let source = Source {
+            name,
+            file: plugin.component.clone(),
+            pin: plugin.sha256,
+            grants: plugin.grants.clone(),
+        };
         Role::load(self, world, source, Arc::new(profile)).await
     }
 }

@@ -140,9 +140,8 @@ impl Cache {
     }
 
     fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(&self.folder)?;
+        let mut file =
+            tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(&self.folder)?;
         file.write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(path)?;

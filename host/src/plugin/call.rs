@@ -48,7 +48,9 @@ impl Callee {
         work: impl Future<Output = wasmtime::Result<T>>,
     ) -> wasmtime::Result<T> {
         let _running = self.ticker.run();
-        tokio::time::timeout(self.profile.limits.deadline, work).await.unwrap_or_else(|_| Err(DeadlinePassed.into()))
+        tokio::time::timeout(self.profile.limits.deadline, work)
+            .await
+            .unwrap_or_else(|_| Err(DeadlinePassed.into()))
     }
 
     /// What made a call fail. `function` is the export that was called, `store` that of the call.
@@ -57,7 +59,12 @@ impl Callee {
     }
 
     /// The answer of an export breaks a rule that its type does not express.
-    pub(super) fn bad_answer(&self, function: &'static str, row: Option<RowNumber>, reason: String) -> PluginError {
+    pub(super) fn bad_answer(
+        &self,
+        function: &'static str,
+        row: Option<RowNumber>,
+        reason: String,
+    ) -> PluginError {
         PluginError::BadAnswer { call: Call { row, ..self.named(function) }, reason }
     }
 

@@ -91,7 +91,10 @@ pub enum PluginError {
         fits: Vec<World>,
     },
     /// The component imports what it was not granted.
-    #[error("{plugin}: imports {interface}, which it is not granted; to grant it, write {} to its section of the settings", grant_line(grants))]
+    #[error(
+        "{plugin}: imports {interface}, which it is not granted; to grant it, write {} to its section of the settings",
+        grant_line(grants)
+    )]
     NotGranted {
         /// The component.
         plugin: String,
@@ -101,7 +104,9 @@ pub enum PluginError {
         grants: Vec<Grant>,
     },
     /// The component imports what no host of this version offers.
-    #[error("{plugin}: imports {interface}, which this host does not offer; build it against the package usher:plugin@0.1.0")]
+    #[error(
+        "{plugin}: imports {interface}, which this host does not offer; build it against the package usher:plugin@0.1.0"
+    )]
     UnknownImport {
         /// The component.
         plugin: String,
@@ -109,7 +114,9 @@ pub enum PluginError {
         interface: String,
     },
     /// The component used more memory than it may.
-    #[error("{call} needs more than {limit_mib} MiB of memory; raise limits.memory_mib, or make the component thriftier")]
+    #[error(
+        "{call} needs more than {limit_mib} MiB of memory; raise limits.memory_mib, or make the component thriftier"
+    )]
     OutOfMemory {
         /// Where.
         call: Call,
@@ -125,7 +132,9 @@ pub enum PluginError {
         limit: std::time::Duration,
     },
     /// The component handed the host too much.
-    #[error("{call} handed over more than {limit_mib} MiB at once; raise limits.answer_mib if that can be right")]
+    #[error(
+        "{call} handed over more than {limit_mib} MiB at once; raise limits.answer_mib if that can be right"
+    )]
     AnswerTooLarge {
         /// Where.
         call: Call,

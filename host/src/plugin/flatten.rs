@@ -25,7 +25,9 @@ fn add(key: &str, value: &Toml, entries: &mut Vec<Entry>) {
             }
             return;
         }
-        Toml::Array(values) if values.iter().any(|value| matches!(value, Toml::Table(_) | Toml::Array(_))) => {
+        Toml::Array(values)
+            if values.iter().any(|value| matches!(value, Toml::Table(_) | Toml::Array(_))) =>
+        {
             for (index, value) in values.iter().enumerate() {
                 add(&format!("{key}.{index}"), value, entries);
             }

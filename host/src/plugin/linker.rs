@@ -41,7 +41,9 @@ pub(super) fn classify(import: &str) -> Import {
     let interface = import.strip_prefix(PACKAGE).map(|rest| rest.split('@').next().unwrap_or(rest));
     match interface {
         Some("types" | "log" | "settings") => Import::Always,
-        Some(name) => Grant::ALL.into_iter().find(|grant| grant.name() == name).map_or(Import::Unknown, Import::Granted),
+        Some(name) => {
+            Grant::ALL.into_iter().find(|grant| grant.name() == name).map_or(Import::Unknown, Import::Granted)
+        }
         None => Import::Unknown,
     }
 }
@@ -87,7 +89,8 @@ pub(super) fn link(
         })
         .collect();
     if let Some((interface, _)) = missing.first() {
-        let mut needed: Vec<_> = grants.iter().copied().chain(missing.iter().map(|(_, grant)| *grant)).collect();
+        let mut needed: Vec<_> =
+            grants.iter().copied().chain(missing.iter().map(|(_, grant)| *grant)).collect();
         needed.sort_unstable();
         needed.dedup();
         return Err(PluginError::NotGranted {
@@ -111,7 +114,9 @@ fn linker(engine: &Engine, grants: &[Grant]) -> Result<Linker<State>> {
     for grant in grants {
         let linker = &mut linker;
         match grant {
-            Grant::Keystone => interfaces::keystone::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?,
+            Grant::Keystone => {
+                interfaces::keystone::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?
+            }
             Grant::KeystoneAdmin => {
                 interfaces::keystone_admin::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
             }

@@ -62,7 +62,11 @@ pub(super) struct Compiled {
 }
 
 /// The compiled component of a file, from the cache if it is there.
-pub(super) fn compiled(engine: &Engine, cache: Option<&Cache>, source: &Source) -> Result<Compiled, PluginError> {
+pub(super) fn compiled(
+    engine: &Engine,
+    cache: Option<&Cache>,
+    source: &Source,
+) -> Result<Compiled, PluginError> {
     let unreadable =
         |error| PluginError::File { plugin: source.name.clone(), file: source.file.clone(), source: error };
     if let Some(cache) = cache

@@ -8,16 +8,19 @@ use super::bindings::interfaces::types as wit;
 pub(super) fn date_from_wit(date: wit::LocalDate) -> Result<Date, String> {
     let month = i8::try_from(date.month).unwrap_or(0);
     let day = i8::try_from(date.day).unwrap_or(0);
-    Date::new(date.year, month, day)
-        .map_err(|_| format!("the date {}-{}-{}, which is not in the calendar", date.year, date.month, date.day))
+    Date::new(date.year, month, day).map_err(|_| {
+        format!("the date {}-{}-{}, which is not in the calendar", date.year, date.month, date.day)
+    })
 }
 
 /// The moment, or what is wrong with it.
 pub(super) fn time_from_wit(time: wit::LocalTime) -> Result<DateTime, String> {
     let date = date_from_wit(wit::LocalDate { year: time.year, month: time.month, day: time.day })?;
     let part = |value: u8| i8::try_from(value).unwrap_or(-1);
-    let clock = jiff::civil::Time::new(part(time.hour), part(time.minute), part(time.second), 0)
-        .map_err(|_| format!("the time {}:{}:{}, which no clock shows", time.hour, time.minute, time.second))?;
+    let clock =
+        jiff::civil::Time::new(part(time.hour), part(time.minute), part(time.second), 0).map_err(|_| {
+            format!("the time {}:{}:{}, which no clock shows", time.hour, time.minute, time.second)
+        })?;
     Ok(date.to_datetime(clock))
 }
 

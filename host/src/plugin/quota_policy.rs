@@ -110,7 +110,10 @@ fn check(decision: &wit::QuotaDecision) -> Result<(), String> {
             return Err("a limit without a key".to_owned());
         }
         if limit.limit < -1 {
-            return Err(format!("the limit {} for {}; expected -1 (unlimited) or more", limit.limit, limit.key));
+            return Err(format!(
+                "the limit {} for {}; expected -1 (unlimited) or more",
+                limit.limit, limit.key
+            ));
         }
         if !seen.insert((service, &limit.key)) {
             return Err(format!("two limits for {} of {}", limit.key, service.name()));

@@ -53,7 +53,9 @@ impl Role {
             seen: loaded.identity,
         });
         let replacing = tokio::sync::Mutex::new(());
-        Ok(Self { shared: Arc::new(Shared { host: host.clone(), world, source, profile, current, replacing }) })
+        Ok(Self {
+            shared: Arc::new(Shared { host: host.clone(), world, source, profile, current, replacing }),
+        })
     }
 
     /// The component that is to be called now.

@@ -114,7 +114,9 @@ fn check_rows(given: &[wit::Row], answered: &[wit::ParsedRow]) -> Result<(), (Ro
             Some(next) if next == number => before = Some(number),
             _ if before == Some(number) => return Err((number, "the row is answered twice".to_owned())),
             Some(next) => {
-                let reason = format!("row {number} is answered where this row was to come: a row is left out, out of order, or not in the sheet");
+                let reason = format!(
+                    "row {number} is answered where this row was to come: a row is left out, out of order, or not in the sheet"
+                );
                 return Err((next, reason));
             }
             None => return Err((number, "a row is answered that is blank or not in the sheet".to_owned())),

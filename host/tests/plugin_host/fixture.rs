@@ -9,7 +9,8 @@ use usher::settings::plugins::{Grant, Limits, Plugin};
 
 /// The file of a component that `cargo xtask plugins` built.
 pub fn component(name: &str) -> PathBuf {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/components").join(name).with_extension("wasm");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/components").join(name).with_extension("wasm");
     assert!(file.exists(), "{} is missing; run: cargo xtask plugins", file.display());
     file
 }
@@ -71,6 +72,7 @@ impl Hostile {
 /// A header and that many rows: `user1@example.org` is in row 2.
 pub fn rows(count: u32) -> Vec<Row> {
     let header = Row { number: 1, cells: vec!["E-mail".to_owned(), "Notified".to_owned()] };
-    let row = |number| Row { number: number + 1, cells: vec![format!("user{number}@example.org"), String::new()] };
+    let row =
+        |number| Row { number: number + 1, cells: vec![format!("user{number}@example.org"), String::new()] };
     std::iter::once(header).chain((1..=count).map(row)).collect()
 }

@@ -60,7 +60,9 @@ fn settings(folder: &Path, keystone_port: u16) -> Settings {
 }
 
 fn job(settings: &str) -> Plugin {
-    let common = format!("user = \"{USER}\"\nproject = \"shared\"\nworksheet = \"Requests\"\nrecipient = \"bo@example.org\"\n");
+    let common = format!(
+        "user = \"{USER}\"\nproject = \"shared\"\nworksheet = \"Requests\"\nrecipient = \"bo@example.org\"\n"
+    );
     configured("busy-job", &Grant::ALL, &format!("{common}{settings}"))
 }
 
@@ -109,11 +111,22 @@ async fn every_interface_reaches_the_client_behind_it() {
         "Occasion { time: LocalTime { year: 2026, month: 3, day: 1, hour: 7, minute: 30, second: 15 }, \
          unix-seconds: 1772346615, dry-run: true }"
     );
-    for function in ["find-user", "find-project", "roles-of-user", "roles-on-project", "create-user",
-        "create-project", "grant-role", "revoke-role", "set-user-enabled"]
-    {
+    for function in [
+        "find-user",
+        "find-project",
+        "roles-of-user",
+        "roles-on-project",
+        "create-user",
+        "create-project",
+        "grant-role",
+        "revoke-role",
+        "set-user-enabled",
+    ] {
         let answer = answer(&report, function);
-        assert!(answer.starts_with("Err(Error::Unavailable(\"Keystone cannot be reached"), "{function}: {answer}");
+        assert!(
+            answer.starts_with("Err(Error::Unavailable(\"Keystone cannot be reached"),
+            "{function}: {answer}"
+        );
     }
     assert_eq!((answer(&report, "send"), answer(&report, "send again")), ("Ok(())", "Ok(())"));
     assert!(answer(&report, "send to nobody").starts_with("Err(Error::InvalidAddress("));
@@ -124,7 +137,10 @@ async fn every_interface_reaches_the_client_behind_it() {
 
     assert!(answer(&report, "read").contains("ada@example.org"));
     assert_eq!(answer(&report, "mark"), "Ok(())");
-    assert!(answer(&report, "mark again").starts_with("Err(Error::Changed("), "the row is not as it was read");
+    assert!(
+        answer(&report, "mark again").starts_with("Err(Error::Changed("),
+        "the row is not as it was read"
+    );
     assert_eq!(answer(&report, "append"), "Ok(())");
     let sheet = fs::read_to_string(folder.path().join("access/Requests.csv")).unwrap();
     assert_eq!(sheet, "E-mail,Mark\nada@example.org,marked\n=1+1,last\n");
@@ -140,7 +156,10 @@ async fn every_interface_reaches_the_client_behind_it() {
 async fn without_services_every_interface_is_unavailable() {
     let job = host(Limits::default()).job(&job("")).await.unwrap();
     let report = job.run(&occasion()).await.unwrap();
-    let unavailable = report.details.iter().filter(|line| line.contains("Unavailable(\"this service is not connected here\")"));
+    let unavailable = report
+        .details
+        .iter()
+        .filter(|line| line.contains("Unavailable(\"this service is not connected here\")"));
     assert_eq!(unavailable.count(), report.details.len() - 1, "{report:#?}");
 }
 

@@ -73,7 +73,9 @@ async fn an_import_that_no_host_has_is_refused() {
     let text = "(component (import \"usher:plugin/shell@0.1.0\" (instance (export \"run\" (func)))))";
     let file = written(folder.path(), &wat::parse_str(text).unwrap());
     let error = refused(&of_file(&file)).await;
-    assert!(matches!(&error, PluginError::UnknownImport { interface, .. } if interface == "usher:plugin/shell@0.1.0"));
+    assert!(
+        matches!(&error, PluginError::UnknownImport { interface, .. } if interface == "usher:plugin/shell@0.1.0")
+    );
     let text = "(component (import \"usher:plugin/log@0.1.0\" (instance (export \"write\" (func)))))";
     let file = written(folder.path(), &wat::parse_str(text).unwrap());
     assert!(matches!(refused(&of_file(&file)).await, PluginError::UnknownImport { .. }));
@@ -151,7 +153,10 @@ async fn compiled_components_are_kept_and_rebuilt_when_damaged() {
 async fn an_inspection_says_what_a_component_is_and_needs() {
     let host = host(Limits::default());
     let job = host.inspect(&component("busy-job")).await.unwrap();
-    assert_eq!((job.worlds.as_slice(), job.grants.as_slice()), ([World::Job].as_slice(), Grant::ALL.as_slice()));
+    assert_eq!(
+        (job.worlds.as_slice(), job.grants.as_slice()),
+        ([World::Job].as_slice(), Grant::ALL.as_slice())
+    );
     let parser = host.inspect(&component("hostile-rows")).await.unwrap();
     assert_eq!((parser.worlds.as_slice(), parser.grant_line()), ([World::RowParser].as_slice(), None));
     assert!(parser.imports.iter().all(|import| import.access != ImportAccess::Granted));

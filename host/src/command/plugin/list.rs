@@ -49,7 +49,9 @@ async fn look<'a>(host: &PluginHost, role: &'a str, plugin: &'a Plugin, world: W
             let missing = inspection.grants.iter().any(|grant| !plugin.grants.contains(grant));
             let problem = match &inspection.obstacle {
                 Some(obstacle) => Some(obstacle.clone()),
-                None if !inspection.worlds.contains(&world) => Some(format!("it does not fit the world {world}")),
+                None if !inspection.worlds.contains(&world) => {
+                    Some(format!("it does not fit the world {world}"))
+                }
                 None if missing => {
                     inspection.grant_line().map(|line| format!("it needs {line} in [plugins.{role}]"))
                 }

@@ -34,7 +34,8 @@ fn plugin(args: &RunArgs, settings: Option<&Settings>) -> anyhow::Result<Plugin>
     let own = match &args.settings_from {
         None => configured.map(|plugin| plugin.settings.clone()).unwrap_or_default(),
         Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text =
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
             toml::from_str::<BTreeMap<String, toml::Value>>(&text)
                 .map_err(|error| anyhow!("{}: {}", file.display(), error.message()))?
         }
@@ -70,7 +71,8 @@ fn cells(row: &ParsedRow) -> [String; 6] {
     let warnings = row.warnings.join("; ");
     let request = match &row.outcome {
         Outcome::Rejected(reason) => {
-            let remarks = std::iter::once(reason).chain(&row.warnings).cloned().collect::<Vec<_>>().join("; ");
+            let remarks =
+                std::iter::once(reason).chain(&row.warnings).cloned().collect::<Vec<_>>().join("; ");
             return [number, "rejected".to_owned(), String::new(), String::new(), String::new(), remarks];
         }
         Outcome::Request(request) => request,

@@ -26,7 +26,12 @@ impl Host for State {
         Ok(grant_role(service(self), &user, &project, &role).await)
     }
 
-    async fn revoke_role(&mut self, user: String, project: String, role: String) -> Result<Result<(), Error>> {
+    async fn revoke_role(
+        &mut self,
+        user: String,
+        project: String,
+        role: String,
+    ) -> Result<Result<(), Error>> {
         self.count_host_call()?;
         Ok(revoke_role(service(self), &user, &project, &role).await)
     }

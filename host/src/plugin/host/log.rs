@@ -15,7 +15,10 @@ impl Host for State {
         match self.count_log_line() {
             LogLine::Refused => return Ok(()),
             LogLine::FirstRefused => {
-                tracing::warn!(plugin, "the component writes too much; the rest of this call's lines is dropped");
+                tracing::warn!(
+                    plugin,
+                    "the component writes too much; the rest of this call's lines is dropped"
+                );
                 return Ok(());
             }
             LogLine::Allowed => {}

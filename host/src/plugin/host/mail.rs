@@ -15,7 +15,12 @@ use crate::plugin::state::State;
 const KIND: &str = "plugin";
 
 impl Host for State {
-    async fn send(&mut self, identifier: String, to: Vec<String>, message: Message) -> Result<Result<(), Error>> {
+    async fn send(
+        &mut self,
+        identifier: String,
+        to: Vec<String>,
+        message: Message,
+    ) -> Result<Result<(), Error>> {
         self.count_host_call()?;
         let Some((outbox, database)) = self.profile.capabilities.outbox.clone() else {
             return Ok(Err(Error::Unavailable(ABSENT.to_owned())));
@@ -27,7 +32,12 @@ impl Host for State {
     }
 }
 
-async fn send(outbox: &Outbox, database: &Database, origin: &str, compose: &Compose) -> Result<(), OutboxError> {
+async fn send(
+    outbox: &Outbox,
+    database: &Database,
+    origin: &str,
+    compose: &Compose,
+) -> Result<(), OutboxError> {
     let mut transaction = database.begin().await?;
     outbox.enqueue(&mut transaction, origin, KIND, compose).await?;
     transaction.commit().await.map_err(DatabaseError::from)?;
@@ -38,7 +48,9 @@ fn error(error: OutboxError) -> Error {
     let text = error.to_string();
     match error {
         OutboxError::Mailer(MailerError::Subject) => Error::InvalidSubject(text),
-        OutboxError::Mailer(MailerError::Address { .. } | MailerError::NoRecipient) => Error::InvalidAddress(text),
+        OutboxError::Mailer(MailerError::Address { .. } | MailerError::NoRecipient) => {
+            Error::InvalidAddress(text)
+        }
         _ => Error::Unavailable(text),
     }
 }

@@ -55,7 +55,9 @@ impl Host for State {
 fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {
-        (Some(Component::Normal(only)), None) if only == name && !name.starts_with('.') => Some(folder.join(only)),
+        (Some(Component::Normal(only)), None) if only == name && !name.starts_with('.') => {
+            Some(folder.join(only))
+        }
         _ => None,
     }
 }
@@ -67,7 +69,8 @@ async fn names(folder: &Path) -> io::Result<Vec<String>> {
     while let Some(entry) = entries.next_entry().await? {
         let Ok(name) = entry.file_name().into_string() else { continue };
         // A link to a file is one: a site may keep its templates elsewhere.
-        if !name.starts_with('.') && tokio::fs::metadata(entry.path()).await.is_ok_and(|kind| kind.is_file()) {
+        if !name.starts_with('.') && tokio::fs::metadata(entry.path()).await.is_ok_and(|kind| kind.is_file())
+        {
             names.push(name);
         }
     }

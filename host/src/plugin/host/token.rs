@@ -26,6 +26,8 @@ fn error(error: SetpassError) -> Error {
     match error {
         SetpassError::UnknownUser(_) => Error::UnknownUser(text),
         SetpassError::InvalidPin(_) => Error::InvalidPin(text),
-        SetpassError::Overloaded | SetpassError::Database(_) | SetpassError::Keys(_) => Error::Unavailable(text),
+        SetpassError::Overloaded | SetpassError::Database(_) | SetpassError::Keys(_) => {
+            Error::Unavailable(text)
+        }
     }
 }

@@ -61,7 +61,10 @@ impl Job for BusyJob {
             note("mark", format!("{:?}", sheet::mark(&worksheet, &row, 1, "marked")));
             note("mark again", format!("{:?}", sheet::mark(&worksheet, &row, 1, "marked twice")));
         }
-        note("append", format!("{:?}", sheet::append(&worksheet, &[vec!["=1+1".to_owned(), "last".to_owned()]])));
+        note(
+            "append",
+            format!("{:?}", sheet::append(&worksheet, &[vec!["=1+1".to_owned(), "last".to_owned()]])),
+        );
         note("read nothing", format!("{:?}", sheet::read("no such worksheet")));
         note("renew", format!("{:?}", token::renew(&user).map(|url| url.contains("token="))));
         note("renew unknown", format!("{:?}", token::renew("nobody")));

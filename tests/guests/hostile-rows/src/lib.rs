@@ -8,8 +8,8 @@ use usher_plugin::log;
 use usher_plugin::row_parser::{self, RowParser};
 use usher_plugin::settings::Settings;
 use usher_plugin::types::{
-    AccessRequest, Account, ExistingProject, Layout, LocalTime, Outcome, Parsed, ParsedRow, ProjectChoice, Request,
-    RequestBody, Row, SheetKind, SheetLayout, Stage, Waiting,
+    AccessRequest, Account, ExistingProject, Layout, LocalTime, Outcome, Parsed, ParsedRow, ProjectChoice,
+    Request, RequestBody, Row, SheetKind, SheetLayout, Stage, Waiting,
 };
 
 /// Would count the calls, if they shared anything.
@@ -34,8 +34,9 @@ impl RowParser for HostileRows {
         let settings = Settings::load();
         let only = settings.text("only").ok().flatten();
         let below_header = rows.iter().skip(1);
-        let triggered =
-            only.is_none_or(|text| below_header.clone().any(|row| row.cells.first().is_some_and(|cell| cell == text)));
+        let triggered = only.is_none_or(|text| {
+            below_header.clone().any(|row| row.cells.first().is_some_and(|cell| cell == text))
+        });
         let mode = if triggered { mode() } else { String::new() };
         let calls = CALLS.fetch_add(1, Ordering::SeqCst) + 1;
         match mode.as_str() {
@@ -49,8 +50,10 @@ impl RowParser for HostileRows {
             "unreadable" => return Parsed::Unreadable("the column E-mail is missing".to_owned()),
             _ => {}
         }
-        let mut parsed: Vec<_> =
-            below_header.filter(|row| row.cells.iter().any(|cell| !cell.trim().is_empty())).map(|row| read(row, &mode)).collect();
+        let mut parsed: Vec<_> = below_header
+            .filter(|row| row.cells.iter().any(|cell| !cell.trim().is_empty()))
+            .map(|row| read(row, &mode))
+            .collect();
         match mode.as_str() {
             "left-out" => drop(parsed.pop()),
             "twice" => parsed.extend(rows.last().map(|row| read(row, &mode))),
@@ -69,7 +72,14 @@ fn mode() -> String {
 
 fn read(row: &Row, mode: &str) -> ParsedRow {
     let cell = |index: usize| row.cells.get(index).cloned().unwrap_or_default();
-    let since = (mode == "bad-date").then_some(LocalTime { year: 2026, month: 13, day: 1, hour: 0, minute: 0, second: 0 });
+    let since = (mode == "bad-date").then_some(LocalTime {
+        year: 2026,
+        month: 13,
+        day: 1,
+        hour: 0,
+        minute: 0,
+        second: 0,
+    });
     let request = AccessRequest {
         email: cell(0),
         first_name: "Ada".to_owned(),
