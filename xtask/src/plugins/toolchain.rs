@@ -100,6 +100,12 @@ impl Toolchain {
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         if let Some(linker) = &self.linker {
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+            // It runs `wasm-ld`, which a toolchain keeps in a folder that only its own compiler puts on the path.
+            let own_tools = linker.with_file_name("gcc-ld");
+            let path = env::var_os("PATH").unwrap_or_default();
+            if let Ok(path) = env::join_paths(std::iter::once(own_tools).chain(env::split_paths(&path))) {
+                cargo.env("PATH", path);
+            }
         }
         if self.debian {
             cargo
