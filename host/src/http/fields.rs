@@ -38,6 +38,10 @@ pub(super) fn read_fields<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unreada
     }
     let fields = form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into_owned()));
     let fields = serde_json::Map::from_iter(fields.map(|(name, value)| (name, value.into())));
+    // Bytes that are not UTF-8 were replaced: a password with them would not be what was typed.
+    if fields.values().any(|value| value.as_str().is_some_and(|text| text.contains('\u{fffd}'))) {
+        return Err(UnreadableBody("a form in UTF-8"));
+    }
     T::deserialize(serde_json::Value::Object(fields)).map_err(|_| UnreadableBody("a form"))
 }
 
@@ -66,6 +70,13 @@ mod tests {
         }
         for body in ["", "pinn=1", "{}", "{\"pin\": null}"] {
             assert_eq!(pin(read_fields(body.as_bytes())), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_form_in_another_encoding_is_unreadable() {
+        for body in [b"pin=%E4".as_slice(), b"pin=\xe4", b"pin=1&password=%FF"] {
+            assert!(read_fields::<Fields>(body).is_err());
         }
     }
 
