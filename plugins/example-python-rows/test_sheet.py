@@ -63,6 +63,12 @@ class AccessSheet(unittest.TestCase):
         self.assertEqual(waiting.since, datetime(2018, 3, 14, 15, 48, 48))
         self.assertEqual(waiting.reminded, datetime(2018, 3, 15, 10))
 
+    def test_marks(self):
+        self.assertEqual(sheet.mark("1 Dec 2018 23:59:59"), datetime(2018, 12, 1, 23, 59, 59))
+        self.assertEqual(sheet.mark("2018-12-01 10:00"), datetime(2018, 12, 1, 10))
+        for text in ("", "yesterday", "31 Feb 2018 10:00:00", "1 Foo 2018 10:00:00", "1 Dec 2018 25:00:00"):
+            self.assertIsNone(sheet.mark(text), text)
+
     def test_an_approved_row_is_rejected_with_all_its_faults(self):
         rejected = str(self.one(submitted="14/3/2018", pin="12", **{"e-mail": "ada"}))
         for part in ('"submitted" has to be a time', '"e-mail" has to be one address', '"pin" has to hold four'):
