@@ -44,6 +44,10 @@ pub mod quota_policy {
 }
 
 /// The world `mail-templates`.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the generated exports take flat values, as the canonical ABI has it"
+)]
 pub mod mail_templates {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -60,6 +64,10 @@ pub mod mail_templates {
 }
 
 /// The world `job`.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the generated exports take flat values, as the canonical ABI has it"
+)]
 pub mod job {
     wit_bindgen::generate!({
         path: "../../wit",

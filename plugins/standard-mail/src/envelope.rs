@@ -32,13 +32,13 @@ impl Envelope {
         check_tables(settings)?;
         let own = |key: &str| format!("{kind}.{key}");
         let default = |key: &str| format!("{DEFAULTS}.{key}");
-        let sender = match settings.text(&own("sender")).map_err(wrong)? {
+        let sender = match settings.text(&own("sender")).map_err(|error| wrong(&error))? {
             Some(sender) => Some(sender),
-            None => settings.text(&default("sender")).map_err(wrong)?,
+            None => settings.text(&default("sender")).map_err(|error| wrong(&error))?,
         };
-        let mut cc = settings.texts(&own("cc")).map_err(wrong)?;
+        let mut cc = settings.texts(&own("cc")).map_err(|error| wrong(&error))?;
         if cc.is_empty() {
-            cc = settings.texts(&default("cc")).map_err(wrong)?;
+            cc = settings.texts(&default("cc")).map_err(|error| wrong(&error))?;
         }
         if let Some(address) =
             sender.into_iter().chain(cc.iter().map(String::as_str)).find(|text| is_broken(text))
@@ -48,7 +48,7 @@ impl Envelope {
                 reason: format!("the address {address:?} has to be on one line, and must not be blank"),
             });
         }
-        let subject = settings.text(&own("subject")).map_err(wrong)?.map(str::to_owned);
+        let subject = settings.text(&own("subject")).map_err(|error| wrong(&error))?.map(str::to_owned);
         let without_table = settings.iter().filter(|(key, _)| !key.contains('.'));
         let placeholders = without_table
             .chain(settings.table(DEFAULTS))
@@ -73,7 +73,7 @@ fn check_tables(settings: &Settings) -> Result<(), RenderError> {
     }
 }
 
-fn wrong(error: SettingError) -> RenderError {
+fn wrong(error: &SettingError) -> RenderError {
     RenderError { place: "settings".to_owned(), reason: error.to_string() }
 }
 

@@ -87,7 +87,10 @@ mod tests {
             ("gigabites", "gigabytes"),
             ("security_groups", "security_group"),
         ] {
-            assert_eq!(service(word), Err(format!("no service has a quota `{word}` (did you mean `{key}`?)")));
+            assert_eq!(
+                service(word),
+                Err(format!("no service has a quota `{word}` (did you mean `{key}`?)"))
+            );
         }
         assert_eq!(service("happiness"), Err("no service has a quota `happiness`".to_owned()));
     }
