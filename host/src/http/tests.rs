@@ -195,6 +195,7 @@ async fn no_log_line_of_any_level_holds_a_secret() {
         .with_max_level(tracing::Level::TRACE)
         // Digits of a time could be taken for those of a PIN.
         .without_time()
+        .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
     let _logging = tracing::subscriber::set_default(subscriber);
