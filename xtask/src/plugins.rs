@@ -48,18 +48,8 @@ pub fn build_all(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds one component that is written in Rust and need not belong to the workspace. Answers with its file.
-///
-/// # Errors
-/// As [`build_all`].
-pub fn build_rust_component(root: &Path, manifest_dir: &Path, crate_name: &str) -> Result<PathBuf> {
-    let lock = lock(root)?;
-    let file = build_crate(root, &Toolchain::find()?, manifest_dir, crate_name);
-    drop(lock);
-    file
-}
-
-fn build_crate(root: &Path, toolchain: &Toolchain, manifest_dir: &Path, crate_name: &str) -> Result<PathBuf> {
+/// Builds a component that need not belong to the workspace.
+fn build_crate(root: &Path, toolchain: &Toolchain, manifest_dir: &Path, crate_name: &str) -> Result<()> {
     run_cargo(root, toolchain, |cargo| {
         cargo.arg("--manifest-path").arg(manifest_dir.join("Cargo.toml"));
         // A crate of its own does not see the profile that the workspace defines.
@@ -91,17 +81,16 @@ fn build_folder(root: &Path) -> PathBuf {
 
 /// Puts what cargo built where it is looked for. A file that is the same already is left alone, so that
 /// its time of change says when the component changed.
-fn publish(root: &Path, toolchain: &Toolchain, crate_name: &str) -> Result<PathBuf> {
+fn publish(root: &Path, toolchain: &Toolchain, crate_name: &str) -> Result<()> {
     let built = toolchain.artifact(&build_folder(root), crate_name);
     let content = fs::read(&built).with_context(|| format!("cargo did not write {}", built.display()))?;
     let file = component(root, crate_name);
     if fs::read(&file).is_ok_and(|old| old == content) {
-        return Ok(file);
+        return Ok(());
     }
     let draft = file.with_extension("wasm.draft");
     fs::write(&draft, content).with_context(|| format!("cannot write {}", draft.display()))?;
-    fs::rename(&draft, &file).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(file)
+    fs::rename(&draft, &file).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn lock(root: &Path) -> Result<File> {

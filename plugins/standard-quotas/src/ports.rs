@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn ports_follow_networks_and_instances() {
         // A project with 50 ports, 2 networks and 10 instances.
-        let cases: [(&str, Option<i64>, Option<i64>, i64, Option<i64>); 12] = [
+        let cases = [
             ("neither", None, None, 8, None),
             ("networks only: 50 + 3 + 5", Some(5), None, 8, Some(58)),
             ("instances only: 60 + 8 + 5", None, Some(60), 8, Some(73)),
