@@ -165,7 +165,7 @@ pub enum MailerError {
         server: String,
     },
     /// The server refuses the login, or asks for one that is not set.
-    #[error("the mail server {server} refuses the login: {reply}; check mail.login")]
+    #[error("the mail server {server} refuses the login: {reply}; check mail.login and mail.security")]
     LoginRefused {
         /// Host and port.
         server: String,

@@ -66,6 +66,12 @@ impl Peer {
         settings(self.port)
     }
 
+    /// How many connections there were, and how many mails were taken.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let seen = self.seen();
+        (seen.connections, seen.mails.len())
+    }
+
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap()
     }

@@ -102,7 +102,7 @@ async fn a_mail_is_sent_once_in_the_order_of_recording_and_then_wiped() {
     assert_eq!(record(&site, &outbox, "request:2:welcome", "b@example.org").await, Enqueued::Already);
     assert!(outbox.deliver_due().await.unwrap().is_empty());
     assert!(outbox.pending().await.unwrap().is_empty());
-    assert_eq!((peer.seen().mails.len(), peer.seen().connections), (2, 1));
+    assert_eq!(peer.counts(), (1, 2));
     assert!(peer.seen().mails[0].contains("Date: Sat, 14 Mar 2026 15:48:48 +0000"));
 }
 
@@ -160,10 +160,10 @@ async fn a_passing_failure_is_tried_again_later_and_later_with_the_same_message_
             panic!("{deliveries:?}");
         };
         assert!(error.is_passing());
-        let wait = at.duration_since(site.clock.now()).as_secs();
-        assert!((least..=least * 5 / 4).contains(&wait), "{least}: {wait}");
+        let wait = at.duration_since(site.clock.now());
+        assert!((least..=least * 5 / 4).contains(&wait.as_secs()), "{least}: {wait}");
         assert!(outbox.deliver_due().await.unwrap().is_empty(), "not before its time");
-        site.clock.advance(SignedDuration::from_secs(wait));
+        site.clock.advance(wait);
     }
     assert_eq!(outbox.pending().await.unwrap()[0].attempts, 9);
     busy.store(false, Ordering::SeqCst);
@@ -187,7 +187,7 @@ async fn a_refused_mail_is_kept_as_it_would_have_been_sent_and_wiped() {
     assert_eq!(site.kept(), [kept_in.clone()]);
     let kept = std::fs::read_to_string(kept_in).unwrap();
     assert!(kept.starts_with("From: ") && kept.contains("To: bad@example.org\r\n"), "{kept}");
-    assert!(kept.ends_with(&format!("\r\n\r\nHello,\r\n{SECRET}\r\n")), "{kept}");
+    assert!(kept.contains(&format!("\r\n\r\nHello,\r\n{SECRET}\r\n")), "{kept}");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&site.undeliverable()), mode(kept_in)), (0o700, 0o600));
     let refused = outbox.refused(before).await.unwrap();
@@ -298,7 +298,7 @@ async fn processes_at_the_same_time_send_each_mail_once() {
     let (one, two, three) = tokio::join!(first.deliver_due(), second.deliver_due(), third.deliver_due());
     assert_eq!(one.unwrap().len() + two.unwrap().len() + three.unwrap().len(), 20);
     let ids: std::collections::BTreeSet<_> = message_ids(&peer).into_iter().collect();
-    assert_eq!((peer.seen().mails.len(), ids.len()), (20, 20));
+    assert_eq!((peer.counts().1, ids.len()), (20, 20));
 }
 
 #[tokio::test]
