@@ -129,7 +129,8 @@ async fn run_alone(
     let endings = apply::apply(&tools, &plan, progress).await?;
     let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
     let deliveries = app.outbox.deliver_due().await?;
-    let report = Report::new(run, &plan, &endings, moved, deliveries);
+    let pending = app.outbox.pending().await?;
+    let report = Report::new(run, &plan, &endings, moved, deliveries, pending);
     app.database.finish_run(run, &report.summary(), app.clock.now()).await?;
     Ok(report)
 }

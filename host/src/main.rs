@@ -1,5 +1,6 @@
 //! The program: reads the command line, starts the log, and runs one command.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -26,7 +27,12 @@ async fn main() -> ExitCode {
 /// Diagnostics go to standard error; standard output is for what the command was asked for.
 fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,usher=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -1,5 +1,6 @@
 //! `usher import`: shows the plan or runs it, and ends with the report.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -101,10 +102,16 @@ fn print_report(report: &Report) {
         ]);
     }
     println!("{shown}");
-    for mail in report.mails.iter().filter(|mail| mail.outcome != MailOutcome::Sent) {
-        let what = if mail.outcome == MailOutcome::Later { "waits" } else { "was refused" };
+    for mail in report.mails.iter().filter(|mail| mail.outcome == MailOutcome::Refused) {
         let error = mail.error.as_deref().map(printable).unwrap_or_default();
-        println!("Mail {} to {} {what}: {error}", mail.kind, printable(&mail.to.join(", ")));
+        println!("Mail {} to {} was refused: {error}", mail.kind, printable(&mail.to.join(", ")));
+    }
+    let waiting: Vec<_> = report.mails.iter().filter(|mail| mail.outcome == MailOutcome::Later).collect();
+    if !waiting.is_empty() {
+        let errors: BTreeSet<_> =
+            waiting.iter().filter_map(|mail| mail.error.as_deref()).map(printable).collect();
+        println!("{} mails wait; `usher serve` and the next import try again.", waiting.len());
+        errors.iter().for_each(|error| println!("  {error}"));
     }
     if let Some(error) = &report.move_error {
         println!("Finished rows could not be moved, the next run moves them: {}", printable(error));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::ImportError;
 use super::apply::Ending;
 use super::plan::{Fate, Plan};
-use crate::outbox::{Delivery, DeliveryOutcome};
+use crate::outbox::{Delivery, DeliveryOutcome, PendingMail};
 use crate::registration::RowNumber;
 
 /// What an import did.
@@ -23,7 +23,7 @@ pub struct Report {
     pub moved: usize,
     /// Why finished rows could not be moved. The next run moves them.
     pub move_error: Option<String>,
-    /// What became of mail that was due.
+    /// What became of mail that was due, and what waits, also from earlier runs.
     pub mails: Vec<ReportedMail>,
     /// Whether a service was out of reach.
     pub unreachable: bool,
@@ -131,10 +131,15 @@ impl Report {
         endings: &BTreeMap<RowNumber, Ending>,
         moved: Result<usize, ImportError>,
         deliveries: Vec<Delivery>,
+        pending: Vec<PendingMail>,
     ) -> Self {
         let rows: Vec<ReportedRow> =
             plan.rows.iter().map(|row| reported_row(row, endings.get(&row.row))).collect();
-        let mails: Vec<ReportedMail> = deliveries.into_iter().map(reported_mail).collect();
+        let mails: Vec<ReportedMail> = deliveries
+            .into_iter()
+            .filter_map(settled_mail)
+            .chain(pending.into_iter().map(waiting_mail))
+            .collect();
         let unreachable =
             endings.values().any(|ending| matches!(ending, Ending::Failed { unreachable: true, .. }))
                 || mails.iter().any(|mail| mail.outcome == MailOutcome::Later);
@@ -207,13 +212,18 @@ fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> Repor
     }
 }
 
-fn reported_mail(delivery: Delivery) -> ReportedMail {
+/// A mail that is sent or refused. One that waits is among the pending ones.
+fn settled_mail(delivery: Delivery) -> Option<ReportedMail> {
     let (outcome, error) = match delivery.outcome {
         DeliveryOutcome::Sent => (MailOutcome::Sent, None),
-        DeliveryOutcome::Later { error, .. } => (MailOutcome::Later, Some(error.to_string())),
+        DeliveryOutcome::Later { .. } => return None,
         DeliveryOutcome::Refused { error, kept_in } => {
             (MailOutcome::Refused, Some(format!("{error}; kept in {}", kept_in.display())))
         }
     };
-    ReportedMail { kind: delivery.kind, to: delivery.to, outcome, error }
+    Some(ReportedMail { kind: delivery.kind, to: delivery.to, outcome, error })
+}
+
+fn waiting_mail(mail: PendingMail) -> ReportedMail {
+    ReportedMail { kind: mail.kind, to: mail.to, outcome: MailOutcome::Later, error: mail.last_error }
 }
