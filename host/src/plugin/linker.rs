@@ -115,7 +115,7 @@ fn linker(engine: &Engine, grants: &[Grant]) -> Result<Linker<State>> {
         let linker = &mut linker;
         match grant {
             Grant::Keystone => {
-                interfaces::keystone::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?
+                interfaces::keystone::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
             }
             Grant::KeystoneAdmin => {
                 interfaces::keystone_admin::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

@@ -30,22 +30,34 @@ impl Host for State {
 }
 
 async fn find_user(keystone: Result<Keystone, Error>, name: &str) -> Result<Option<User>, Error> {
-    Ok(keystone?.find_user(name).await.map_err(error)?.map(user))
+    Ok(keystone?.find_user(name).await.map_err(|failure| error(&failure))?.map(user))
 }
 
 async fn find_project(keystone: Result<Keystone, Error>, name: &str) -> Result<Option<Project>, Error> {
-    Ok(keystone?.find_project(name).await.map_err(error)?.map(project))
+    Ok(keystone?.find_project(name).await.map_err(|failure| error(&failure))?.map(project))
 }
 
 async fn roles_of_user(keystone: Result<Keystone, Error>, user: &str) -> Result<Vec<RoleAssignment>, Error> {
-    Ok(keystone?.roles_of_user(user).await.map_err(error)?.into_iter().map(assignment).collect())
+    Ok(keystone?
+        .roles_of_user(user)
+        .await
+        .map_err(|failure| error(&failure))?
+        .into_iter()
+        .map(assignment)
+        .collect())
 }
 
 async fn roles_on_project(
     keystone: Result<Keystone, Error>,
     project: &str,
 ) -> Result<Vec<RoleAssignment>, Error> {
-    Ok(keystone?.roles_on_project(project).await.map_err(error)?.into_iter().map(assignment).collect())
+    Ok(keystone?
+        .roles_on_project(project)
+        .await
+        .map_err(|failure| error(&failure))?
+        .into_iter()
+        .map(assignment)
+        .collect())
 }
 
 /// The client, where this host has one.
@@ -72,7 +84,7 @@ fn assignment(assignment: client::RoleAssignment) -> RoleAssignment {
 }
 
 /// A failure in the words of WIT. What is passing becomes `unavailable`, whatever it was.
-pub(super) fn error(error: KeystoneError) -> Error {
+pub(super) fn error(error: &KeystoneError) -> Error {
     let text = error.to_string();
     match error {
         KeystoneError::NotFound { .. } => Error::NotFound(text),

@@ -52,7 +52,7 @@ async fn create_user(keystone: Result<Keystone, Error>, new: &NewUser) -> Result
         default_project_id: new.default_project_id.as_deref(),
         marker: None,
     };
-    keystone?.create_user(&create).await.map(user).map_err(error)
+    keystone?.create_user(&create).await.map(user).map_err(|failure| error(&failure))
 }
 
 async fn create_project(
@@ -61,7 +61,7 @@ async fn create_project(
     description: &str,
 ) -> Result<Project, Error> {
     let create = CreateProject { name, description, marker: None };
-    keystone?.create_project(&create).await.map(project).map_err(error)
+    keystone?.create_project(&create).await.map(project).map_err(|failure| error(&failure))
 }
 
 async fn grant_role(
@@ -72,7 +72,7 @@ async fn grant_role(
 ) -> Result<(), Error> {
     let keystone = keystone?;
     let role = role_id(&keystone, role).await?;
-    keystone.grant(user, project, &role).await.map_err(error)
+    keystone.grant(user, project, &role).await.map_err(|failure| error(&failure))
 }
 
 /// Takes a role back. A role that is not there counts as taken back; a role that does not exist is
@@ -85,17 +85,17 @@ async fn revoke_role(
 ) -> Result<(), Error> {
     let keystone = keystone?;
     let role = role_id(&keystone, role).await?;
-    match keystone.revoke(user, project, &role).await.map_err(error) {
+    match keystone.revoke(user, project, &role).await.map_err(|failure| error(&failure)) {
         Err(Error::NotFound(_)) => Ok(()),
         other => other,
     }
 }
 
 async fn set_user_enabled(keystone: Result<Keystone, Error>, user: &str, enabled: bool) -> Result<(), Error> {
-    keystone?.set_enabled(user, enabled).await.map_err(error)
+    keystone?.set_enabled(user, enabled).await.map_err(|failure| error(&failure))
 }
 
 async fn role_id(keystone: &Keystone, name: &str) -> Result<String, Error> {
-    let role = keystone.find_role(name).await.map_err(error)?;
+    let role = keystone.find_role(name).await.map_err(|failure| error(&failure))?;
     role.map(|role| role.id).ok_or_else(|| Error::NotFound(format!("there is no role {name}")))
 }

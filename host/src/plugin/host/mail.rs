@@ -28,7 +28,7 @@ impl Host for State {
         // The component's name in front keeps its identifiers apart from those of others.
         let origin = format!("plugin:{}:{identifier}", self.profile.name);
         let compose = Compose { to, message: message_from_wit(message) };
-        Ok(send(&outbox, &database, &origin, &compose).await.map_err(error))
+        Ok(send(&outbox, &database, &origin, &compose).await.map_err(|failure| error(&failure)))
     }
 }
 
@@ -44,7 +44,7 @@ async fn send(
     Ok(())
 }
 
-fn error(error: OutboxError) -> Error {
+fn error(error: &OutboxError) -> Error {
     let text = error.to_string();
     match error {
         OutboxError::Mailer(MailerError::Subject) => Error::InvalidSubject(text),

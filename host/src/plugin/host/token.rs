@@ -17,11 +17,11 @@ impl Host for State {
 
 async fn renew(setpass: Option<Setpass>, user_id: &str) -> Result<String, Error> {
     let setpass = setpass.ok_or_else(|| Error::Unavailable(ABSENT.to_owned()))?;
-    let issued = setpass.renew(user_id).await.map_err(error)?;
+    let issued = setpass.renew(user_id).await.map_err(|failure| error(&failure))?;
     Ok(issued.url.expose_secret().to_owned())
 }
 
-fn error(error: SetpassError) -> Error {
+fn error(error: &SetpassError) -> Error {
     let text = error.to_string();
     match error {
         SetpassError::UnknownUser(_) => Error::UnknownUser(text),
