@@ -117,12 +117,12 @@ fn settings_that_are_not_there_are_named() {
 fn an_unknown_key_is_an_error_with_its_line() {
     let stage = Stage::new();
     let site = stage.site(&[]);
-    site.change_settings("[sheet]\n", "[sheet]\nfolder = \"here\"\n").unwrap();
+    site.change_settings("[database]\n", "[database]\nfolder = \"here\"\n").unwrap();
     let text = fs::read_to_string(site.settings()).unwrap();
     let line = text.lines().position(|line| line.starts_with("folder")).unwrap() + 1;
     let run = site.import(&["--all"]).unwrap();
     expect_status(&run, 2);
-    expect_words(&run, &["folder", &format!("settings.toml:{line}:"), "access"]);
+    expect_words(&run, &["folder", &format!("settings.toml:{line}:"), "key_file"]);
 }
 
 #[test]
