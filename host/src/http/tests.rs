@@ -199,6 +199,9 @@ async fn no_log_line_of_any_level_holds_a_secret() {
         .with_writer(move || writer.clone())
         .finish();
     let _logging = tracing::subscriber::set_default(subscriber);
+    // While there is only one subscriber, whichever thread reaches a log line first decides for all
+    // whether it is wanted; other tests' threads have no subscriber and would say no.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let served = Served::new().await;
     let link = served.fixture.link().await;
     let path = format!("/?token={}", text(&link.token));
