@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_artifact_is_private_and_loads() {
-        let Fixture { cache, engine, sha256, .. } = fixture();
+        let Fixture { cache, engine, sha256, folder: _folder } = fixture();
         assert!(cache.load(&engine, &sha256).is_some());
         assert_eq!(fs::metadata(&cache.folder).unwrap().mode() & 0o777, 0o700);
         for entry in fs::read_dir(&cache.folder).unwrap() {
