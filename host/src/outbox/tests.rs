@@ -184,7 +184,7 @@ async fn a_refused_mail_is_kept_as_it_would_have_been_sent_and_wiped() {
     };
     assert!(error.to_string().contains("550 5.1.1 unknown"), "{error}");
     assert!(matches!(deliveries[1].outcome, DeliveryOutcome::Sent), "other mails go on");
-    assert_eq!(site.kept(), [kept_in.clone()]);
+    assert_eq!(site.kept(), std::slice::from_ref(kept_in));
     let kept = std::fs::read_to_string(kept_in).unwrap();
     assert!(kept.starts_with("From: ") && kept.contains("To: bad@example.org\r\n"), "{kept}");
     assert!(kept.contains(&format!("\r\n\r\nHello,\r\n{SECRET}\r\n")), "{kept}");

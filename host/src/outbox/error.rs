@@ -1,0 +1,57 @@
+//! Why a mail was not recorded or not sent, and what to do about it.
+
+use std::path::PathBuf;
+
+use super::PATIENCE;
+use crate::database::DatabaseError;
+use crate::keys::KeysError;
+use crate::mailer::MailerError;
+
+/// Why a mail was not recorded or not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The records cannot be read or written.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The mail or the server is at fault.
+    #[error(transparent)]
+    Mailer(#[from] MailerError),
+    /// The record cannot be opened.
+    #[error("a mail in the outbox cannot be opened: {0}; it stays there")]
+    Keys(#[from] KeysError),
+    /// The record does not hold a mail.
+    #[error("a mail in the outbox is damaged; it stays there")]
+    Damaged,
+    /// The mail was tried for long enough.
+    #[error("given up after {days} days: {last}", days = PATIENCE.as_hours() / 24)]
+    GivenUp {
+        /// Why the last attempt failed.
+        last: MailerError,
+    },
+    /// The file of a refused mail cannot be written.
+    #[error(
+        "a refused mail cannot be kept in {file}: {source}; it stays in the outbox. Check mail.undeliverable: this \
+         user must be able to write there",
+        file = file.display()
+    )]
+    Keep {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+}
+
+impl OutboxError {
+    /// Whether trying again may help without anybody doing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Mailer(error) if error.is_passing())
+    }
+
+    /// Whether every other mail would meet the same, because the server cannot be used.
+    #[must_use]
+    pub fn concerns_server(&self) -> bool {
+        matches!(self, Self::Mailer(error) | Self::GivenUp { last: error } if !error.concerns_mail())
+    }
+}
