@@ -178,7 +178,8 @@ fn is_of(row: &ParsedRow, name: &str, rule: UsernameRule) -> bool {
         Outcome::Request(Request { body: Body::Access(access), .. }) => {
             same_name(access.username(rule), name) || same_name(&access.email, name)
         }
-        _ => false,
+        Outcome::Rejected(rejection) => same_name(&rejection.requester, name),
+        Outcome::Request(_) => false,
     }
 }
 

@@ -113,7 +113,16 @@ pub enum Outcome {
     /// A request.
     Request(Request),
     /// Not usable, and why.
-    Rejected(String),
+    Rejected(Rejection),
+}
+
+/// A row that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    /// Who sent it, as far as that can be told; may be blank.
+    pub requester: String,
+    /// Why it cannot be used, and what to correct.
+    pub reason: String,
 }
 
 /// A row that the parser understood.

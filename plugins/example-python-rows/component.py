@@ -38,7 +38,7 @@ def worksheet(key):
 
 def parsed_row(number, result, body):
     if isinstance(result, sheet.Rejected):
-        outcome = wit.Outcome_Rejected(str(result))
+        outcome = wit.Outcome_Rejected(wit.Rejection(result.requester, str(result)))
     else:
         outcome = wit.Outcome_Request(wit.Request(result.key, stage(result.stage), body(result)))
     return wit.ParsedRow(number, outcome, [])

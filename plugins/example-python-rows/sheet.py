@@ -41,7 +41,9 @@ class Unreadable(Exception):
 
 
 class Rejected(Exception):
-    """A row cannot be used; the text says what to correct."""
+    """A row cannot be used; the text says what to correct. `requester` is its e-mail cell."""
+
+    requester = ""
 
 
 @dataclass
@@ -87,6 +89,7 @@ def read_sheet(kind, rows):
         try:
             yield number, read(values)
         except Rejected as rejected:
+            rejected.requester = values["e-mail"]
             yield number, rejected
 
 

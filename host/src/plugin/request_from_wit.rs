@@ -3,7 +3,8 @@
 use secrecy::SecretString;
 
 use crate::registration::{
-    AccessRequest, Account, Body, Outcome, ParsedRow, ProjectChoice, QuotaRequest, Request, RowNumber, Stage,
+    AccessRequest, Account, Body, Outcome, ParsedRow, ProjectChoice, QuotaRequest, Rejection, Request, RowNumber,
+    Stage,
 };
 
 use super::bindings::interfaces::types as wit;
@@ -13,7 +14,9 @@ use super::local_time::{date_from_wit, time_from_wit};
 pub(super) fn parsed_row(row: wit::ParsedRow) -> Result<ParsedRow, (RowNumber, String)> {
     let wit::ParsedRow { number, outcome, warnings } = row;
     let outcome = match outcome {
-        wit::Outcome::Rejected(reason) => Outcome::Rejected(reason),
+        wit::Outcome::Rejected(wit::Rejection { requester, reason }) => {
+            Outcome::Rejected(Rejection { requester, reason })
+        }
         wit::Outcome::Request(read) => Outcome::Request(request(read).map_err(|reason| (number, reason))?),
     };
     Ok(ParsedRow { number, outcome, warnings })

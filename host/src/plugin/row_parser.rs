@@ -149,7 +149,10 @@ mod tests {
             .iter()
             .map(|number| wit::ParsedRow {
                 number: *number,
-                outcome: wit::Outcome::Rejected(String::new()),
+                outcome: wit::Outcome::Rejected(wit::Rejection {
+                    requester: String::new(),
+                    reason: String::new(),
+                }),
                 warnings: Vec::new(),
             })
             .collect();

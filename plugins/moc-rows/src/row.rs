@@ -1,7 +1,7 @@
 //! All rows of a worksheet: what becomes of each.
 
 use usher_plugin::types::{
-    Outcome, Parsed, ParsedRow, Request, RequestBody, Row, RowNumber, SheetKind, Stage,
+    Outcome, Parsed, ParsedRow, Rejection, Request, RequestBody, Row, RowNumber, SheetKind, Stage,
 };
 
 use crate::cells::{Cells, letter};
@@ -31,11 +31,14 @@ fn read(kind: SheetKind, row: &Row) -> ParsedRow {
     let cells = Cells(row);
     let mut warnings = Vec::new();
     let outcome = match key(cells) {
-        None => Outcome::Rejected(format!(
-            "nobody can tell which request this is: columns {} (timestamp) and {} (e-mail) are both blank",
-            letter(stage::TIMESTAMP),
-            letter(EMAIL)
-        )),
+        None => Outcome::Rejected(Rejection {
+            requester: String::new(),
+            reason: format!(
+                "nobody can tell which request this is: columns {} (timestamp) and {} (e-mail) are both blank",
+                letter(stage::TIMESTAMP),
+                letter(EMAIL)
+            ),
+        }),
         Some(key) => request(kind, cells, key, &mut warnings),
     };
     ParsedRow { number: row.number, outcome, warnings }
@@ -54,7 +57,8 @@ fn request(kind: SheetKind, cells: Cells<'_>, key: String, warnings: &mut Vec<St
         SheetKind::Quota => RequestBody::Quota(quota::read(cells, approved, &mut findings)),
     };
     if !findings.problems.is_empty() {
-        return Outcome::Rejected(findings.problems.join("; "));
+        let requester = cells.text(EMAIL).to_owned();
+        return Outcome::Rejected(Rejection { requester, reason: findings.problems.join("; ") });
     }
     warnings.append(&mut findings.warnings);
     Outcome::Request(Request { key, stage, body })
@@ -165,10 +169,16 @@ fn reject_copies(rows: &mut [ParsedRow]) {
         .flat_map(|same| same.iter().skip(1).map(|copy| (copy.1, rows[same[0].1].number)))
         .collect();
     for (copy, first) in copies {
-        rows[copy].outcome = Outcome::Rejected(format!(
+        let requester = match &rows[copy].outcome {
+            Outcome::Request(Request { body: RequestBody::Access(access), .. }) => access.email.clone(),
+            Outcome::Request(Request { body: RequestBody::Quota(quota), .. }) => quota.email.clone(),
+            Outcome::Rejected(rejection) => rejection.requester.clone(),
+        };
+        let reason = format!(
             "this is the same submission as row {first} (equal timestamp and e-mail): delete one of the two, or \
              change the second of this timestamp if it is a request of its own"
-        ));
+        );
+        rows[copy].outcome = Outcome::Rejected(Rejection { requester, reason });
     }
 }
 

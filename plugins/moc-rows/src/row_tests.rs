@@ -144,7 +144,7 @@ fn parse(kind: SheetKind, rows: &[&[&str]]) -> Vec<ParsedRow> {
 fn request(row: &ParsedRow) -> &Request {
     match &row.outcome {
         Outcome::Request(request) => request,
-        Outcome::Rejected(reason) => panic!("rejected: {reason}"),
+        Outcome::Rejected(rejection) => panic!("rejected: {}", rejection.reason),
     }
 }
 
@@ -165,7 +165,7 @@ fn quota(row: &ParsedRow) -> &QuotaRequest {
 /// The reason for which a row is rejected after some of its cells were replaced.
 fn reason(kind: SheetKind, row: &[&'static str], changes: &[(usize, &'static str)]) -> String {
     match &parse(kind, &[&with(row, changes)])[0].outcome {
-        Outcome::Rejected(reason) => reason.clone(),
+        Outcome::Rejected(rejection) => rejection.reason.clone(),
         Outcome::Request(request) => panic!("not rejected: {request:?}"),
     }
 }
@@ -269,7 +269,7 @@ fn a_row_that_is_not_approved_is_never_rejected_for_its_values() {
 #[test]
 fn a_row_that_cannot_be_named_is_rejected() {
     let rows = parse(SheetKind::Access, &[&["", "", "", "", "", "Ada"]]);
-    let Outcome::Rejected(reason) = &rows[0].outcome else { panic!("{rows:?}") };
+    let Outcome::Rejected(Rejection { reason, .. }) = &rows[0].outcome else { panic!("{rows:?}") };
     assert!(reason.contains("columns D (timestamp) and E (e-mail) are both blank"), "{reason}");
 }
 
@@ -318,7 +318,7 @@ fn a_copy_of_an_approved_row_is_rejected_and_an_undecided_one_is_not() {
     let waiting = with(&NEW_PROJECT, &[(0, "")]);
     let rows = parse(SheetKind::Access, &[&waiting, &NEW_PROJECT, &JOIN, &NEW_PROJECT]);
     assert_eq!(request(&rows[1]).stage, Stage::Ready);
-    let Outcome::Rejected(reason) = &rows[3].outcome else { panic!("{rows:?}") };
+    let Outcome::Rejected(Rejection { reason, .. }) = &rows[3].outcome else { panic!("{rows:?}") };
     assert!(reason.contains("the same submission as row 3"), "{reason}");
     assert!(matches!(request(&rows[0]).stage, Stage::Waiting(_)));
 }

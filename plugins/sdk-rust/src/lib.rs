@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! use usher_plugin::row_parser::{self, RowParser};
-//! use usher_plugin::types::{Layout, Outcome, Parsed, ParsedRow, Row, SheetKind, SheetLayout};
+//! use usher_plugin::types::{Layout, Outcome, Parsed, ParsedRow, Rejection, Row, SheetKind, SheetLayout};
 //!
 //! struct MySheets;
 //!
@@ -23,7 +23,10 @@
 //!     fn parse_rows(_kind: SheetKind, rows: Vec<Row>) -> Parsed {
 //!         let rejected = |row: Row| ParsedRow {
 //!             number: row.number,
-//!             outcome: Outcome::Rejected("nobody reads this sheet yet".to_owned()),
+//!             outcome: Outcome::Rejected(Rejection {
+//!                 requester: String::new(),
+//!                 reason: "nobody reads this sheet yet".to_owned(),
+//!             }),
 //!             warnings: Vec::new(),
 //!         };
 //!         Parsed::Rows(rows.into_iter().skip(1).map(rejected).collect())

@@ -70,10 +70,11 @@ fn cells(row: &ParsedRow) -> [String; 6] {
     let number = row.number.to_string();
     let warnings = row.warnings.join("; ");
     let request = match &row.outcome {
-        Outcome::Rejected(reason) => {
+        Outcome::Rejected(rejection) => {
             let remarks =
-                std::iter::once(reason).chain(&row.warnings).cloned().collect::<Vec<_>>().join("; ");
-            return [number, "rejected".to_owned(), String::new(), String::new(), String::new(), remarks];
+                std::iter::once(&rejection.reason).chain(&row.warnings).cloned().collect::<Vec<_>>().join("; ");
+            let user = rejection.requester.clone();
+            return [number, "rejected".to_owned(), user, String::new(), String::new(), remarks];
         }
         Outcome::Request(request) => request,
     };

@@ -1,14 +1,13 @@
 //! The last step of a request: the setpass link and the mails, recorded in one transaction.
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 
 use super::{Journey, StepError};
 use crate::database::{Begun, DatabaseError, finish_request_in, finish_step_in};
 use crate::import::plan::{Action, Announcement, Link};
 use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
 use crate::outbox::Compose;
-use crate::setpass::{IssuedToken, Pin, Registration};
+use crate::setpass::{IssuedToken, Pin, Prepared, Registration};
 
 /// Either everything of it is recorded or nothing, so that it can be taken again at any time.
 pub(super) async fn announce(
@@ -23,22 +22,26 @@ pub(super) async fn announce(
     if let Begun::Finished(_) = journey.begin(&step, None).await? {
         return Ok(());
     }
-    // Hashing takes long on purpose, so it is done before the transaction makes other writers wait.
-    let new_user = match link {
+    // Hashing the PIN and wording the mails take their time, so both are done before the
+    // transaction makes other writers wait.
+    let prepared = match link {
         Link::None => None,
-        Link::New => Some(NewUser::of(journey).await?),
+        Link::New => Some(prepare_link(journey).await?),
     };
-    let mut transaction = app.database.begin().await?;
-    let issued = match &new_user {
-        None => None,
-        Some(user) => Some(app.setpass.register(&mut transaction, user.registration()).await?),
-    };
+    let mut composed = Vec::new();
     for mail in mails {
-        let content = content(journey, *mail, issued.as_ref())?;
+        let content = content(journey, *mail, prepared.as_ref().map(Prepared::issued))?;
         let message = journey.tools.mail_templates.render(&content).await?;
+        composed.push((*mail, Compose { to: vec![to.to_owned()], message }));
+    }
+
+    let mut transaction = app.database.begin().await?;
+    if let Some(prepared) = &prepared {
+        app.setpass.record(&mut transaction, prepared).await?;
+    }
+    for (mail, compose) in &composed {
         let origin = format!("request:{}:{}", journey.request.id, mail.name());
-        let compose = Compose { to: vec![to.to_owned()], message };
-        app.outbox.enqueue(&mut transaction, &origin, mail.name(), &compose).await?;
+        app.outbox.enqueue(&mut transaction, &origin, mail.name(), compose).await?;
     }
     let now = app.clock.now();
     if !finish_step_in(&mut transaction, journey.request.id, &step, "", now).await? {
@@ -50,27 +53,13 @@ pub(super) async fn announce(
     Ok(())
 }
 
-/// What setpass has to know of a user who was created.
-struct NewUser {
-    id: String,
-    password: SecretString,
-    pin_hash: String,
-}
-
-impl NewUser {
-    async fn of(journey: &Journey<'_>) -> Result<Self, StepError> {
-        let pin = journey.work.request.pin.as_ref().ok_or(StepError::Missing("PIN"))?;
-        let pin_hash = journey.tools.app.setpass.hash_pin(pin).await?;
-        Ok(Self { id: journey.user()?, password: journey.password().await?, pin_hash })
-    }
-
-    fn registration(&self) -> Registration<'_> {
-        Registration {
-            user_id: &self.id,
-            password: Some(&self.password),
-            pin: Some(Pin::Hash(&self.pin_hash)),
-        }
-    }
+async fn prepare_link(journey: &Journey<'_>) -> Result<Prepared, StepError> {
+    let user_id = journey.user()?;
+    let password = journey.password().await?;
+    let pin = journey.work.request.pin.as_ref().ok_or(StepError::Missing("PIN"))?;
+    let registration =
+        Registration { user_id: &user_id, password: Some(&password), pin: Some(Pin::Clear(pin)) };
+    Ok(journey.tools.app.setpass.prepare(registration).await?)
 }
 
 fn content(

@@ -102,8 +102,9 @@ fn plan_row<'a>(
         warnings: row.warnings.clone(),
     };
     let request = match &row.outcome {
-        Outcome::Rejected(reason) => {
-            planned.fate = Fate::Rejected { reason: reason.clone() };
+        Outcome::Rejected(rejection) => {
+            planned.user.clone_from(&rejection.requester);
+            planned.fate = Fate::Rejected { reason: rejection.reason.clone() };
             return planned;
         }
         Outcome::Request(request) => request,
