@@ -3,7 +3,10 @@
 //! Tests share that cloud, and each keeps to users and projects of its own: the fixtures have the domains
 //! example.org and example.com to themselves, every other test uses a subdomain named after it.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test, also in the functions that tests share")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails here fails the test, also in the functions that tests share"
+)]
 
 mod concurrency;
 mod doctor;
