@@ -92,7 +92,12 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(|source| DatabaseError::Open { file: file.to_owned(), source })?;
+        // SQLite's migrations are not made for two processes at once.
+        let alone = lock_folder(file)
+            .await
+            .map_err(|source| DatabaseError::Create { file: file.to_owned(), source })?;
         MIGRATIONS.run(&pool).await?;
+        drop(alone);
         Ok(Self { pool })
     }
 
@@ -117,7 +122,8 @@ impl Database {
         }
         let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(opened)?;
-        let applied: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&pool).await?;
+        let applied: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&pool).await?;
         if usize::try_from(applied) != Ok(MIGRATIONS.iter().count()) {
             return Err(DatabaseError::OtherVersion { file: file.to_owned() });
         }
@@ -142,6 +148,15 @@ impl Database {
 fn timestamp(milliseconds: i64) -> Result<jiff::Timestamp, DatabaseError> {
     jiff::Timestamp::from_millisecond(milliseconds)
         .map_err(|_| DatabaseError::Damaged(format!("a time of {milliseconds} ms")))
+}
+
+/// Waits until no other process brings the tables up to date. The lock (flock(2)) is on the folder:
+/// one on the file itself would end SQLite's own locks when it is closed (fcntl_locking(2)).
+async fn lock_folder(file: &Path) -> std::io::Result<std::fs::File> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::fs::File::open(folder)?;
+    let locked = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder));
+    locked.await.unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)))
 }
 
 /// Makes the file, readable by its owner only, before SQLite would make it readable by all. SQLite

@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::StatusCode;
 use axum::routing::{get, put};
 use axum::{Router, middleware};
 use futures::future::BoxFuture;
@@ -45,7 +45,8 @@ const BODY_LIMIT: usize = 16 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Words a mail as the site wants it.
-pub type RenderMail = Arc<dyn Fn(MailContent) -> BoxFuture<'static, Result<Message, PluginError>> + Send + Sync>;
+pub type RenderMail =
+    Arc<dyn Fn(MailContent) -> BoxFuture<'static, Result<Message, PluginError>> + Send + Sync>;
 
 /// What the handlers work with. Clones share everything.
 #[derive(Clone)]

@@ -176,8 +176,8 @@ impl Setpass {
     pub async fn prepare(&self, registration: Registration<'_>) -> Result<Prepared, SetpassError> {
         let inner = &self.inner;
         let Registration { user_id, password, pin } = registration;
-        let password =
-            password.map(|plain| inner.keys.seal(&password_purpose(user_id), plain.expose_secret().as_bytes()));
+        let password = password
+            .map(|plain| inner.keys.seal(&password_purpose(user_id), plain.expose_secret().as_bytes()));
         let pin_hash = match pin {
             Some(Pin::Clear(pin)) => Some(self.hash_pin(pin).await?),
             Some(Pin::Hash(hash)) => Some(hash.to_owned()),

@@ -3,6 +3,8 @@
 //! `USHER_TEST_CLOUDS_YAML` names a `clouds.yaml` whose entry `minicloud` is an administrator of a
 //! cloud that may be written to. Each test makes users and projects of its own and removes them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 

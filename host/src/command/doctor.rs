@@ -135,7 +135,7 @@ async fn check_keystone(settings: &Settings, clock: Clock, findings: &mut Findin
     match keystone.may_create_users().await {
         Ok(Some(true)) => findings.good("keystone", "may create users"),
         Ok(None) => {
-            findings.warn("keystone", "the domain has no user yet: cannot tell whether users may be created")
+            findings.warn("keystone", "the domain has no user yet: cannot tell whether users may be created");
         }
         Ok(Some(false)) => findings.bad(
             "keystone",

@@ -105,7 +105,9 @@ impl Database {
             .fetch_all(&self.pool)
             .await?;
         rows.iter()
-            .map(|row| Ok((row.try_get("name")?, row.try_get::<Option<String>, _>("result")?.unwrap_or_default())))
+            .map(|row| {
+                Ok((row.try_get("name")?, row.try_get::<Option<String>, _>("result")?.unwrap_or_default()))
+            })
             .collect()
     }
 
@@ -173,11 +175,12 @@ impl Database {
         now: Timestamp,
     ) -> Result<Begun, DatabaseError> {
         let mut transaction = self.begin().await?;
-        let before = sqlx::query("SELECT finished, result, secret FROM step WHERE request = $1 AND name = $2")
-            .bind(request)
-            .bind(name)
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let before =
+            sqlx::query("SELECT finished, result, secret FROM step WHERE request = $1 AND name = $2")
+                .bind(request)
+                .bind(name)
+                .fetch_optional(&mut *transaction)
+                .await?;
         let begun = match before {
             None => {
                 sqlx::query("INSERT INTO step (request, name, started, secret) VALUES ($1, $2, $3, $4)")
@@ -311,11 +314,13 @@ pub async fn finish_request_in(
         .bind(request)
         .execute(&mut **transaction)
         .await?;
-    sqlx::query("UPDATE request SET state = 'done', error = NULL, updated = $2 WHERE id = $1 AND state = 'open'")
-        .bind(request)
-        .bind(now.as_millisecond())
-        .execute(&mut **transaction)
-        .await?;
+    sqlx::query(
+        "UPDATE request SET state = 'done', error = NULL, updated = $2 WHERE id = $1 AND state = 'open'",
+    )
+    .bind(request)
+    .bind(now.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
 }
 
@@ -357,7 +362,10 @@ mod tests {
         let database = Database::open(&file).await.unwrap();
         let run = database.begin_run("import", now).await.unwrap();
         let request = take_up(&database, "m1", run).await;
-        assert_eq!(database.begin_step(request.id, "create-user", Some(b"one"), now).await.unwrap(), Begun::First);
+        assert_eq!(
+            database.begin_step(request.id, "create-user", Some(b"one"), now).await.unwrap(),
+            Begun::First
+        );
         database.close().await;
 
         let database = Database::open(&file).await.unwrap();

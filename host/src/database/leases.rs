@@ -41,7 +41,10 @@ impl Database {
         if let Some(row) = current {
             let other: String = row.try_get("holder")?;
             if row.try_get::<i64, _>("expires")? > now.as_millisecond() && !is_gone(&other) {
-                return Ok(Err(LeaseHolder { holder: other, since: super::timestamp(row.try_get("since")?)? }));
+                return Ok(Err(LeaseHolder {
+                    holder: other,
+                    since: super::timestamp(row.try_get("since")?)?,
+                }));
             }
         }
         sqlx::query(
@@ -117,7 +120,10 @@ mod tests {
         let later = start + SignedDuration::from_secs(61);
         assert_eq!(database.take_lease("import", "b", minute, later, alive).await.unwrap(), Ok(()));
         assert!(!database.renew_lease("import", "a", minute, later).await.unwrap());
-        assert_eq!(database.take_lease("import", "c", minute, later, |who| who == "b").await.unwrap(), Ok(()));
+        assert_eq!(
+            database.take_lease("import", "c", minute, later, |who| who == "b").await.unwrap(),
+            Ok(())
+        );
         database.release_lease("import", "c").await.unwrap();
         assert_eq!(database.take_lease("import", "d", minute, later, alive).await.unwrap(), Ok(()));
     }

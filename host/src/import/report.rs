@@ -135,6 +135,9 @@ impl Report {
     ) -> Self {
         let rows: Vec<ReportedRow> =
             plan.rows.iter().map(|row| reported_row(row, endings.get(&row.row))).collect();
+        let mail_server_unreachable = deliveries.iter().any(
+            |delivery| matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. } if error.concerns_server()),
+        );
         let mails: Vec<ReportedMail> = deliveries
             .into_iter()
             .filter_map(settled_mail)
@@ -142,7 +145,7 @@ impl Report {
             .collect();
         let unreachable =
             endings.values().any(|ending| matches!(ending, Ending::Failed { unreachable: true, .. }))
-                || mails.iter().any(|mail| mail.outcome == MailOutcome::Later);
+                || mail_server_unreachable;
         let (moved, move_error) = match moved {
             Ok(moved) => (moved, None),
             Err(error) => (0, Some(error.to_string())),

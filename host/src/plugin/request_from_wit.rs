@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 
 use crate::registration::{
-    AccessRequest, Account, Body, Outcome, ParsedRow, ProjectChoice, QuotaRequest, Rejection, Request, RowNumber,
-    Stage,
+    AccessRequest, Account, Body, Outcome, ParsedRow, ProjectChoice, QuotaRequest, Rejection, Request,
+    RowNumber, Stage,
 };
 
 use super::bindings::interfaces::types as wit;

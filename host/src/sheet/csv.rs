@@ -5,8 +5,8 @@
 //! and an empty line is a row. Rows that do not change keep their bytes.
 //!
 //! A file is replaced as a whole and never written in place, so that a reader sees the old one or the new
-//! one. Usher's processes keep out of each other's way by a lock on `.usher.lock` in the folder. Other
-//! programs do not know that lock: what they save is noticed before a file is replaced, except within the
+//! one. Usher's processes keep out of each other's way by a lock (flock(2)) on the folder. Other programs
+//! do not know that lock: what they save is noticed before a file is replaced, except within the
 //! moment of replacing it.
 //!
 //! Cells are kept as they are. In a CSV file nothing is a formula; but a spreadsheet program that opens one

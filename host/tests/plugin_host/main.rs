@@ -1,5 +1,7 @@
 //! The plugin host with real components, good ones and hostile ones.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod fixture;
 mod job;
 mod limits;

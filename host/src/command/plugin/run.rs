@@ -71,8 +71,11 @@ fn cells(row: &ParsedRow) -> [String; 6] {
     let warnings = row.warnings.join("; ");
     let request = match &row.outcome {
         Outcome::Rejected(rejection) => {
-            let remarks =
-                std::iter::once(&rejection.reason).chain(&row.warnings).cloned().collect::<Vec<_>>().join("; ");
+            let remarks = std::iter::once(&rejection.reason)
+                .chain(&row.warnings)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join("; ");
             let user = rejection.requester.clone();
             return [number, "rejected".to_owned(), user, String::new(), String::new(), remarks];
         }

@@ -125,6 +125,7 @@ impl Action {
             Self::Grant { user, project } | Self::GrantMember { user, project, .. } => {
                 format!("add {user} to {project}")
             }
+            Self::Announce { mails, .. } if mails.is_empty() => "send no mail".to_owned(),
             Self::Announce { to, mails, .. } => {
                 let mails: Vec<_> = mails.iter().map(|mail| mail.name()).collect();
                 format!("mail {to}: {}", mails.join(", "))

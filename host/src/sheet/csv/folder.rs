@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 
 use crate::sheet::SheetError;
 
-/// The file whose lock keeps Usher's processes out of each other's way. It is empty and stays.
-const LOCK: &str = ".usher.lock";
-
 /// Where the next content of a worksheet is written before it takes the old one's place.
 const NEXT: &str = ".usher.next";
 
@@ -39,15 +36,14 @@ impl Folder {
         self.path.join(format!("{worksheet}.csv"))
     }
 
-    /// Waits until no other process uses the folder.
+    /// Waits until no other process uses the folder. It is the folder itself that is locked, so that
+    /// reading leaves nothing behind.
     pub(super) fn lock(&self) -> Result<Lock, SheetError> {
-        let path = self.path.join(LOCK);
-        let opened = OpenOptions::new().create(true).append(true).mode(0o660).open(&path);
-        let file = opened.map_err(|source| match source.kind() {
+        let file = File::open(&self.path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => SheetError::NoFolder { folder: self.path.clone() },
-            _ => failure("lock", &path, source),
+            _ => failure("open", &self.path, source),
         })?;
-        file.lock().map_err(|source| failure("lock", &path, source))?;
+        file.lock().map_err(|source| failure("lock", &self.path, source))?;
         Ok(Lock { _file: file })
     }
 

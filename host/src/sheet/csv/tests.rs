@@ -36,7 +36,6 @@ impl Site {
         let mut names: Vec<String> = fs::read_dir(self.directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name != ".usher.lock")
             .collect();
         names.sort();
         names
