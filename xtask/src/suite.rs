@@ -52,6 +52,10 @@ impl Part {
     }
 }
 
+/// The tests that need services. Chosen from the whole workspace, so that cargo builds every
+/// dependency with the same features as for the other tests, and only once.
+const END_TO_END: [&str; 5] = ["--workspace", "--test", "clients", "--test", "e2e"];
+
 /// How many tests ran.
 #[derive(Default)]
 struct Count {
@@ -173,15 +177,15 @@ fn python_examples() -> Result<Vec<PathBuf>> {
 fn end_to_end(parts: &mut Parts, count: &mut Count) {
     let built = parts.run("build of usher and its tests", || {
         succeed(&mut cargo(&["build", "--package", "usher"]))?;
-        succeed(&mut cargo(&["test", "--package", "usher-tests", "--no-run"]))
+        succeed(cargo(&["test", "--no-run"]).args(END_TO_END))
     });
     let folder = workspace::target().join("test/cloud");
     let cloud = parts.run("cloud: Keystone, Nova, Neutron, Cinder", || Cloud::fresh(&folder));
     parts.run("end-to-end tests", || {
         ensure!(built.is_some(), "not tried: the build failed");
         let cloud = cloud.context("not tried: there is no cloud")?;
-        let mut command = cargo(&["test", "--package", "usher-tests", "--no-fail-fast"]);
-        tests(command.env(cloud::SHARED, cloud.folder()), count)
+        let mut command = cargo(&["test", "--no-fail-fast"]);
+        tests(command.args(END_TO_END).env(cloud::SHARED, cloud.folder()), count)
     });
 }
 

@@ -9,6 +9,7 @@ use super::table::{printable, table};
 use crate::app::App;
 use crate::cli::ImportArgs;
 use crate::import::plan::{Fate, Plan};
+use crate::import::report::counted;
 use crate::import::report::{MailOutcome, Report};
 use crate::import::{self, Ending, Selection};
 
@@ -110,7 +111,8 @@ fn print_report(report: &Report) {
     if !waiting.is_empty() {
         let errors: BTreeSet<_> =
             waiting.iter().filter_map(|mail| mail.error.as_deref()).map(printable).collect();
-        println!("{} mails wait; `usher serve` and the next import try again.", waiting.len());
+        let count = counted(waiting.len(), "mail waits", "mails wait");
+        println!("{count}; `usher serve` and the next import try again.");
         errors.iter().for_each(|error| println!("  {error}"));
     }
     if let Some(error) = &report.move_error {

@@ -239,14 +239,14 @@ impl Database {
         Ok(row.map(|row| row.try_get("secret")).transpose()?.flatten())
     }
 
-    /// Records why a submission could not be finished, or that nothing is wrong with it any more.
+    /// Records why a submission could not be finished.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn note_request_error(
         &self,
         request: i64,
-        error: Option<&str>,
+        error: &str,
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
         sqlx::query("UPDATE request SET error = $2, updated = $3 WHERE id = $1")

@@ -98,32 +98,22 @@ pub async fn apply(
                 Err(reason) => end(&mut endings, &progress, row, failed(reason)),
             }
         }
+        // Nothing but the stream is awaited below: requests that are not polled may be in the middle
+        // of a transaction, for which whoever writes in this loop would wait in vain.
         let mut running = stream::iter(ready)
             .map(|(row, work, targets)| {
                 let request = &journal[&row];
-                async move { (row, work_on(tools, request, work, targets).await) }
+                async move { (row, finish(tools, request, work, targets).await) }
             })
             .buffer_unordered(tools.app.settings.import.concurrency.max(1));
         while let Some((row, result)) = running.next().await {
-            let ending = match result {
-                Ok(ids) => {
-                    made.insert(row, ids);
-                    Ending::Done
-                }
-                Err(StepError::Database(error)) => return Err(error),
-                Err(error) => {
-                    let reason = error.to_string();
-                    if error.is_unreachable() {
-                        unreachable.get_or_insert_with(|| reason.clone());
-                    }
-                    Ending::Failed { reason, unreachable: error.is_unreachable() }
-                }
-            };
-            let error = match &ending {
-                Ending::Done => None,
-                Ending::Failed { reason, .. } => Some(reason.as_str()),
-            };
-            tools.app.database.note_request_error(journal[&row].id, error, tools.app.clock.now()).await?;
+            let (ending, ids) = result?;
+            if let Some(ids) = ids {
+                made.insert(row, ids);
+            }
+            if let Ending::Failed { reason, unreachable: true } = &ending {
+                unreachable.get_or_insert_with(|| reason.clone());
+            }
             end(&mut endings, &progress, row, ending);
         }
     }
@@ -166,6 +156,27 @@ fn targets(
         user: resolve(&work.user, |made| made.user.as_ref())?,
         project: resolve(&work.project, |made| made.project.as_ref())?,
     })
+}
+
+/// Works on a request, and notes in the journal why it was not finished.
+async fn finish(
+    tools: &Tools<'_>,
+    request: &JournalRequest,
+    work: &Work,
+    targets: Made,
+) -> Result<(Ending, Option<Made>), DatabaseError> {
+    let (ending, ids) = match work_on(tools, request, work, targets).await {
+        Ok(ids) => (Ending::Done, Some(ids)),
+        Err(StepError::Database(error)) => return Err(error),
+        Err(error) => {
+            (Ending::Failed { reason: error.to_string(), unreachable: error.is_unreachable() }, None)
+        }
+    };
+    if let Ending::Failed { reason, .. } = &ending {
+        let now = tools.app.clock.now();
+        tools.app.database.note_request_error(request.id, reason, now).await?;
+    }
+    Ok((ending, ids))
 }
 
 async fn work_on(

@@ -215,6 +215,12 @@ fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> Repor
     }
 }
 
+/// A number with the words for one or for several.
+#[must_use]
+pub fn counted(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 /// A mail that is sent or refused. One that waits is among the pending ones.
 fn settled_mail(delivery: Delivery) -> Option<ReportedMail> {
     let (outcome, error) = match delivery.outcome {

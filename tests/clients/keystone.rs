@@ -1,7 +1,7 @@
 //! The Keystone and quota clients against real services.
 //!
-//! `USHER_TEST_CLOUDS_YAML` names a `clouds.yaml` whose entry `minicloud` is an administrator of a
-//! cloud that may be written to. Each test makes users and projects of its own and removes them.
+//! `USHER_TEST_CLOUD` names the folder of a cloud that may be written to. Each test makes users and
+//! projects of its own and removes them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -18,11 +18,14 @@ use usher::quotas::{QuotaError, Quotas};
 use usher::random;
 use usher::registration::QuotaService;
 use usher::settings;
+use usher_tests::cloud;
 
 fn clouds_yaml() -> PathBuf {
-    std::env::var_os("USHER_TEST_CLOUDS_YAML").map(PathBuf::from).expect(
-        "USHER_TEST_CLOUDS_YAML is not set: these tests need real services; run them through `cargo xtask test`",
-    )
+    let folder = std::env::var_os(cloud::SHARED).map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| {
+        panic!("{} is not set: these tests need real services; run `cargo xtask test`", cloud::SHARED)
+    });
+    folder.join("clouds.yaml")
 }
 
 fn settings(auth: &str) -> settings::keystone::Keystone {
