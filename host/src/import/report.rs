@@ -174,12 +174,15 @@ impl Report {
             parts.push("no rows".to_owned());
         }
         let mails = |wanted| self.mails.iter().filter(|mail| mail.outcome == wanted).count();
-        parts.push(format!("{} rows moved", self.moved));
-        parts.push(format!("{} mails sent", mails(MailOutcome::Sent)));
-        for (outcome, words) in [(MailOutcome::Later, "mails wait"), (MailOutcome::Refused, "mails refused")]
-        {
+        parts.push(counted(self.moved, "row moved", "rows moved"));
+        parts.push(counted(mails(MailOutcome::Sent), "mail sent", "mails sent"));
+        let rest = [
+            (MailOutcome::Later, "mail waits", "mails wait"),
+            (MailOutcome::Refused, "mail refused", "mails refused"),
+        ];
+        for (outcome, one, several) in rest {
             if mails(outcome) > 0 {
-                parts.push(format!("{} {words}", mails(outcome)));
+                parts.push(counted(mails(outcome), one, several));
             }
         }
         parts.join(", ")
