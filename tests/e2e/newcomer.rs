@@ -1,19 +1,12 @@
 //! What a new user does with a mailed link.
 
-use usher_tests::mail_server::{MailServer, Received};
+use usher_tests::mail_server::{self, MailServer};
 use usher_tests::site::Serving;
 use usher_tests::web::{self, Answer};
 
-/// The link in a mail, where there is one.
-pub fn link_in(mail: &Received) -> Option<String> {
-    let link = mail.text.as_deref()?.split_whitespace().find(|word| word.contains("?token="))?;
-    Some(link.trim_matches(['<', '>']).to_owned())
-}
-
 /// The links that were mailed to a user, in order.
 pub fn links(mail: &MailServer, user: &str) -> Vec<String> {
-    let received = mail.received().unwrap();
-    received.iter().filter(|mail| mail.to.iter().any(|to| to == user)).filter_map(link_in).collect()
+    mail_server::links(&mail.received().unwrap(), user)
 }
 
 /// Sends the form.

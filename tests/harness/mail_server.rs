@@ -70,6 +70,22 @@ pub struct Received {
     pub html: Option<String>,
 }
 
+impl Received {
+    /// The link to choose a password with, where the mail has one.
+    #[must_use]
+    pub fn link(&self) -> Option<String> {
+        let link = self.text.as_deref()?.split_whitespace().find(|word| word.contains("?token="))?;
+        Some(link.trim_matches(['<', '>']).to_owned())
+    }
+}
+
+/// The links that were mailed to a user, in order.
+#[must_use]
+pub fn links(received: &[Received], user: &str) -> Vec<String> {
+    let mails = received.iter().filter(|mail| mail.to.iter().any(|to| to == user));
+    mails.filter_map(Received::link).collect()
+}
+
 impl MailServer {
     /// Starts a server that keeps its mails and certificates in `folder`.
     ///

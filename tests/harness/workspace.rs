@@ -58,6 +58,6 @@ pub fn usher() -> Result<PathBuf> {
         .map(|folder| folder.join("usher"))
         .find(|file| file.is_file())
         .with_context(|| {
-            format!("there is no `usher` near {}; run `cargo build --package usher`", own.display())
+            format!("there is no `usher` near {}; run `cargo build --workspace --bin usher`", own.display())
         })
 }

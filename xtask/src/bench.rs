@@ -10,7 +10,7 @@ use usher_tests::mail_server::{Behaviour, MailServer};
 use usher_tests::site::Site;
 use usher_tests::{process, web, workspace};
 
-use crate::part::{cargo, succeed, title};
+use crate::part::{USHER, cargo, succeed, title};
 use crate::plugins;
 
 /// How often a start is measured; the median counts.
@@ -21,12 +21,12 @@ pub fn run() -> Result<()> {
     title("components");
     plugins::build_all(&workspace::root())?;
     title("benchmarks of the host");
-    succeed(&mut cargo(&["bench", "--package", "usher"]))?;
+    succeed(&mut cargo(&["bench", "--workspace", "--bench", "plugin"]))?;
     title("whole processes");
-    succeed(&mut cargo(&["build", "--release", "--package", "usher"]))?;
+    succeed(cargo(&["build", "--release"]).args(USHER))?;
 
     // `Site` looks for the program beside this one; the one to measure is the release build.
-    succeed(&mut cargo(&["build", "--package", "usher"]))?;
+    succeed(cargo(&["build"]).args(USHER))?;
     let folder = workspace::target().join("bench");
     let cloud = Cloud::up(&folder.join("cloud"))?;
     let mails = folder.join("mail");

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use usher_tests::cloud::Cloud;
-use usher_tests::mail_server::{Behaviour, MailServer, Received};
+use usher_tests::mail_server::{self, Behaviour, MailServer, Received};
 use usher_tests::site::Site;
 use usher_tests::{fixtures, interrupt, sheet, workspace};
 
-use crate::part::{cargo, succeed, title};
+use crate::part::{USHER, cargo, succeed, title};
 use crate::plugins;
 use walk::Newcomer;
 
@@ -30,7 +30,7 @@ pub fn run() -> Result<()> {
     let folder = workspace::target().join("demo");
     title("building the components and usher");
     plugins::build_all(&workspace::root())?;
-    succeed(&mut cargo(&["build", "--quiet", "--package", "usher"]))?;
+    succeed(cargo(&["build", "--quiet"]).args(USHER))?;
 
     title("starting a cloud: Keystone, Nova, Neutron and Cinder");
     let cloud = Cloud::fresh(&folder.join("cloud"))?;
@@ -71,7 +71,7 @@ pub fn run() -> Result<()> {
     title(&format!("{} mails received", received.len()));
     print_mails(&received)?;
     let serving = site.serve()?;
-    let link = walk::link(&received, USER)?;
+    let link = mail_server::links(&received, USER).pop().context("the user got no mail with a link")?;
     title("setpass");
     println!("user            {}", newcomer.user);
     println!("link            {link}");
@@ -124,7 +124,7 @@ fn print_mails(received: &[Received]) -> Result<()> {
             mail.tls.as_deref().unwrap_or("in clear")
         );
     }
-    let shown = received.iter().find(|mail| mail.to == [USER] && walk::link_in(mail).is_some());
+    let shown = received.iter().find(|mail| mail.to == [USER] && mail.link().is_some());
     let shown = shown.context("the user got no mail with a link")?;
     println!("\nOne of them:\n");
     println!("    From: {}\n    To: {}\n    Subject: {}\n", shown.from, USER, shown.subject);

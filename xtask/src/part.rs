@@ -12,6 +12,10 @@ pub fn title(text: &str) {
     println!("\n━━ {text} {}", "━".repeat(76usize.saturating_sub(text.chars().count())));
 }
 
+/// What `cargo build` is asked for to get the program. Cargo unites the features of the packages it is asked
+/// for, so that `--package usher` would choose others than the tests do, and build every dependency twice.
+pub const USHER: [&str; 3] = ["--workspace", "--bin", "usher"];
+
 /// Cargo, in the workspace.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -3,8 +3,8 @@
 //! A second run is quick: cargo knows what changed in Rust, and a fingerprint of the inputs tells it for Python.
 
 mod python;
-mod system;
-mod toolchain;
+pub mod system;
+pub mod toolchain;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use usher_tests::cloud::{self, Cloud};
 use usher_tests::{interrupt, process, workspace};
 
-use crate::part::{Parts, cargo, succeed, succeed_reading};
-use crate::plugins;
+use crate::part::{Parts, USHER, cargo, succeed, succeed_reading};
+use crate::plugins::{self, system, toolchain::DOWNLOAD};
 
 /// What can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +52,15 @@ impl Part {
     }
 }
 
-/// The tests that need services. Chosen from the whole workspace, so that cargo builds every
-/// dependency with the same features as for the other tests, and only once.
+/// The tests beside the code. Chosen from the whole workspace and never by package, like [`END_TO_END`]
+/// and [`USHER`]: cargo then builds every dependency with the same features, and only once.
+const UNIT: [&str; 7] = ["--workspace", "--lib", "--bins", "--test", "documents", "--test", "plugin_host"];
+
+/// The tests that need services.
 const END_TO_END: [&str; 5] = ["--workspace", "--test", "clients", "--test", "e2e"];
+
+/// The components of the toolchain that check the code.
+const TOOLS: [&str; 2] = ["rustfmt", "clippy"];
 
 /// How many tests ran.
 #[derive(Default)]
@@ -70,7 +76,7 @@ pub fn run(wanted: &[Part]) -> Result<()> {
     let wants = |part| wanted.contains(&part);
 
     if wants(Part::Format) {
-        parts.run("format", || tool("fmt", "rustfmt", &["fmt", "--all", "--check"]));
+        parts.run("format", || tool("fmt", &["fmt", "--all", "--check"]));
     }
     if wants(Part::Unit) || wants(Part::EndToEnd) || wants(Part::Python) {
         parts.run("components", || plugins::build_all(&workspace::root()));
@@ -82,12 +88,14 @@ pub fn run(wanted: &[Part]) -> Result<()> {
     }
     if wants(Part::Lint) {
         let arguments = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-        parts.run("lint", || tool("clippy", "clippy", &arguments));
+        parts.run("lint", || tool("clippy", &arguments));
         interrupt::check()?;
     }
     if wants(Part::Unit) {
-        let arguments = ["test", "--workspace", "--exclude", "usher-tests", "--no-fail-fast"];
-        parts.run("unit tests", || tests(&mut cargo(&arguments), &mut count));
+        parts.run("unit tests", || tests(cargo(&["test", "--no-fail-fast"]).args(UNIT), &mut count));
+        parts.run("examples in the documentation", || {
+            tests(&mut cargo(&["test", "--no-fail-fast", "--workspace", "--doc"]), &mut count)
+        });
         interrupt::check()?;
     }
     if wants(Part::EndToEnd) {
@@ -101,10 +109,22 @@ pub fn run(wanted: &[Part]) -> Result<()> {
     Ok(())
 }
 
-/// Runs a tool that is a component of the toolchain.
-fn tool(subcommand: &str, component: &str, arguments: &[&str]) -> Result<()> {
-    let there = cargo(&[subcommand, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    ensure!(there.success(), "the toolchain has no {component}; run `rustup component add {component}`");
+/// Runs a tool that is a component of the toolchain, which rustup is asked for where it is missing.
+fn tool(subcommand: &str, arguments: &[&str]) -> Result<()> {
+    let is_there = || -> Result<bool> {
+        let mut version = cargo(&[subcommand, "--version"]);
+        Ok(process::status(version.stdout(Stdio::null()).stderr(Stdio::null()))?.success())
+    };
+    if !is_there()? {
+        eprintln!("the toolchain has no cargo {subcommand}; asking rustup for {}", TOOLS.join(" and "));
+        // Whether that helped is seen next; what rustup said is on standard error.
+        system::succeeds_within(Command::new("rustup").args(["component", "add"]).args(TOOLS), DOWNLOAD);
+        ensure!(
+            is_there()?,
+            "the toolchain has no cargo {subcommand}; run: rustup component add {}",
+            TOOLS.join(" ")
+        );
+    }
     succeed(&mut cargo(arguments))
 }
 
@@ -176,7 +196,7 @@ fn python_examples() -> Result<Vec<PathBuf>> {
 /// Starts a cloud, and runs the tests that need one.
 fn end_to_end(parts: &mut Parts, count: &mut Count) {
     let built = parts.run("build of usher and its tests", || {
-        succeed(&mut cargo(&["build", "--package", "usher"]))?;
+        succeed(cargo(&["build"]).args(USHER))?;
         succeed(cargo(&["test", "--no-run"]).args(END_TO_END))
     });
     let folder = workspace::target().join("test/cloud");

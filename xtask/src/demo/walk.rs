@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, Result, ensure};
 use usher_tests::cloud::Cloud;
-use usher_tests::mail_server::Received;
 use usher_tests::{identity, web};
 
 use crate::part::title;
@@ -17,19 +16,6 @@ pub struct Newcomer {
     pub pin: String,
     /// The project that the user asked for.
     pub project: String,
-}
-
-/// The link in a mail, where there is one.
-pub fn link_in(mail: &Received) -> Option<String> {
-    let text = mail.text.as_deref()?;
-    let link = text.split_whitespace().find(|word| word.contains("?token="))?;
-    Some(link.trim_matches(['<', '>']).to_owned())
-}
-
-/// The link that was mailed to a user.
-pub fn link(received: &[Received], user: &str) -> Result<String> {
-    let mails = received.iter().filter(|mail| mail.to.iter().any(|to| to == user));
-    mails.filter_map(link_in).next_back().with_context(|| format!("no mail to {user} has a link"))
 }
 
 /// Chooses a password on the page, and checks that it works.

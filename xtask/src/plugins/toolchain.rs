@@ -21,8 +21,8 @@ const DEBIAN_COMPILER: &str = "/usr/bin/rustc";
 const DEBIAN_SOURCES: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 
-/// How long rustup may take to download a standard library before Debian's is tried.
-const DOWNLOAD: Duration = Duration::from_secs(180);
+/// How long rustup may take to download something. A standard library then comes from Debian.
+pub const DOWNLOAD: Duration = Duration::from_secs(180);
 
 /// Names the source of the standard library: `rustup` or `debian`. Without it the first that works is taken.
 const CHOICE: &str = "USHER_COMPONENT_TOOLCHAIN";
