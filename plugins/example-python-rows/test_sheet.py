@@ -10,14 +10,14 @@ READY = {
     "status": "Approved",
     "notified": "14 Mar 2018 16:00:00",
     "submitted": "2018-03-14T15:48:48",
-    "e-mail": "Ada@example.org",
-    "first name": "Ada",
-    "last name": "King",
+    "e-mail": "User@example.org",
+    "first name": "New",
+    "last name": "User",
     "new account": "yes",
     "pin": "0412",
-    "project": "Engine",
+    "project": "First Project",
     "new project": "yes",
-    "members": "bob@example.org, carol@example.org,",
+    "members": "member@example.org, colleague@example.org,",
 }
 QUOTA_HEADER = list(sheet.BOOKKEEPING + sheet.QUOTA + tuple(name for name, _, _ in sheet.LIMITS))
 QUOTA = READY | {"until": "2018-12-31", "instances": "10", "ram gb": "4", "comment": "Tables"}
@@ -38,14 +38,14 @@ class AccessSheet(unittest.TestCase):
     def test_a_ready_row(self):
         signup = self.one()
         self.assertEqual((signup.stage, signup.is_new_account, signup.is_new_project), ("ready", True, True))
-        self.assertEqual(signup.key, "2018-03-14T15:48:48 ada@example.org")
-        self.assertEqual(signup.members, ["bob@example.org", "carol@example.org"])
+        self.assertEqual(signup.key, "2018-03-14T15:48:48 user@example.org")
+        self.assertEqual(signup.members, ["member@example.org", "colleague@example.org"])
 
     def test_columns_are_found_wherever_they_stand(self):
         header = list(sheet.BOOKKEEPING) + ["Extra"] + [name.upper() for name in reversed(ACCESS_HEADER[3:])]
         row = {name.upper(): text for name, text in READY.items()} | {"status": "approved", "notified": "x"}
         [(_, signup)] = read("access", header, row)
-        self.assertEqual((signup.stage, signup.cells["first name"]), ("ready", "Ada"))
+        self.assertEqual((signup.stage, signup.cells["first name"]), ("ready", "New"))
 
     def test_missing_columns_are_named(self):
         header = [name for name in ACCESS_HEADER if name not in ("pin", "project")]
@@ -70,7 +70,7 @@ class AccessSheet(unittest.TestCase):
             self.assertIsNone(sheet.mark(text), text)
 
     def test_an_approved_row_is_rejected_with_all_its_faults(self):
-        rejected = str(self.one(submitted="14/3/2018", pin="12", **{"e-mail": "ada"}))
+        rejected = str(self.one(submitted="14/3/2018", pin="12", **{"e-mail": "user"}))
         for part in ('"submitted" has to be a time', '"e-mail" has to be one address', '"pin" has to hold four'):
             self.assertIn(part, rejected)
         rejected = self.one(pin="12345", new_project="perhaps")
@@ -88,7 +88,7 @@ class AccessSheet(unittest.TestCase):
         self.assertEqual(list(sheet.read_sheet("access", [(1, ["", " "])])), [])
 
     def test_short_rows_are_read(self):
-        rows = [(1, ACCESS_HEADER), (2, ["", "", "", "2018-03-14T15:48:48", "ada@example.org"])]
+        rows = [(1, ACCESS_HEADER), (2, ["", "", "", "2018-03-14T15:48:48", "user@example.org"])]
         [(_, signup)] = sheet.read_sheet("access", rows)
         self.assertEqual(signup.cells["project"], "")
 

@@ -157,7 +157,7 @@ async fn an_administrator_is_told_who_it_is() {
 #[tokio::test]
 async fn users_are_created_found_whatever_the_case_and_told_apart() {
     let (keystone, cloud) = (administrator(), Cloud::new().await);
-    let (name, password) = (fresh("Ann"), random::password());
+    let (name, password) = (fresh("User"), random::password());
     let created = create_user(&keystone, &name, &password).await;
     assert_eq!(created.name, name);
     assert_eq!(created.email.as_deref(), Some("someone@example.org"));
@@ -217,7 +217,7 @@ async fn roles_are_granted_twice_listed_and_revoked_twice() {
     let found = keystone.find_project(&project.name.to_uppercase()).await.unwrap();
     assert_eq!(found.as_ref(), Some(&project));
     assert_eq!(keystone.project(&project.id).await.unwrap().as_ref(), Some(&project));
-    let user = create_user(&keystone, &fresh("bob"), &random::password()).await;
+    let user = create_user(&keystone, &fresh("member"), &random::password()).await;
     let role = keystone.find_role("MEMBER").await.unwrap().unwrap();
 
     assert_eq!(keystone.roles_of_user(&user.id).await.unwrap(), []);
@@ -244,7 +244,7 @@ async fn roles_are_granted_twice_listed_and_revoked_twice() {
 async fn a_user_changes_the_password_without_logging_in() {
     let (keystone, cloud) = (administrator(), Cloud::new().await);
     let (first, second, third) = (random::password(), random::password(), random::password());
-    let user = create_user(&keystone, &fresh("carol"), &first).await;
+    let user = create_user(&keystone, &fresh("changer"), &first).await;
     let change = |original: SecretString, new: SecretString| {
         let (keystone, id) = (keystone.clone(), user.id.clone());
         async move { keystone.change_password(&id, &original, &new).await }

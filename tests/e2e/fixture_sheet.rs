@@ -13,8 +13,8 @@ use crate::newcomer;
 use crate::stage::{Stage, entries, expect_status, records, sheets, text};
 
 /// The user whose link is opened: row 2.
-const USER: &str = "ada@example.org";
-const PASSWORD: &str = "a password of Ada's own";
+const USER: &str = "founder@example.org";
+const PASSWORD: &str = "a password of the user's own";
 
 /// One story, because each part starts where the one before has ended.
 #[test]
@@ -254,7 +254,7 @@ fn a_second_import_changes_nothing(stage: &Stage, site: &Site, cloud: &Cloud, ex
 fn the_user_can_log_in_only_after_setpass(stage: &Stage, site: &Site, rows: &[Vec<String>]) {
     let keystone = stage.cloud.keystone_url().unwrap();
     let login =
-        || identity::authenticate(&keystone, USER, PASSWORD, Some("Analytical Engines")).unwrap().status;
+        || identity::authenticate(&keystone, USER, PASSWORD, Some("Founders' Project")).unwrap().status;
     let link = newcomer::links(&stage.mail, USER).remove(0);
     let pin = &rows[1][12];
     let serving = site.serve().unwrap();

@@ -34,7 +34,7 @@ fn swapping_the_parser_is_one_changed_line() {
     let (notified, description) = ("2018-03-15T09:00:00", "A project of the tests");
     let ready = |email, submitted, names: [&'static str; 2], new_project| {
         let [given, family] = names;
-        let project = "Serpents";
+        let project = "Python Project";
         row([
             "approved",
             notified,
@@ -55,7 +55,7 @@ fn swapping_the_parser_is_one_changed_line() {
     broken[12] = "none".to_owned();
     let rows = [
         row(HEADER),
-        ready(first, "2018-03-14T15:48:48", ["Rear", "Admiral"], "yes"),
+        ready(first, "2018-03-14T15:48:48", ["First", "Person"], "yes"),
         ready(second, "2018-03-14T16:02:10", ["Second", "Person"], "no"),
         broken,
     ];
@@ -84,10 +84,12 @@ fn swapping_the_parser_is_one_changed_line() {
     assert_eq!(left, [rows[0].clone(), rows[3].clone()]);
     assert_eq!(sheet::read(&site.access().join("Members.csv")).unwrap(), rows[..3]);
     let user = stage.cloud.openstack(&["user", "show", first]).unwrap();
-    assert_eq!(text(&user, "description"), "Rear Admiral");
+    assert_eq!(text(&user, "description"), "First Person");
     assert_eq!(text(&user, "email"), first);
-    let assignments =
-        stage.cloud.openstack(&["role", "assignment", "list", "--names", "--project", "Serpents"]).unwrap();
+    let assignments = stage
+        .cloud
+        .openstack(&["role", "assignment", "list", "--names", "--project", "Python Project"])
+        .unwrap();
     let users: Vec<_> = entries(&assignments).iter().map(|entry| text(entry, "User")).collect();
     assert_eq!(users.len(), 2, "{users:?}");
     assert_eq!(stage.mail.received().unwrap().len(), 3 + 2);
@@ -105,6 +107,6 @@ fn a_parser_can_be_tried_on_an_exported_sheet() {
     let output = process::output(command.arg(component).arg("--rows").arg(rows).arg("--json")).unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said} {}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("ada@example.org") && said.contains("rejected"), "{said}");
+    assert!(said.contains("founder@example.org") && said.contains("rejected"), "{said}");
     assert!(!said.contains("4821"), "a PIN was printed");
 }

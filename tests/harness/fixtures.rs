@@ -10,7 +10,7 @@ use crate::workspace;
 /// Users who exist before the import.
 pub const USERS: [&str; 3] = ["established@example.org", "helper@example.org", "taken@example.com"];
 /// Projects that exist before the import.
-pub const PROJECTS: [&str; 2] = ["Genomics", "Old Weather"];
+pub const PROJECTS: [&str; 2] = ["Genomics", "Archive"];
 /// The recipient that the mail server refuses.
 pub const BOUNCED: &str = "bounced@example.org";
 

@@ -22,7 +22,7 @@ use crate::plugins;
 use walk::Newcomer;
 
 /// Whose link is shown: row 2 of the sheet, a new user with a new project.
-const USER: &str = "ada@example.org";
+const USER: &str = "founder@example.org";
 
 /// Runs the demo.
 pub fn run() -> Result<()> {

@@ -21,7 +21,7 @@ use usher::sheet::Sheet;
 
 use crate::fixture::{cache, component, configured, host};
 
-const USER: &str = "ada@example.org";
+const USER: &str = "user@example.org";
 const SHEET: &str = "E-mail,Mark\nada@example.org,\n";
 
 /// A site in a folder: everything but Keystone, which stands at the given port.
@@ -135,7 +135,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     let origins: Vec<_> = pending.iter().map(|mail| (mail.origin.as_str(), mail.to.as_slice())).collect();
     assert_eq!(origins, [("plugin:busy-job:greeting", ["bo@example.org".to_owned()].as_slice())]);
 
-    assert!(answer(&report, "read").contains("ada@example.org"));
+    assert!(answer(&report, "read").contains("user@example.org"));
     assert_eq!(answer(&report, "mark"), "Ok(())");
     assert!(
         answer(&report, "mark again").starts_with("Err(Error::Changed("),

@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn trims_what_is_not_seen() {
-        let row = row(&["\u{a0}\u{feff} ada@example.org\u{200b}\u{a0}\n"]);
-        assert_eq!(Cells(&row).text(0), "ada@example.org");
+        let row = row(&["\u{a0}\u{feff} user@example.org\u{200b}\u{a0}\n"]);
+        assert_eq!(Cells(&row).text(0), "user@example.org");
     }
 
     #[test]
@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn a_line_has_no_line_breaks() {
-        let row = row(&["Ada\u{a0} King\r\nBcc: x@example.org\t"]);
-        assert_eq!(Cells(&row).line(0), "Ada King Bcc: x@example.org");
+        let row = row(&["New\u{a0} User\r\nBcc: x@example.org\t"]);
+        assert_eq!(Cells(&row).line(0), "New User Bcc: x@example.org");
     }
 
     #[test]

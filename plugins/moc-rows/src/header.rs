@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_request_in_place_of_the_header_is_noticed() {
         let mut headings = meanings(&ACCESS);
-        headings[4] = "ada@example.org";
+        headings[4] = "user@example.org";
         let error = check_headings(SheetKind::Access, &headings).unwrap_err();
         assert!(error.starts_with("the access sheet has no header: row 1 holds a request."), "{error}");
     }

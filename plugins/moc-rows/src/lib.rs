@@ -7,7 +7,7 @@
 //!
 //! # How a request is named
 //! The key of a request is the form's timestamp and the requester's e-mail address, in one spelling
-//! (`2018-03-14T15:48:48 ada@example.org`): it survives edits of the bookkeeping cells, another format of
+//! (`2018-03-14T15:48:48 user@example.org`): it survives edits of the bookkeeping cells, another format of
 //! the date column and another case of the address. Nothing else of the row is part of it.
 //!
 //! # What is rejected

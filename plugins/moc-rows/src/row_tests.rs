@@ -59,20 +59,20 @@ const NEW_PROJECT: [&str; 18] = [
     "14 Mar 2018 16:00:00",
     "",
     "3/14/2018 15:48:48",
-    "Ada@Example.org",
-    "Ada",
-    "King",
+    "User@Example.org",
+    "New",
+    "User",
     "No",
-    "Analytical Society",
-    "Countess",
+    "Example Society",
+    "Researcher",
     "555-0100",
-    "C. Babbage",
+    "A Sponsor",
     "0412",
     "Please",
     "New project",
-    "Engine",
-    "Notes on the engine",
-    "bob@example.org, Carol@example.org,, BOB@example.org",
+    "First Project",
+    "Notes on the project",
+    "member@example.org, Colleague@example.org,, MEMBER@example.org",
 ];
 
 /// A ready row of the access sheet: an account that exists joins a project that exists.
@@ -81,9 +81,9 @@ const JOIN: [&str; 21] = [
     "14 Mar 2018 16:00:00",
     "",
     "3/15/2018 9:00:00",
-    "bob@example.org",
-    "Bob",
-    "Bee",
+    "member@example.org",
+    "Second",
+    "User",
     "Yes",
     "",
     "",
@@ -95,9 +95,9 @@ const JOIN: [&str; 21] = [
     "",
     "",
     "",
-    "Engine",
-    "Ada King",
-    "ada@example.org",
+    "First Project",
+    "New User",
+    "user@example.org",
 ];
 
 /// A ready row of the quota sheet.
@@ -106,11 +106,11 @@ const QUOTA: [&str; 22] = [
     "14 Mar 2018 16:00:00",
     "",
     "3/14/2018 15:48:48",
-    "ada@example.org",
-    "Ada",
-    "King",
+    "user@example.org",
+    "New",
+    "User",
     "Society",
-    "Engine",
+    "First Project",
     "Temporary",
     "12/31/2018",
     "10",
@@ -185,19 +185,19 @@ fn a_new_account_with_a_new_project() {
     assert_eq!(rows[0].number, 2);
     assert_eq!(request(&rows[0]).stage, Stage::Ready);
     let project = NewProject {
-        name: "Engine".to_owned(),
-        description: "Notes on the engine".to_owned(),
-        members: vec!["bob@example.org".to_owned(), "Carol@example.org".to_owned()],
+        name: "First Project".to_owned(),
+        description: "Notes on the project".to_owned(),
+        members: vec!["member@example.org".to_owned(), "Colleague@example.org".to_owned()],
     };
     let expected = AccessRequest {
-        email: "Ada@Example.org".to_owned(),
-        first_name: "Ada".to_owned(),
-        last_name: "King".to_owned(),
+        email: "User@Example.org".to_owned(),
+        first_name: "New".to_owned(),
+        last_name: "User".to_owned(),
         account: Account::New,
-        organisation: "Analytical Society".to_owned(),
-        position: "Countess".to_owned(),
+        organisation: "Example Society".to_owned(),
+        position: "Researcher".to_owned(),
         phone: "555-0100".to_owned(),
-        sponsor: "C. Babbage".to_owned(),
+        sponsor: "A Sponsor".to_owned(),
         pin: Some("0412".to_owned()),
         comment: "Please".to_owned(),
         project: ProjectChoice::Create(project),
@@ -214,7 +214,7 @@ fn an_account_that_exists_joins_a_project() {
     let ProjectChoice::Join(project) = &request.project else { panic!("{request:?}") };
     assert_eq!(
         (project.name.as_str(), project.contact_name.as_str(), project.contact_email.as_str()),
-        ("Engine", "Ada King", "ada@example.org")
+        ("First Project", "New User", "user@example.org")
     );
 }
 
@@ -226,15 +226,15 @@ fn blank_rows_are_skipped_and_numbers_kept() {
 
 #[test]
 fn no_break_spaces_around_an_address_are_trimmed() {
-    let rows = parse(SheetKind::Access, &[&with(&NEW_PROJECT, &[(4, "\u{a0}ada@example.org \u{a0}")])]);
-    assert_eq!(access(&rows[0]).email, "ada@example.org");
+    let rows = parse(SheetKind::Access, &[&with(&NEW_PROJECT, &[(4, "\u{a0}user@example.org \u{a0}")])]);
+    assert_eq!(access(&rows[0]).email, "user@example.org");
 }
 
 #[test]
 fn the_key_outlives_edits_of_bookkeeping_spelling_and_place() {
     let first = parse(SheetKind::Access, &[&NEW_PROJECT]);
     let key = &request(&first[0]).key;
-    assert_eq!(key, "2018-03-14T15:48:48 ada@example.org");
+    assert_eq!(key, "2018-03-14T15:48:48 user@example.org");
     let edited = with(
         &NEW_PROJECT,
         &[
@@ -242,7 +242,7 @@ fn the_key_outlives_edits_of_bookkeeping_spelling_and_place() {
             (1, ""),
             (2, "1 Apr 2018 00:00:00"),
             (3, "03/14/2018 3:48:48 PM"),
-            (4, " ADA@example.ORG\u{a0}"),
+            (4, " USER@example.ORG\u{a0}"),
         ],
     );
     let moved = parse(SheetKind::Access, &[&JOIN, &edited]);
@@ -268,7 +268,7 @@ fn a_row_that_is_not_approved_is_never_rejected_for_its_values() {
 
 #[test]
 fn a_row_that_cannot_be_named_is_rejected() {
-    let rows = parse(SheetKind::Access, &[&["", "", "", "", "", "Ada"]]);
+    let rows = parse(SheetKind::Access, &[&["", "", "", "", "", "New"]]);
     let Outcome::Rejected(Rejection { reason, .. }) = &rows[0].outcome else { panic!("{rows:?}") };
     assert!(reason.contains("columns D (timestamp) and E (e-mail) are both blank"), "{reason}");
 }
@@ -280,8 +280,8 @@ fn an_approved_row_is_rejected_with_what_to_correct() {
         (&[(3, "")], "column D (timestamp) is blank"),
         (&[(3, "14/3/2018")], "column D (timestamp) holds \"14/3/2018\""),
         (&[(4, "")], "column E (e-mail) is blank"),
-        (&[(4, "ada at example.org")], "column E (e-mail) holds \"ada at example.org\""),
-        (&[(4, "ada@example.org, bob@example.org")], "not one address"),
+        (&[(4, "user at example.org")], "column E (e-mail) holds \"user at example.org\""),
+        (&[(4, "user@example.org, member@example.org")], "not one address"),
         (&[(12, "")], "column M (PIN) is blank"),
         (&[(12, "123")], "column M (PIN) has to hold four digits"),
         (&[(12, "12a4")], "column M (PIN) has to hold four digits"),
@@ -298,7 +298,7 @@ fn an_approved_row_is_rejected_with_what_to_correct() {
 
 #[test]
 fn every_fault_is_named_at_once_and_no_pin_is_shown() {
-    let reason = reason(SheetKind::Access, &NEW_PROJECT, &[(4, "ada"), (12, "98765"), (15, "")]);
+    let reason = reason(SheetKind::Access, &NEW_PROJECT, &[(4, "user"), (12, "98765"), (15, "")]);
     for part in ["column E (e-mail)", "column M (PIN)", "no project"] {
         assert!(reason.contains(part), "{reason}");
     }
@@ -307,10 +307,10 @@ fn every_fault_is_named_at_once_and_no_pin_is_shown() {
 
 #[test]
 fn a_missing_answer_about_the_account_is_a_warning() {
-    let rows = parse(SheetKind::Access, &[&with(&JOIN, &[(7, ""), (20, "Ada")])]);
+    let rows = parse(SheetKind::Access, &[&with(&JOIN, &[(7, ""), (20, "New")])]);
     assert_eq!(access(&rows[0]).account, Account::Existing);
     assert!(rows[0].warnings[0].contains("column H (already have an account?) is blank"), "{rows:?}");
-    assert!(rows[0].warnings[1].contains("column U (contact e-mail) holds \"Ada\""), "{rows:?}");
+    assert!(rows[0].warnings[1].contains("column U (contact e-mail) holds \"New\""), "{rows:?}");
 }
 
 #[test]
@@ -328,11 +328,11 @@ fn a_temporary_quota() {
     let rows = parse(SheetKind::Quota, &[&QUOTA]);
     let limit = |key: &str, limit| WantedLimit { key: key.to_owned(), limit };
     let expected = QuotaRequest {
-        email: "ada@example.org".to_owned(),
-        first_name: "Ada".to_owned(),
-        last_name: "King".to_owned(),
+        email: "user@example.org".to_owned(),
+        first_name: "New".to_owned(),
+        last_name: "User".to_owned(),
         organisation: "Society".to_owned(),
-        project: "Engine".to_owned(),
+        project: "First Project".to_owned(),
         term: QuotaTerm::Temporary(LocalDate { year: 2018, month: 12, day: 31 }),
         limits: vec![
             limit("instances", 10),
@@ -412,7 +412,7 @@ fn a_sheet_without_text_has_no_requests() {
 
 #[test]
 fn a_sheet_of_another_layout_is_unreadable() {
-    let rows = sheet(&["name", "mail"], &[&["Ada", "ada@example.org"]]);
+    let rows = sheet(&["name", "mail"], &[&["New", "user@example.org"]]);
     let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows) else { panic!("readable") };
     assert!(reason.contains("C (reminder sent), D (timestamp), E (e-mail)"), "{reason}");
     let rows = sheet(&["", ""], &[&JOIN]);

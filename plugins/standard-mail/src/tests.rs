@@ -36,14 +36,14 @@ fn full_settings() -> Settings {
 fn welcome(full_name: &str) -> MailContent {
     MailContent::Welcome(WelcomeMail {
         full_name: full_name.to_owned(),
-        username: "ada@example.org".to_owned(),
-        project: "Engine".to_owned(),
+        username: "user@example.org".to_owned(),
+        project: "First Project".to_owned(),
     })
 }
 
 fn link() -> PasswordLink {
     PasswordLink {
-        full_name: "Ada King".to_owned(),
+        full_name: "New User".to_owned(),
         url: "https://setpass.example.org/?token=abc&x=1".to_owned(),
         expires: "15 March 2018, 15:48".to_owned(),
     }
@@ -51,10 +51,10 @@ fn link() -> PasswordLink {
 
 fn ticket() -> MailContent {
     MailContent::HelpdeskTicket(TicketMail {
-        username: "ada@example.org".to_owned(),
-        first_name: "Ada\nPriority: 9".to_owned(),
-        last_name: "King".to_owned(),
-        project: "Engine".to_owned(),
+        username: "user@example.org".to_owned(),
+        first_name: "New\nPriority: 9".to_owned(),
+        last_name: "User".to_owned(),
+        project: "First Project".to_owned(),
         request_type: "Access Request".to_owned(),
         comment: "Please\r\nQueue: other".to_owned(),
         case_number: String::new(),
@@ -65,15 +65,15 @@ fn reminder() -> MailContent {
     let request = |row, full_name: &str, comment: &str| PendingRequest {
         row,
         full_name: full_name.to_owned(),
-        email: "ada@example.org".to_owned(),
-        project: "Engine".to_owned(),
+        email: "user@example.org".to_owned(),
+        project: "First Project".to_owned(),
         since: "14 March 2018".to_owned(),
         comment: comment.to_owned(),
     };
     MailContent::Reminder(ReminderMail {
         kind: SheetKind::Access,
         spreadsheet_url: "https://sheets.example.org/1".to_owned(),
-        requests: vec![request(4, "Ada King", "<b>Now</b>"), request(9, "Bob Bee", "")],
+        requests: vec![request(4, "New User", "<b>Now</b>"), request(9, "Second User", "")],
     })
 }
 
@@ -85,16 +85,16 @@ fn quota_update() -> MailContent {
         reason: reason.to_owned(),
     };
     MailContent::QuotaUpdate(QuotaMail {
-        full_name: "Ada King".to_owned(),
-        project: "Engine".to_owned(),
+        full_name: "New User".to_owned(),
+        project: "First Project".to_owned(),
         changes: vec![change("instances", 10, 60, "as requested"), change("ram", 512, -1, "")],
     })
 }
 
 fn every_kind() -> [MailContent; 7] {
-    let project = NewProjectMail { full_name: "Ada King".to_owned(), project: "Engine".to_owned() };
+    let project = NewProjectMail { full_name: "New User".to_owned(), project: "First Project".to_owned() };
     [
-        welcome("Ada King"),
+        welcome("New User"),
         MailContent::Password(link()),
         MailContent::PasswordReset(link()),
         MailContent::NewProject(project),
@@ -118,11 +118,15 @@ fn the_shipped_templates_render_with_all_settings_and_with_none() {
 
 #[test]
 fn the_welcome_mail_has_what_a_user_needs() {
-    let mail = render(&welcome("Ada King"), &full_settings(), shipped).unwrap();
+    let mail = render(&welcome("New User"), &full_settings(), shipped).unwrap();
     assert_eq!(mail.subject, "Welcome to the cloud: your account is ready");
-    for part in
-        ["Hello Ada King,", "ada@example.org", "Engine", "https://cloud.example.org/", "support@example.org"]
-    {
+    for part in [
+        "Hello New User,",
+        "user@example.org",
+        "First Project",
+        "https://cloud.example.org/",
+        "support@example.org",
+    ] {
         assert!(mail.text.contains(part), "{}", mail.text);
     }
     assert_eq!((mail.sender, mail.cc), (None, vec![]));
@@ -148,11 +152,11 @@ fn the_quota_mail_shows_old_and_new() {
 #[test]
 fn the_ticket_has_a_form_that_values_cannot_break() {
     let mail = render(&ticket(), &full_settings(), shipped).unwrap();
-    assert_eq!(mail.subject, "Access Request: ada@example.org");
+    assert_eq!(mail.subject, "Access Request: user@example.org");
     assert_eq!(
         mail.text,
-        "Request-Type: Access Request\nQueue: cloud\nPriority: 3\nUser-Name: ada@example.org\n\
-         First-Name: Ada Priority: 9\nLast-Name: King\nProject: Engine\nComment:\n    Please\n    Queue: other\n"
+        "Request-Type: Access Request\nQueue: cloud\nPriority: 3\nUser-Name: user@example.org\n\
+         First-Name: New Priority: 9\nLast-Name: User\nProject: First Project\nComment:\n    Please\n    Queue: other\n"
     );
 }
 
@@ -160,7 +164,11 @@ fn the_ticket_has_a_form_that_values_cannot_break() {
 fn the_reminder_has_a_block_for_each_request() {
     let mail = render(&reminder(), &full_settings(), shipped).unwrap();
     assert_eq!(mail.subject, "2 access requests waiting for a decision");
-    assert!(mail.text.contains("Row 4: Ada King") && mail.text.contains("Row 9: Bob Bee"), "{}", mail.text);
+    assert!(
+        mail.text.contains("Row 4: New User") && mail.text.contains("Row 9: Second User"),
+        "{}",
+        mail.text
+    );
     let html = mail.html.unwrap();
     assert!(html.contains("&lt;b&gt;Now") && !html.contains("<b>"), "{html}");
 }
@@ -175,8 +183,8 @@ fn settings_give_sender_copies_subject_and_values() {
         ("welcome.subject", text("{{ greeting }}, {{ fullname }}")),
         ("greeting", text("Hi")),
     ]);
-    let mail = render(&welcome("Ada"), &settings, shipped).unwrap();
-    assert_eq!(mail.subject, "Hi, Ada");
+    let mail = render(&welcome("New"), &settings, shipped).unwrap();
+    assert_eq!(mail.subject, "Hi, New");
     assert_eq!(mail.sender.as_deref(), Some("Welcome <welcome@example.org>"));
     assert_eq!(mail.cc, ["a@example.org", "b@example.org"]);
     let mail = render(&reminder(), &settings, shipped).unwrap();
@@ -192,18 +200,18 @@ fn from_file(
 ) -> Result<Message, RenderError> {
     let files = BTreeMap::from([(name, source)]);
     let file = move |name: &str| files.get(name).map(|&source| source.to_owned());
-    render(&welcome("Ada\r\nBcc: eve@example.org\u{2028}x"), &settings(entries), file)
+    render(&welcome("New\r\nBcc: other@example.org\u{2028}x"), &settings(entries), file)
 }
 
 #[test]
 fn no_value_breaks_the_subject_into_two_headers() {
     let mail = from_file("welcome.txt", "subject: Hello {{ fullname }}\r\n\r\nBody\r\n", &[]).unwrap();
-    assert_eq!(mail.subject, "Hello Ada Bcc: eve@example.org x");
+    assert_eq!(mail.subject, "Hello New Bcc: other@example.org x");
     assert_eq!((mail.text.as_str(), mail.html), ("Body\n", None));
     let breaking =
-        [("greeting", text("Hi\nBcc: eve@example.org")), ("welcome.subject", text("{{ greeting }}\nX"))];
+        [("greeting", text("Hi\nBcc: other@example.org")), ("welcome.subject", text("{{ greeting }}\nX"))];
     let mail = from_file("welcome.txt", "Body", &breaking).unwrap();
-    assert_eq!(mail.subject, "Hi Bcc: eve@example.org X");
+    assert_eq!(mail.subject, "Hi Bcc: other@example.org X");
     let error =
         from_file("welcome.txt", "Body", &[("welcome.cc", text("a@example.org\nBcc: b"))]).unwrap_err();
     assert!(error.reason.contains("has to be on one line"), "{error:?}");

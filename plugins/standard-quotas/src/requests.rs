@@ -98,11 +98,11 @@ mod tests {
             |service, key: &str, limit, used| CurrentLimit { service, key: key.to_owned(), limit, used };
         let limits = wanted.iter().map(|&(key, limit)| WantedLimit { key: key.to_owned(), limit }).collect();
         let request = QuotaRequest {
-            email: "ada@example.org".to_owned(),
-            first_name: "Ada".to_owned(),
-            last_name: "King".to_owned(),
+            email: "user@example.org".to_owned(),
+            first_name: "New".to_owned(),
+            last_name: "User".to_owned(),
             organisation: String::new(),
-            project: "Engine".to_owned(),
+            project: "First Project".to_owned(),
             term: QuotaTerm::Permanent,
             limits,
             comment: "More".to_owned(),
@@ -110,7 +110,7 @@ mod tests {
         };
         let context = QuotaContext {
             occasion: QuotaOccasion::Request(request),
-            project: "Engine".to_owned(),
+            project: "First Project".to_owned(),
             current: vec![
                 current(QuotaService::Compute, "instances", 10, 6),
                 current(QuotaService::Compute, "cores", 20, 12),

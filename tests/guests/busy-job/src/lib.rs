@@ -33,7 +33,7 @@ impl Job for BusyJob {
         let new = NewUser {
             name: user.clone(),
             email: user.clone(),
-            description: "Ada Example".to_owned(),
+            description: "New User".to_owned(),
             default_project_id: None,
         };
         note("create-user", format!("{:?}", keystone_admin::create_user(&new)));

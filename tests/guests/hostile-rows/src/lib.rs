@@ -82,7 +82,7 @@ fn read(row: &Row, mode: &str) -> ParsedRow {
     });
     let request = AccessRequest {
         email: cell(0),
-        first_name: "Ada".to_owned(),
+        first_name: "New".to_owned(),
         last_name: "Example".to_owned(),
         account: Account::New,
         organisation: String::new(),
