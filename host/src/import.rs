@@ -19,11 +19,11 @@ use self::directory::{Directory, DirectoryError};
 use self::exclusive::{Exclusive, ExclusiveError};
 pub use self::journey::announce::in_words;
 use self::plan::{Facts, Fate, Plan};
-use self::report::Report;
+use self::report::{Mail, Report};
 use crate::app::App;
 use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
-use crate::outbox::OutboxError;
+use crate::mail_content;
 use crate::plugin::{
     Decision, MailTemplates, PluginError, QuotaContext, QuotaOccasion, QuotaPolicy, RowParser,
 };
@@ -64,9 +64,6 @@ pub enum ImportError {
     /// The journal.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The outbox.
-    #[error(transparent)]
-    Outbox(#[from] OutboxError),
     /// Another import is running.
     #[error(transparent)]
     Exclusive(#[from] ExclusiveError),
@@ -91,6 +88,7 @@ impl From<DirectoryError> for ImportError {
 pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, ImportError> {
     let parser = app.row_parser().await?;
     let layout = parser.describe().await?;
+    check_wording(app).await?;
     member_role(app).await?;
     plan(app, &parser, &layout, selection).await
 }
@@ -98,24 +96,27 @@ pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, ImportErr
 /// Runs an import. `progress` is told each row as it ends.
 ///
 /// # Errors
-/// Where it could not be made at all.
+/// Where it could not be made at all. From the first change on, what goes wrong is in the report.
 pub async fn run(
     app: &App,
     selection: &Selection,
     progress: impl Fn(RowNumber, &Ending),
 ) -> Result<Report, ImportError> {
     let parser = app.row_parser().await?;
-    let mail_templates = app.mail_templates().await?;
     let layout = parser.describe().await?;
+    let mail_templates = check_wording(app).await?;
     let exclusive = Exclusive::take(app).await?;
-    let report = run_alone(app, selection, &parser, &mail_templates, &layout, progress).await;
-    exclusive.release().await?;
+    let report = run_alone(app, selection, &exclusive, &parser, &mail_templates, &layout, progress).await;
+    if let Err(error) = exclusive.release().await {
+        tracing::warn!(%error, "the right to import could not be given back; it ends by itself");
+    }
     report
 }
 
 async fn run_alone(
     app: &App,
     selection: &Selection,
+    exclusive: &Exclusive,
     parser: &RowParser,
     mail_templates: &MailTemplates,
     layout: &Layout,
@@ -125,14 +126,25 @@ async fn run_alone(
     moving::recognise_moved(app, parser, layout).await?;
     let plan = plan(app, parser, layout, selection).await?;
     let run = app.database.begin_run("import", app.clock.now()).await?;
-    let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run };
+    let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run, exclusive };
     let endings = apply::apply(&tools, &plan, progress).await?;
     let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
-    let deliveries = app.outbox.deliver_due().await?;
-    let pending = app.outbox.pending().await?;
-    let report = Report::new(run, &plan, &endings, moved, deliveries, pending);
-    app.database.finish_run(run, &report.summary(), app.clock.now()).await?;
+    let mail = Mail { deliveries: app.outbox.deliver_due().await, pending: app.outbox.pending().await };
+    let report = Report::new(run, &plan, &endings, moved, mail);
+    if let Err(error) = app.database.finish_run(run, &report.summary(), app.clock.now()).await {
+        tracing::warn!(%error, run, "the end of the run could not be recorded");
+    }
     Ok(report)
+}
+
+/// Words every mail of an import with sample values, so that a template that is missing or wrong is
+/// found before there are users who wait for a mail.
+async fn check_wording(app: &App) -> Result<MailTemplates, ImportError> {
+    let mail_templates = app.mail_templates().await?;
+    for content in mail_content::samples_of_import() {
+        mail_templates.render(&content).await?;
+    }
+    Ok(mail_templates)
 }
 
 async fn member_role(app: &App) -> Result<String, ImportError> {
@@ -160,7 +172,10 @@ async fn plan(
     let journal = app.database.known_requests(SheetKind::Access, &keys).await?;
     let concurrency = app.settings.import.concurrency.max(1);
     let directory = Directory::read(&rows, &app.keystone, &app.database, rule, concurrency).await?;
-    let mut notices = Vec::new();
+    let mut notices = match selection {
+        Selection::All => withdrawn(app, &rows).await?,
+        Selection::User(_) => Vec::new(),
+    };
     let quotas = decide_quotas(app, &rows, &mut notices).await?;
     Ok(plan::build(Facts {
         rows: &rows,
@@ -180,6 +195,27 @@ fn is_of(row: &ParsedRow, name: &str, rule: UsernameRule) -> bool {
         }
         Outcome::Rejected(rejection) => same_name(&rejection.requester, name),
         Outcome::Request(_) => false,
+    }
+}
+
+/// What earlier runs began for rows that are not there any more, or cannot be read any more.
+async fn withdrawn(app: &App, rows: &[ParsedRow]) -> Result<Vec<String>, DatabaseError> {
+    let there: BTreeSet<&str> = rows.iter().filter_map(key).collect();
+    let open = app.database.open_requests(SheetKind::Access).await?;
+    let notices = open.iter().filter(|request| !there.contains(request.key.as_str())).map(|request| {
+        format!(
+            "run {} began the request \"{}\", which no row of the sheet holds any more: put the row back so that \
+             it can be finished, or remove the users and projects whose usher_request in Keystone is {}",
+            request.run, request.key, request.marker
+        )
+    });
+    Ok(notices.collect())
+}
+
+fn key(row: &ParsedRow) -> Option<&str> {
+    match &row.outcome {
+        Outcome::Request(request) => Some(&request.key),
+        Outcome::Rejected(_) => None,
     }
 }
 
@@ -211,9 +247,11 @@ async fn decide_quotas(
             current: Vec::new(),
             ports_not_held_by_instances: 0,
         };
-        let limits = match policy.decide(&context).await? {
-            Decision::Denied(reason) => Err(reason),
-            Decision::Limits { limits, notices: said } => {
+        let limits = match policy.decide(&context).await {
+            // A component that fails for one project leaves the others alone.
+            Err(error) => Err(error.to_string()),
+            Ok(Decision::Denied(reason)) => Err(format!("the quota policy refuses: {reason}")),
+            Ok(Decision::Limits { limits, notices: said }) => {
                 said.into_iter().for_each(|notice| note(notices, notice));
                 Ok(known_services(limits, &services, notices))
             }

@@ -43,6 +43,48 @@ impl MailContent {
     }
 }
 
+/// Sample values for each kind of mail that an import sends, for trying the wording.
+#[must_use]
+pub fn samples_of_import() -> Vec<MailContent> {
+    let full_name = || "New User".to_owned();
+    let project = || "Project".to_owned();
+    let link = PasswordLink {
+        full_name: full_name(),
+        url: SecretString::from("https://setpass.example.org/?token=sample"),
+        expires: "Monday, 1 January 2035 at 12:00 UTC".to_owned(),
+    };
+    vec![
+        MailContent::NewProject(NewProjectMail { full_name: full_name(), project: project() }),
+        MailContent::Welcome(WelcomeMail {
+            full_name: full_name(),
+            username: "user@example.org".to_owned(),
+            project: project(),
+        }),
+        MailContent::Password(link),
+    ]
+}
+
+/// Sample values for every kind of mail.
+#[must_use]
+pub fn samples() -> Vec<MailContent> {
+    let mut samples = samples_of_import();
+    samples.push(MailContent::PasswordReset(PasswordLink {
+        full_name: "User".to_owned(),
+        url: SecretString::from("https://setpass.example.org/?token=sample"),
+        expires: "Monday, 1 January 2035 at 12:00 UTC".to_owned(),
+    }));
+    samples.push(MailContent::HelpdeskTicket(TicketMail {
+        username: "user@example.org".to_owned(),
+        first_name: "New".to_owned(),
+        last_name: "User".to_owned(),
+        project: "Project".to_owned(),
+        request_type: "Password Reset".to_owned(),
+        comment: String::new(),
+        case_number: "1".to_owned(),
+    }));
+    samples
+}
+
 /// A new account.
 #[derive(Clone, Debug)]
 pub struct WelcomeMail {

@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Exit;
 use crate::app::App;
+use crate::database::forget_step_password_in;
 use crate::import::in_words;
 use crate::keystone::User;
 use crate::mail_content::{MailContent, PasswordLink};
@@ -83,6 +84,9 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
     let recorded = async {
         let mut tx = app.database.begin().await?;
         app.setpass.record(&mut tx, &prepared).await?;
+        if let Some(marker) = &user.marker {
+            forget_step_password_in(&mut tx, marker).await?;
+        }
         app.outbox.enqueue(&mut tx, &origin, content.kind(), &mail).await?;
         if let PinSource::Case { number, .. } = pin {
             app.database.close_case(&mut tx, *number, app.clock.now()).await?;

@@ -39,8 +39,16 @@ pub struct JournalRequest {
     pub run: i64,
     /// When it last changed.
     pub updated: Timestamp,
-    /// Finished steps by name, with what they made.
-    pub finished: BTreeMap<String, String>,
+    /// The steps that were begun, by name; with what they made, where they are finished.
+    pub steps: BTreeMap<String, Option<String>>,
+}
+
+impl JournalRequest {
+    /// What a step made, if it is finished.
+    #[must_use]
+    pub fn finished(&self, step: &str) -> Option<&str> {
+        self.steps.get(step)?.as_deref()
+    }
 }
 
 /// What the journal knew of a step when it was begun.
@@ -75,7 +83,7 @@ impl Database {
             .await?;
             if let Some(row) = row {
                 let mut request = journal_request(&row)?;
-                request.finished = self.finished_steps(request.id).await?;
+                request.steps = self.steps(request.id).await?;
                 known.insert(request.key.clone(), request);
             }
         }
@@ -87,11 +95,24 @@ impl Database {
     /// # Errors
     /// Where the database fails or holds damage.
     pub async fn unmoved_requests(&self, sheet: SheetKind) -> Result<Vec<JournalRequest>, DatabaseError> {
+        self.requests_in(sheet, "done").await
+    }
+
+    /// The submissions that were begun and are not finished.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn open_requests(&self, sheet: SheetKind) -> Result<Vec<JournalRequest>, DatabaseError> {
+        self.requests_in(sheet, "open").await
+    }
+
+    async fn requests_in(&self, sheet: SheetKind, state: &str) -> Result<Vec<JournalRequest>, DatabaseError> {
         sqlx::query(
             "SELECT id, key, marker, state, first_run, run, updated FROM request
-             WHERE sheet = $1 AND state = 'done' ORDER BY id",
+             WHERE sheet = $1 AND state = $2 ORDER BY id",
         )
         .bind(sheet.name())
+        .bind(state)
         .fetch_all(&self.pool)
         .await?
         .iter()
@@ -99,14 +120,16 @@ impl Database {
         .collect()
     }
 
-    async fn finished_steps(&self, request: i64) -> Result<BTreeMap<String, String>, DatabaseError> {
-        let rows = sqlx::query("SELECT name, result FROM step WHERE request = $1 AND finished IS NOT NULL")
+    async fn steps(&self, request: i64) -> Result<BTreeMap<String, Option<String>>, DatabaseError> {
+        let rows = sqlx::query("SELECT name, finished, result FROM step WHERE request = $1")
             .bind(request)
             .fetch_all(&self.pool)
             .await?;
         rows.iter()
             .map(|row| {
-                Ok((row.try_get("name")?, row.try_get::<Option<String>, _>("result")?.unwrap_or_default()))
+                let result: Option<String> = row.try_get("result")?;
+                let finished = row.try_get::<Option<i64>, _>("finished")?.is_some();
+                Ok((row.try_get("name")?, finished.then(|| result.unwrap_or_default())))
             })
             .collect()
     }
@@ -157,7 +180,7 @@ impl Database {
         }
         transaction.commit().await?;
         for request in &mut requests {
-            request.finished = self.finished_steps(request.id).await?;
+            request.steps = self.steps(request.id).await?;
         }
         Ok(requests)
     }
@@ -324,6 +347,22 @@ pub async fn finish_request_in(
     Ok(())
 }
 
+/// Forgets the password that a step keeps for the user with this marker, because the user was given
+/// another one: who finishes the request must not register the old one with setpass.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn forget_step_password_in(
+    transaction: &mut Transaction,
+    marker: &str,
+) -> Result<(), DatabaseError> {
+    sqlx::query("UPDATE step SET secret = NULL WHERE request IN (SELECT id FROM request WHERE marker = $1)")
+        .bind(marker)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
 fn journal_request(row: &sqlx::sqlite::SqliteRow) -> Result<JournalRequest, DatabaseError> {
     let state: String = row.try_get("state")?;
     Ok(JournalRequest {
@@ -339,7 +378,7 @@ fn journal_request(row: &sqlx::sqlite::SqliteRow) -> Result<JournalRequest, Data
         first_run: row.try_get("first_run")?,
         run: row.try_get("run")?,
         updated: super::timestamp(row.try_get("updated")?)?,
-        finished: BTreeMap::new(),
+        steps: BTreeMap::new(),
     })
 }
 
@@ -386,6 +425,6 @@ mod tests {
         assert!(database.unmoved_requests(SheetKind::Access).await.unwrap().is_empty());
         let known = database.known_requests(SheetKind::Access, &["k", "other"]).await.unwrap();
         assert_eq!(known["k"].state, RequestState::Moved);
-        assert_eq!(known["k"].finished["create-user"], "u-1");
+        assert_eq!(known["k"].finished("create-user"), Some("u-1"));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
+use super::exclusive::Exclusive;
 use super::journey::{Journey, StepError};
 use super::plan::{Fate, Plan, Target, Work};
 use crate::app::App;
@@ -37,6 +38,8 @@ pub struct Tools<'a> {
     pub member_role_id: &'a str,
     /// The run in the journal.
     pub run: i64,
+    /// The right to import.
+    pub exclusive: &'a Exclusive,
 }
 
 /// Ids of what finished rows made, for the rows that wait for them.

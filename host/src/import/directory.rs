@@ -111,11 +111,13 @@ fn lookup<'a, T>(
     }
 }
 
-/// An ambiguous name concerns its rows alone; any other error concerns the whole import.
+/// A name that cannot be told apart concerns its rows alone; any other error the whole import.
 fn found<T>(answer: Result<Option<T>, KeystoneError>) -> Result<Result<Option<T>, String>, KeystoneError> {
     match answer {
         Ok(found) => Ok(Ok(found)),
-        Err(error @ KeystoneError::Ambiguous { .. }) => Ok(Err(error.to_string())),
+        Err(error @ (KeystoneError::Ambiguous { .. } | KeystoneError::Truncated { .. })) => {
+            Ok(Err(error.to_string()))
+        }
         Err(error) => Err(error),
     }
 }

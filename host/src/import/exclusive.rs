@@ -1,5 +1,7 @@
 //! One import at a time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -37,6 +39,7 @@ pub enum ExclusiveError {
 pub struct Exclusive {
     database: Database,
     holder: String,
+    lost: Arc<AtomicBool>,
     renewal: JoinHandle<()>,
 }
 
@@ -52,8 +55,15 @@ impl Exclusive {
                 Process::parse(&other.holder).map_or(other.holder.clone(), |process| process.in_words());
             return Err(ExclusiveError::Busy { holder, since });
         }
-        let renewal = tokio::spawn(renew(app.database.clone(), app.clock.clone(), holder.clone()));
-        Ok(Self { database: app.database.clone(), holder, renewal })
+        let lost = Arc::new(AtomicBool::new(false));
+        let renewal =
+            tokio::spawn(renew(app.database.clone(), app.clock.clone(), holder.clone(), Arc::clone(&lost)));
+        Ok(Self { database: app.database.clone(), holder, lost, renewal })
+    }
+
+    /// Whether another import has taken the right over, so that this one has to stop.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Gives the right back.
@@ -68,12 +78,12 @@ impl Drop for Exclusive {
     }
 }
 
-async fn renew(database: Database, clock: Clock, holder: String) {
+async fn renew(database: Database, clock: Clock, holder: String, lost: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(RENEWAL).await;
         match database.renew_lease(LEASE, &holder, LASTS, clock.now()).await {
             Ok(true) => {}
-            Ok(false) => tracing::error!("another import has taken over: this one was stalled for too long"),
+            Ok(false) => return lost.store(true, Ordering::Relaxed),
             Err(error) => tracing::warn!(%error, "could not renew the right to import"),
         }
     }
@@ -85,6 +95,9 @@ struct Process {
     host: String,
     /// The kernel's id of the host's current boot.
     boot: String,
+    /// The kernel's name of the namespace that the number counts in: containers may share a host's
+    /// name and boot.
+    namespace: String,
     pid: u32,
     /// When the process was started, in the kernel's clock ticks since boot (proc_pid_stat(5)).
     start: u64,
@@ -92,7 +105,7 @@ struct Process {
 
 impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {} {}", self.host, self.boot, self.pid, self.start)
+        write!(f, "{} {} {} {} {}", self.host, self.boot, self.namespace, self.pid, self.start)
     }
 }
 
@@ -103,6 +116,9 @@ impl Process {
         Self {
             host: read("/proc/sys/kernel/hostname"),
             boot: read("/proc/sys/kernel/random/boot_id"),
+            namespace: std::fs::read_link("/proc/self/ns/pid")
+                .map(|link| link.display().to_string())
+                .unwrap_or_default(),
             pid,
             start: start_of(pid).unwrap_or(0),
         }
@@ -113,6 +129,7 @@ impl Process {
         let process = Self {
             host: words.next()?.to_owned(),
             boot: words.next()?.to_owned(),
+            namespace: words.next()?.to_owned(),
             pid: words.next()?.parse().ok()?,
             start: words.next()?.parse().ok()?,
         };
@@ -125,7 +142,10 @@ impl Process {
         if other.host != this.host {
             return false;
         }
-        other.boot != this.boot || start_of(other.pid) != Some(other.start)
+        if other.boot != this.boot {
+            return true;
+        }
+        other.namespace == this.namespace && start_of(other.pid) != Some(other.start)
     }
 
     fn in_words(&self) -> String {

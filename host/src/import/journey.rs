@@ -28,9 +28,6 @@ const CREATION_ATTEMPTS: u32 = 4;
 /// The wait before the second attempt; it doubles from there.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-/// What the journal calls the purpose of a sealed password.
-const PASSWORD_PURPOSE: &str = "journal password";
-
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
@@ -71,6 +68,9 @@ pub enum StepError {
     /// The journal cannot be written.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// Another import has taken over.
+    #[error("stopped: this import was stalled for so long that another one has taken over")]
+    TakenOver,
 }
 
 impl StepError {
@@ -112,6 +112,9 @@ impl<'a> Journey<'a> {
     /// # Errors
     /// Where it cannot be finished now.
     pub async fn take(&mut self, action: &Action) -> Result<(), StepError> {
+        if self.tools.exclusive.is_lost() {
+            return Err(StepError::TakenOver);
+        }
         match action {
             Action::CreateProject { name, description } => {
                 self.project_id = Some(self.create_project(action, name, description).await?);
@@ -206,13 +209,14 @@ impl<'a> Journey<'a> {
         let mut password = random::password();
         // The password is in the journal before Keystone has it. After a crash in between, the
         // user is found with a password that is known.
-        let sealed = keys.seal(PASSWORD_PURPOSE, password.expose_secret().as_bytes());
+        let sealed = keys.seal(&self.password_purpose(), password.expose_secret().as_bytes());
         let begun = self.begin(&step, Some(&sealed)).await?;
         match &begun {
             Begun::Finished(id) => return Ok(id.clone()),
             Begun::Again(Some(sealed)) => password = self.open(sealed)?,
-            Begun::Again(None) => return Err(StepError::Missing("password")),
-            Begun::First => {}
+            // An operator reset the password meanwhile, so the user exists. Should it be gone again,
+            // it is made with a password that nobody knows, which another reset puts right.
+            Begun::Again(None) | Begun::First => {}
         }
         let project = self.project()?;
         let user = CreateUser {
@@ -276,16 +280,23 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// The user's random password, for setpass.
-    async fn password(&self) -> Result<SecretString, StepError> {
-        let sealed = self.tools.app.database.step_secret(self.request.id, Action::CREATE_USER).await?;
-        self.open(&sealed.ok_or(StepError::Missing("password"))?)
+    /// The user's random password, for setpass; none where an operator has reset it meanwhile.
+    async fn password(&self) -> Result<Option<SecretString>, StepError> {
+        let app = self.tools.app;
+        let step = Action::create_user_step(self.work.request.username(app.settings.import.username));
+        let sealed = app.database.step_secret(self.request.id, &step).await?;
+        sealed.map(|sealed| self.open(&sealed)).transpose()
     }
 
     fn open(&self, sealed: &[u8]) -> Result<SecretString, StepError> {
-        let plain = self.tools.app.keys.open(PASSWORD_PURPOSE, sealed)?;
+        let plain = self.tools.app.keys.open(&self.password_purpose(), sealed)?;
         let text = std::str::from_utf8(&plain).map_err(|_| StepError::Missing("password"))?;
         Ok(SecretString::from(text))
+    }
+
+    /// What the journal seals a password for: one that is copied to another request does not open.
+    fn password_purpose(&self) -> String {
+        format!("journal/password/{}", self.request.marker)
     }
 
     /// Id of the user.
@@ -293,7 +304,9 @@ impl<'a> Journey<'a> {
     /// # Errors
     /// Where no step has made it yet.
     pub fn user(&self) -> Result<String, StepError> {
-        self.id(self.user_id.as_ref(), &self.work.user, Action::CREATE_USER).ok_or(StepError::Missing("user"))
+        let name = self.work.request.username(self.tools.app.settings.import.username);
+        let step = Action::create_user_step(name);
+        self.id(self.user_id.as_ref(), &self.work.user, &step).ok_or(StepError::Missing("user"))
     }
 
     /// Id of the project.
@@ -301,15 +314,15 @@ impl<'a> Journey<'a> {
     /// # Errors
     /// Where no step has made it yet.
     pub fn project(&self) -> Result<String, StepError> {
-        self.id(self.project_id.as_ref(), &self.work.project, Action::CREATE_PROJECT)
-            .ok_or(StepError::Missing("project"))
+        let step = Action::create_project_step(self.work.request.project.name());
+        self.id(self.project_id.as_ref(), &self.work.project, &step).ok_or(StepError::Missing("project"))
     }
 
     /// An id from this run, from the plan, or from the step of an earlier run.
     fn id(&self, known: Option<&String>, target: &Target, step: &str) -> Option<String> {
         match (known, target) {
             (Some(id), _) | (None, Target::Known(id)) => Some(id.clone()),
-            (None, Target::Made) => self.request.finished.get(step).cloned(),
+            (None, Target::Made) => self.request.finished(step).map(str::to_owned),
             (None, Target::MadeBy(_)) => None,
         }
     }

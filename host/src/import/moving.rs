@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ImportError, ready_key};
+use super::{ImportError, key, ready_key};
 use crate::app::App;
 use crate::plugin::RowParser;
-use crate::registration::{Layout, Outcome, Parsed, RowNumber, SheetKind};
+use crate::registration::{Layout, Parsed, RowNumber, SheetKind};
 use crate::sheet::SheetError;
 
 /// How often a sheet that changes between reading and moving is read again.
@@ -32,14 +32,15 @@ pub(super) async fn recognise_moved(
         Err(SheetError::NoSuchWorksheet { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    let Parsed { rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
-    let keys: BTreeSet<&str> = rows
-        .iter()
-        .filter_map(|row| match &row.outcome {
-            Outcome::Request(request) => Some(request.key.as_str()),
-            Outcome::Rejected(_) => None,
-        })
-        .collect();
+    let Parsed { rows } = match parser.parse_rows(SheetKind::Access, &snapshot.rows).await {
+        Ok(parsed) => parsed,
+        // The rows stay known as finished but unmoved, which costs another look by the next run.
+        Err(error) => {
+            tracing::warn!(%error, worksheet = layout.access.done, "cannot tell which rows have moved already");
+            return Ok(());
+        }
+    };
+    let keys: BTreeSet<&str> = rows.iter().filter_map(key).collect();
     let moved: Vec<i64> = unmoved
         .iter()
         .filter(|request| keys.contains(request.key.as_str()))
@@ -49,15 +50,24 @@ pub(super) async fn recognise_moved(
     Ok(())
 }
 
-/// Moves the rows of the requests with these keys, and answers how many.
+/// What moving came to.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    /// How many rows moved.
+    pub rows: usize,
+    /// What the operator should know.
+    pub notices: Vec<String>,
+}
+
+/// Moves the rows of the requests with these keys.
 pub(super) async fn move_finished(
     app: &App,
     parser: &RowParser,
     layout: &Layout,
     keys: &BTreeSet<String>,
-) -> Result<usize, ImportError> {
+) -> Result<Moved, ImportError> {
     if keys.is_empty() {
-        return Ok(0);
+        return Ok(Moved::default());
     }
     let mut attempt = 1;
     loop {
@@ -82,27 +92,21 @@ pub(super) async fn move_finished(
                 Err(error) => return Err(error.into()),
             }
         }
-        note_moved(app, keys, &found).await?;
-        return Ok(numbers.len());
+        let moved: Vec<&str> = found.keys().copied().collect();
+        let known = app.database.known_requests(SheetKind::Access, &moved).await?;
+        let ids: Vec<i64> = known.values().map(|request| request.id).collect();
+        app.database.mark_moved(&ids, app.clock.now()).await?;
+        let left = keys.iter().filter(|key| !found.contains_key(key.as_str()));
+        let notices = left.map(|key| not_moved(key)).collect();
+        return Ok(Moved { rows: numbers.len(), notices });
     }
 }
 
-/// A finished request whose row somebody has taken out of the sheet meanwhile counts as moved too:
-/// there is nothing left to move.
-async fn note_moved(
-    app: &App,
-    keys: &BTreeSet<String>,
-    found: &BTreeMap<&str, RowNumber>,
-) -> Result<(), ImportError> {
-    let all: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let known = app.database.known_requests(SheetKind::Access, &all).await?;
-    for request in known.values().filter(|request| !found.contains_key(request.key.as_str())) {
-        tracing::warn!(
-            request = request.id,
-            "the row of a finished request is no longer in the request worksheet"
-        );
-    }
-    let ids: Vec<i64> = known.values().map(|request| request.id).collect();
-    app.database.mark_moved(&ids, app.clock.now()).await?;
-    Ok(())
+/// Somebody edited or took out the row while its request was processed. It stays known as finished,
+/// so that it moves as soon as it is there and approved again.
+fn not_moved(key: &str) -> String {
+    format!(
+        "the request \"{key}\" is finished, but its row has not moved: it is gone from the request worksheet, or \
+         was edited so that it is not an approved one any more; the next import that finds it approved moves it"
+    )
 }

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::ImportError;
 use super::apply::Ending;
+use super::moving::Moved;
 use super::plan::{Fate, Plan};
-use crate::outbox::{Delivery, DeliveryOutcome, PendingMail};
+use crate::outbox::{Delivery, DeliveryOutcome, OutboxError, PendingMail};
 use crate::registration::RowNumber;
 
 /// What an import did.
@@ -27,6 +28,16 @@ pub struct Report {
     pub mails: Vec<ReportedMail>,
     /// Whether a service was out of reach.
     pub unreachable: bool,
+    /// Whether something besides the rows was left undone: mail that was tried in vain.
+    pub incomplete: bool,
+}
+
+/// What the outbox did at the end of an import.
+pub struct Mail {
+    /// What became of the mails that were due.
+    pub deliveries: Result<Vec<Delivery>, OutboxError>,
+    /// The mails that wait.
+    pub pending: Result<Vec<PendingMail>, OutboxError>,
 }
 
 /// One row.
@@ -129,12 +140,25 @@ impl Report {
         run: i64,
         plan: &Plan,
         endings: &BTreeMap<RowNumber, Ending>,
-        moved: Result<usize, ImportError>,
-        deliveries: Vec<Delivery>,
-        pending: Vec<PendingMail>,
+        moved: Result<Moved, ImportError>,
+        mail: Mail,
     ) -> Self {
         let rows: Vec<ReportedRow> =
             plan.rows.iter().map(|row| reported_row(row, endings.get(&row.row))).collect();
+        let mut notices = plan.notices.clone();
+        let mut incomplete = false;
+        let mut told = |error: OutboxError| {
+            incomplete = true;
+            notices.push(format!("mail could not be worked through: {error}"));
+            Vec::new()
+        };
+        let deliveries = mail.deliveries.unwrap_or_else(&mut told);
+        let pending = mail.pending.unwrap_or_else(|error| {
+            told(error);
+            Vec::new()
+        });
+        // A mail that nobody has tried yet is no trouble; one that was tried in vain is.
+        incomplete |= pending.iter().any(|mail| mail.last_error.is_some());
         let mail_server_unreachable = deliveries.iter().any(
             |delivery| matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. } if error.concerns_server()),
         );
@@ -147,16 +171,20 @@ impl Report {
             endings.values().any(|ending| matches!(ending, Ending::Failed { unreachable: true, .. }))
                 || mail_server_unreachable;
         let (moved, move_error) = match moved {
-            Ok(moved) => (moved, None),
+            Ok(moved) => {
+                notices.extend(moved.notices);
+                (moved.rows, None)
+            }
             Err(error) => (0, Some(error.to_string())),
         };
-        Self { run, rows, notices: plan.notices.clone(), moved, move_error, mails, unreachable }
+        Self { run, rows, notices, moved, move_error, mails, unreachable, incomplete }
     }
 
     /// Whether everything that could be done is done.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.move_error.is_none()
+        !self.incomplete
+            && self.move_error.is_none()
             && !self.rows.iter().any(|row| row.outcome.is_problem())
             && !self.mails.iter().any(|mail| mail.outcome == MailOutcome::Refused)
     }

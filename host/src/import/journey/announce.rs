@@ -26,10 +26,11 @@ pub(super) async fn announce(
     // transaction makes other writers wait.
     let prepared = match link {
         Link::None => None,
-        Link::New => Some(prepare_link(journey).await?),
+        Link::New => prepare_link(journey).await?,
     };
     let mut composed = Vec::new();
-    for mail in mails {
+    // Without a link there is nothing to say about one: who reset the password has mailed another.
+    for mail in mails.iter().filter(|mail| **mail != Announcement::Password || prepared.is_some()) {
         let content = content(journey, *mail, prepared.as_ref().map(Prepared::issued))?;
         let message = journey.tools.mail_templates.render(&content).await?;
         composed.push((*mail, Compose { to: vec![to.to_owned()], message }));
@@ -53,13 +54,13 @@ pub(super) async fn announce(
     Ok(())
 }
 
-async fn prepare_link(journey: &Journey<'_>) -> Result<Prepared, StepError> {
+async fn prepare_link(journey: &Journey<'_>) -> Result<Option<Prepared>, StepError> {
     let user_id = journey.user()?;
-    let password = journey.password().await?;
+    let Some(password) = journey.password().await? else { return Ok(None) };
     let pin = journey.work.request.pin.as_ref().ok_or(StepError::Missing("PIN"))?;
     let registration =
         Registration { user_id: &user_id, password: Some(&password), pin: Some(Pin::Clear(pin)) };
-    Ok(journey.tools.app.setpass.prepare(registration).await?)
+    Ok(Some(journey.tools.app.setpass.prepare(registration).await?))
 }
 
 fn content(

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::registration::{DecidedLimit, QuotaService};
+use crate::registration::{DecidedLimit, QuotaService, fold};
 
 /// One thing to be done for a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,22 +94,36 @@ pub enum Link {
 }
 
 impl Action {
-    /// The name of the project-creating step in the journal.
-    pub const CREATE_PROJECT: &'static str = "create-project";
-    /// The name of the user-creating step in the journal.
-    pub const CREATE_USER: &'static str = "create-user";
+    /// The name of the step that creates a project, in the journal.
+    #[must_use]
+    pub fn create_project_step(project: &str) -> String {
+        format!("create-project:{}", fold(project))
+    }
 
-    /// The name of the action's step in the journal.
+    /// The name of the step that creates a user, in the journal.
+    #[must_use]
+    pub fn create_user_step(user: &str) -> String {
+        format!("create-user:{}", fold(user))
+    }
+
+    /// The name of the action's step in the journal. It says what the step is about: when somebody
+    /// edits the row, a step that was taken for the old content is not taken for one of the new.
     #[must_use]
     pub fn step(&self) -> String {
         match self {
-            Self::CreateProject { .. } => Self::CREATE_PROJECT.to_owned(),
+            Self::CreateProject { name, .. } => Self::create_project_step(name),
             Self::SetQuotas { service, .. } => format!("set-quotas:{}", service.name()),
-            Self::CreateUser { .. } => Self::CREATE_USER.to_owned(),
-            Self::Grant { .. } => "grant".to_owned(),
-            Self::GrantMember { user_id, .. } => format!("grant:{user_id}"),
+            Self::CreateUser { name, .. } => Self::create_user_step(name),
+            Self::Grant { user, project } => format!("grant:{}:{}", fold(user), fold(project)),
+            Self::GrantMember { user_id, .. } => format!("grant-member:{user_id}"),
             Self::Announce { .. } => "announce".to_owned(),
         }
+    }
+
+    /// Whether a step of this name has made something that the row has to go on asking for.
+    #[must_use]
+    pub fn binds_row(step: &str) -> bool {
+        ["create-project:", "create-user:", "grant:"].iter().any(|kind| step.starts_with(kind))
     }
 
     /// The action in words.

@@ -1,6 +1,6 @@
 //! How rows, journal and directory become a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Announcement, Fate, Link, Plan, PlannedRow, Target, Work};
 use crate::database::{JournalRequest, RequestState};
@@ -172,7 +172,8 @@ impl Planning<'_, '_> {
         }
         actions.push(announce(access, &user, &project));
         if let Some(journal) = journal {
-            actions.retain(|action| !journal.finished.contains_key(&action.step()));
+            check_unchanged(journal, &actions)?;
+            actions.retain(|action| journal.finished(&action.step()).is_none());
         }
         let after = [&user, &project]
             .into_iter()
@@ -281,9 +282,7 @@ impl Planning<'_, '_> {
             description: description.trim().to_owned(),
         });
         let limits = match self.facts.quotas.get(&fold(name)) {
-            Some(decided) => {
-                decided.as_ref().map_err(|reason| format!("the quota policy refuses: {reason}"))?
-            }
+            Some(decided) => decided.as_ref().map_err(String::clone)?,
             None => return Ok(()),
         };
         for service in QuotaService::ALL {
@@ -319,6 +318,20 @@ impl Planning<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What an earlier run did for the row before somebody edited it would be forgotten, or taken for
+/// what the row asks for now.
+fn check_unchanged(journal: &JournalRequest, actions: &[Action]) -> Result<(), String> {
+    let wanted: BTreeSet<String> = actions.iter().map(Action::step).collect();
+    match journal.steps.keys().find(|step| Action::binds_row(step) && !wanted.contains(*step)) {
+        None => Ok(()),
+        Some(step) => Err(format!(
+            "run {} began this request with the step {step}, which the row does not ask for any more; \
+             change the row back so that it can be finished, and make other wishes a request of their own",
+            journal.run
+        )),
     }
 }
 

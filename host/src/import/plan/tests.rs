@@ -48,7 +48,7 @@ fn join(name: &str) -> ProjectChoice {
 fn request(number: RowNumber, email: &str, account: Account, project: ProjectChoice) -> ParsedRow {
     let access = AccessRequest {
         email: email.to_owned(),
-        first_name: "Ada".to_owned(),
+        first_name: "New".to_owned(),
         last_name: "Example".to_owned(),
         account,
         organisation: String::new(),
@@ -73,7 +73,7 @@ fn journal(key: &str, state: RequestState, first_run: i64, finished: &[(&str, &s
         first_run,
         run: first_run,
         updated: Timestamp::UNIX_EPOCH,
-        finished: finished.iter().map(|(step, id)| ((*step).to_owned(), (*id).to_owned())).collect(),
+        steps: finished.iter().map(|(step, id)| ((*step).to_owned(), Some((*id).to_owned()))).collect(),
     }
 }
 
@@ -106,7 +106,11 @@ fn work(row: &PlannedRow) -> &Work {
 }
 
 fn steps(row: &PlannedRow) -> Vec<String> {
-    work(row).actions.iter().map(Action::step).collect()
+    let kind = |step: String| match Action::binds_row(&step) {
+        true => step.split(':').next().unwrap().to_owned(),
+        false => step,
+    };
+    work(row).actions.iter().map(|action| kind(action.step())).collect()
 }
 
 fn conflict(row: &PlannedRow) -> &str {
@@ -120,11 +124,11 @@ fn conflict(row: &PlannedRow) -> &str {
 fn a_new_user_with_a_new_project_gets_every_step() {
     let rows = [request(
         2,
-        "ada@example.org",
+        "user@example.org",
         Account::New,
-        create("Atoms", &["BOB@example.org", "eve@example.org"]),
+        create("Atoms", &["MEMBER@example.org", "other@example.org"]),
     )];
-    let directory = Directory::of(vec![user("bob@example.org", None)], vec![], &[]);
+    let directory = Directory::of(vec![user("member@example.org", None)], vec![], &[]);
     let plan = plan(&rows, &directory, vec![]);
     assert_eq!(
         steps(&plan.rows[0]),
@@ -134,11 +138,11 @@ fn a_new_user_with_a_new_project_gets_every_step() {
             "set-quotas:network",
             "create-user",
             "grant",
-            "grant:id-of-bob@example.org",
+            "grant-member:id-of-member@example.org",
             "announce"
         ]
     );
-    assert_eq!(plan.rows[0].warnings.len(), 1, "eve is missing: {:?}", plan.rows[0].warnings);
+    assert_eq!(plan.rows[0].warnings.len(), 1, "one of the two is missing: {:?}", plan.rows[0].warnings);
     let Action::Announce { mails, link, .. } = work(&plan.rows[0]).actions.last().unwrap() else { panic!() };
     assert_eq!(mails, &[Announcement::NewProject, Announcement::Welcome, Announcement::Password]);
     assert_eq!(*link, Link::New);
@@ -146,8 +150,8 @@ fn a_new_user_with_a_new_project_gets_every_step() {
 
 #[test]
 fn a_requester_with_an_account_only_gets_the_role() {
-    let rows = [request(2, "Bob@Example.org", Account::Existing, join("ATOMS"))];
-    let directory = Directory::of(vec![user("bob@example.org", None)], vec![project("Atoms", None)], &[]);
+    let rows = [request(2, "Member@Example.org", Account::Existing, join("ATOMS"))];
+    let directory = Directory::of(vec![user("member@example.org", None)], vec![project("Atoms", None)], &[]);
     let plan = plan(&rows, &directory, vec![]);
     assert_eq!(steps(&plan.rows[0]), ["grant", "announce"]);
     let Action::Announce { mails, link, .. } = &work(&plan.rows[0]).actions[1] else { panic!() };
@@ -158,9 +162,9 @@ fn a_requester_with_an_account_only_gets_the_role() {
 #[test]
 fn the_first_row_that_names_a_new_project_creates_it_and_the_others_join_whatever_their_case() {
     let rows = [
-        request(2, "ada@example.org", Account::New, create("Atoms", &[])),
-        request(3, "bob@example.org", Account::New, create("ATOMS", &[])),
-        request(4, "eve@example.org", Account::New, join("atoms")),
+        request(2, "user@example.org", Account::New, create("Atoms", &[])),
+        request(3, "member@example.org", Account::New, create("ATOMS", &[])),
+        request(4, "other@example.org", Account::New, join("atoms")),
     ];
     let plan = plan(&rows, &Directory::default(), vec![]);
     assert_eq!(work(&plan.rows[0]).project, Target::Made);
@@ -174,39 +178,39 @@ fn the_first_row_that_names_a_new_project_creates_it_and_the_others_join_whateve
 #[test]
 fn what_exists_or_is_missing_is_a_conflict_with_a_remedy() {
     let rows = [
-        request(2, "bob@example.org", Account::New, join("Atoms")),
-        request(3, "ada@example.org", Account::New, create("ATOMS", &[])),
-        request(4, "eve@example.org", Account::New, join("Nowhere")),
-        request(5, "eve@example.org", Account::Existing, join("Atoms")),
+        request(2, "member@example.org", Account::New, join("Atoms")),
+        request(3, "user@example.org", Account::New, create("ATOMS", &[])),
+        request(4, "other@example.org", Account::New, join("Nowhere")),
+        request(5, "other@example.org", Account::Existing, join("Atoms")),
     ];
-    let directory = Directory::of(vec![user("bob@example.org", None)], vec![project("Atoms", None)], &[]);
+    let directory = Directory::of(vec![user("member@example.org", None)], vec![project("Atoms", None)], &[]);
     let plan = plan(&rows, &directory, vec![]);
     assert!(conflict(&plan.rows[0]).contains("exists already"), "{}", conflict(&plan.rows[0]));
     assert!(conflict(&plan.rows[1]).contains("exists already"), "{}", conflict(&plan.rows[1]));
     assert!(conflict(&plan.rows[2]).contains("there is no project Nowhere"), "{}", conflict(&plan.rows[2]));
-    // Row 4 would have created eve.
+    // Row 4 would have created the user.
     assert!(conflict(&plan.rows[3]).contains("waits for row 4"), "{}", conflict(&plan.rows[3]));
 }
 
 #[test]
 fn the_members_of_a_project_that_cannot_be_created_are_reported_with_its_reason() {
     let rows = [
-        request(2, "bob@example.org", Account::New, create("Atoms", &[])),
-        request(3, "ada@example.org", Account::New, join("Atoms")),
+        request(2, "member@example.org", Account::New, create("Atoms", &[])),
+        request(3, "user@example.org", Account::New, join("Atoms")),
     ];
-    let directory = Directory::of(vec![user("bob@example.org", None)], vec![], &[]);
+    let directory = Directory::of(vec![user("member@example.org", None)], vec![], &[]);
     let plan = plan(&rows, &directory, vec![]);
     assert!(conflict(&plan.rows[1]).contains("row 2"), "{}", conflict(&plan.rows[1]));
-    assert!(conflict(&plan.rows[1]).contains("bob@example.org exists already"));
+    assert!(conflict(&plan.rows[1]).contains("member@example.org exists already"));
 }
 
 #[test]
 fn twins_are_processed_once() {
-    let mut twin = request(3, "ada@example.org", Account::New, join("Atoms"));
+    let mut twin = request(3, "user@example.org", Account::New, join("Atoms"));
     if let Outcome::Request(request) = &mut twin.outcome {
         request.key = "key-2".to_owned();
     }
-    let rows = [request(2, "ada@example.org", Account::New, join("Atoms")), twin];
+    let rows = [request(2, "user@example.org", Account::New, join("Atoms")), twin];
     let directory = Directory::of(vec![], vec![project("Atoms", None)], &[]);
     let plan = plan(&rows, &directory, vec![]);
     assert_eq!(steps(&plan.rows[0]), ["create-user", "grant", "announce"]);
@@ -215,14 +219,15 @@ fn twins_are_processed_once() {
 
 #[test]
 fn an_interrupted_request_goes_on_where_it_stopped() {
-    let rows = [request(2, "ada@example.org", Account::New, create("Atoms", &[]))];
+    let rows = [request(2, "user@example.org", Account::New, create("Atoms", &[]))];
     let marker = Some("marker-key-2");
-    let directory = Directory::of(vec![user("ada@example.org", marker)], vec![project("Atoms", marker)], &[]);
+    let directory =
+        Directory::of(vec![user("user@example.org", marker)], vec![project("Atoms", marker)], &[]);
     let known = journal(
         "key-2",
         RequestState::Open,
         1,
-        &[("create-project", "p1"), ("set-quotas:compute", ""), ("set-quotas:network", "")],
+        &[("create-project:atoms", "p1"), ("set-quotas:compute", ""), ("set-quotas:network", "")],
     );
     let plan = plan(&rows, &directory, vec![known]);
     // The user exists with this request's marker, but its step is not finished: it is taken again.
@@ -231,7 +236,7 @@ fn an_interrupted_request_goes_on_where_it_stopped() {
 
 #[test]
 fn a_request_that_was_to_join_a_project_of_its_batch_still_joins_it_after_a_crash() {
-    let rows = [request(3, "bob@example.org", Account::New, create("Atoms", &[]))];
+    let rows = [request(3, "member@example.org", Account::New, create("Atoms", &[]))];
     let directory =
         Directory::of(vec![], vec![project("Atoms", Some("marker-of-row-2"))], &[("marker-of-row-2", 7)]);
     let same_batch = journal("key-3", RequestState::Open, 7, &[]);
@@ -245,11 +250,14 @@ fn a_request_that_was_to_join_a_project_of_its_batch_still_joins_it_after_a_cras
 #[test]
 fn a_finished_request_only_moves_and_a_copy_of_a_moved_one_is_reported() {
     let rows = [
-        request(2, "ada@example.org", Account::New, join("Atoms")),
-        request(3, "bob@example.org", Account::New, join("Atoms")),
+        request(2, "user@example.org", Account::New, join("Atoms")),
+        request(3, "member@example.org", Account::New, join("Atoms")),
     ];
     let directory = Directory::of(
-        vec![user("ada@example.org", Some("marker-key-2")), user("bob@example.org", Some("marker-key-3"))],
+        vec![
+            user("user@example.org", Some("marker-key-2")),
+            user("member@example.org", Some("marker-key-3")),
+        ],
         vec![project("Atoms", None)],
         &[],
     );
@@ -262,7 +270,7 @@ fn a_finished_request_only_moves_and_a_copy_of_a_moved_one_is_reported() {
 
 #[test]
 fn a_plan_shows_no_pin() {
-    let rows = [request(2, "ada@example.org", Account::New, create("Atoms", &[]))];
+    let rows = [request(2, "user@example.org", Account::New, create("Atoms", &[]))];
     let plan = plan(&rows, &Directory::default(), vec![]);
     let json = serde_json::to_string(&plan).unwrap();
     assert!(json.contains("create-user") && !json.contains("2468"), "{json}");
@@ -271,7 +279,7 @@ fn a_plan_shows_no_pin() {
 
 #[test]
 fn the_local_part_of_an_address_can_be_the_user_name() {
-    let rows = [request(2, "Ada@example.org", Account::New, join("Atoms"))];
+    let rows = [request(2, "User@example.org", Account::New, join("Atoms"))];
     let directory = Directory::of(vec![], vec![project("Atoms", None)], &[]);
     let facts = Facts {
         rows: &rows,
@@ -283,7 +291,36 @@ fn the_local_part_of_an_address_can_be_the_user_name() {
     };
     let plan = build(facts);
     let Action::CreateUser { name, email, .. } = &work(&plan.rows[0]).actions[0] else { panic!() };
-    assert_eq!((name.as_str(), email.as_str()), ("Ada", "Ada@example.org"));
+    assert_eq!((name.as_str(), email.as_str()), ("User", "User@example.org"));
     let Action::Announce { to, .. } = work(&plan.rows[0]).actions.last().unwrap() else { panic!() };
-    assert_eq!(to, "Ada@example.org");
+    assert_eq!(to, "User@example.org");
+}
+
+#[test]
+fn a_row_that_was_edited_after_its_request_was_begun_is_a_conflict() {
+    let begun = || {
+        vec![journal(
+            "key-2",
+            RequestState::Open,
+            1,
+            &[("create-project:atoms", "p1"), ("create-user:new@example.org", "u1")],
+        )]
+    };
+    let marker = Some("marker-key-2");
+    let directory = Directory::of(
+        vec![user("new@example.org", marker)],
+        vec![project("Atoms", marker), project("Other", None)],
+        &[],
+    );
+    for edited in [create("Renamed", &[]), join("Other")] {
+        let rows = [
+            request(2, "new@example.org", Account::New, edited),
+            request(3, "second@example.org", Account::New, join("Renamed")),
+        ];
+        let plan = plan(&rows, &directory, begun());
+        assert!(conflict(&plan.rows[0]).contains("create-project:atoms"), "{}", conflict(&plan.rows[0]));
+        conflict(&plan.rows[1]);
+    }
+    let as_it_was = [request(2, "new@example.org", Account::New, create("ATOMS", &[]))];
+    assert_eq!(steps(&plan(&as_it_was, &directory, begun()).rows[0])[0], "set-quotas:compute");
 }
