@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::command::plugin::PluginArgs;
 
@@ -43,9 +43,10 @@ pub enum Command {
 
 /// `usher import`
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("selection").required(true).args(["all", "user"])))]
 pub struct ImportArgs {
     /// Process every row that is ready
-    #[arg(long, required_unless_present = "user", conflicts_with = "user")]
+    #[arg(long)]
     pub all: bool,
     /// Process the rows of one user only
     #[arg(long, value_name = "NAME")]
@@ -76,4 +77,22 @@ pub enum PasswordCommand {
 pub enum KeysCommand {
     /// Make the key file that the settings name
     New,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(args: &[&str]) -> String {
+        Cli::try_parse_from(args).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_import_of_nobody_in_particular_is_told_both_ways() {
+        let refused = refusal(&["usher", "import"]);
+        assert!(refused.contains("<--all|--user <NAME>>"), "{refused}");
+        assert!(refusal(&["usher", "import", "--all", "--user", "a"]).contains("cannot be used with"));
+        assert_eq!(refusal(&["usher", "import", "--all"]), "");
+        assert_eq!(refusal(&["usher", "import", "--user", "a", "--dry-run"]), "");
+    }
 }
