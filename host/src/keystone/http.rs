@@ -230,6 +230,8 @@ impl Http {
                 message = message.replace(secret.expose_secret(), "(hidden)");
             }
         }
+        // Only now: a secret that was cut in two would not be found.
+        let message: String = message.chars().take(LONGEST_MESSAGE).collect();
         match status {
             StatusCode::UNAUTHORIZED => KeystoneError::Unauthorized { call, message },
             StatusCode::FORBIDDEN => KeystoneError::Forbidden { call, message },
@@ -318,7 +320,7 @@ fn own_words(body: &[u8]) -> Option<String> {
         .find_map(|wrapped| wrapped.get("message").and_then(Value::as_str))
         .or_else(|| body.get("message").and_then(Value::as_str))
         .or_else(|| body.get("NeutronError").and_then(Value::as_str))?;
-    Some(words.trim().chars().take(LONGEST_MESSAGE).collect())
+    Some(words.trim().to_owned())
 }
 
 fn read_certificates(file: &PathBuf) -> Result<Vec<Certificate>, CredentialsError> {

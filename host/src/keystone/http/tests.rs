@@ -149,3 +149,16 @@ fn errors_show_neither_query_nor_user_information() {
     let call = Request::new("Keystone", Method::GET, url).call();
     assert_eq!(&*call.what, "GET https://h/v3/users");
 }
+
+#[test]
+fn a_secret_at_the_end_of_what_is_repeated_is_hidden_whole() {
+    let http = Http::new(std::iter::empty(), Duration::from_secs(5), 0, Clock::system()).unwrap();
+    let url = "https://h/v3/users".parse().unwrap();
+    let request = Request::new("Keystone", Method::POST, url).hiding(&"open-sesame".into());
+    let words = format!("{}open-sesame is too weak{}", "x".repeat(LONGEST_MESSAGE - 4), "y".repeat(999));
+    let body = serde_json::json!({ "error": { "message": words } }).to_string();
+    let error =
+        http.refusal(&request, StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()).to_string();
+    assert!(!error.contains("open"), "{error}");
+    assert!(!error.contains("yyy"), "{error}");
+}
