@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::{ID_LENGTH, KEY_LENGTH, Key, Keys, KeysError};
@@ -28,16 +29,23 @@ pub(super) fn create(file: &Path) -> Result<(), KeysError> {
         hex::encode(id),
         Zeroizing::new(hex::encode(*material)).as_str()
     ));
-    let mut created = match File::options().write(true).create_new(true).mode(0o600).open(file) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(KeysError::Exists { file: file.to_owned() });
-        }
-        other => other.map_err(failed)?,
-    };
-    created.write_all(text.as_bytes()).map_err(failed)?;
-    created.sync_all().map_err(failed)?;
+    let prepared = prepare(folder, text.as_bytes()).map_err(failed)?;
+    prepared.persist_noclobber(file).map_err(|error| match error.error.kind() {
+        ErrorKind::AlreadyExists => KeysError::Exists { file: file.to_owned() },
+        _ => failed(error.error),
+    })?;
     // The name is in the folder, which is a file of its own to the disk.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Writes the whole text, on the disk and readable by its owner only, under a name that means nothing
+/// yet: whoever dies half-way leaves no key file, rather than one without a key.
+fn prepare(folder: &Path, text: &[u8]) -> std::io::Result<NamedTempFile> {
+    let mode = std::fs::Permissions::from_mode(0o600);
+    let mut file = tempfile::Builder::new().prefix(".usher-keys-").permissions(mode).tempfile_in(folder)?;
+    file.write_all(text)?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// Reads a key file.
@@ -88,9 +96,21 @@ fn parse(text: &str) -> Result<Keys, (usize, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
+
+    #[test]
+    fn death_before_the_key_is_on_the_disk_leaves_no_key_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        // What is left behind where nothing cleans up any more.
+        let (_, left) = prepare(folder.path(), b"usher-keys 1\n").unwrap().keep().unwrap();
+        assert_eq!(std::fs::metadata(&left).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(Keys::load(&file), Err(KeysError::Missing { .. })));
+        Keys::create(&file).unwrap();
+        Keys::load(&file).unwrap();
+        let names = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 2, "only the key file and what was left before");
+    }
 
     #[test]
     fn a_new_file_is_private_and_is_never_overwritten() {
