@@ -52,9 +52,8 @@ fn of_import(error: &ImportError) -> Exit {
     match error {
         ImportError::Keystone(error) => of_keystone(error),
         ImportError::Quota(error) if error.is_passing() => Exit::Unreachable,
-        ImportError::Exclusive(_) | ImportError::Database(_) | ImportError::Outbox(_) => Exit::Unreachable,
-        ImportError::Sheet(SheetError::NoSuchWorksheet { .. }) => Exit::Usage,
-        ImportError::Sheet(_) => Exit::Unreachable,
+        ImportError::Exclusive(_) | ImportError::Database(_) => Exit::Unreachable,
+        ImportError::Sheet(error) => of_sheet(error),
         ImportError::NobodySelected(_) => Exit::Failed,
         ImportError::Quota(_) | ImportError::NoMemberRole(_) | ImportError::Plugin(_) => Exit::Usage,
     }
@@ -62,4 +61,46 @@ fn of_import(error: &ImportError) -> Exit {
 
 fn of_keystone(error: &KeystoneError) -> Exit {
     if error.is_passing() { Exit::Unreachable } else { Exit::Usage }
+}
+
+/// A sheet that is not as the settings say is for the operator; one that is being edited, or on a
+/// disk that does not answer, is read by another try.
+pub(super) fn of_sheet(error: &SheetError) -> Exit {
+    match error {
+        SheetError::NoSuchWorksheet { .. }
+        | SheetError::NoFolder { .. }
+        | SheetError::NotAFile { .. }
+        | SheetError::Unreadable { .. }
+        | SheetError::Forbidden { .. }
+        | SheetError::SameWorksheet { .. } => Exit::Usage,
+        SheetError::Changed { .. } | SheetError::Io { .. } => Exit::Unreachable,
+        SheetError::Interrupted { .. } => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_or_misplaced_sheet_is_not_a_service_out_of_reach() {
+        let file = || std::path::PathBuf::from("sheet/requests.csv");
+        let worksheet = || "requests".to_owned();
+        let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let cases = [
+            (SheetError::NoSuchWorksheet { worksheet: worksheet(), there: Vec::new() }, Exit::Usage),
+            (SheetError::NoFolder { folder: file() }, Exit::Usage),
+            (SheetError::NotAFile { file: file() }, Exit::Usage),
+            (SheetError::Unreadable { file: file(), row: 3, problem: "an open quote" }, Exit::Usage),
+            (SheetError::Forbidden { action: "read", file: file(), source: denied() }, Exit::Usage),
+            (SheetError::SameWorksheet { worksheet: worksheet() }, Exit::Usage),
+            (SheetError::Changed { worksheet: worksheet() }, Exit::Unreachable),
+            (SheetError::Io { action: "read", file: file(), source: denied() }, Exit::Unreachable),
+            (SheetError::Interrupted { file: file(), prepared: file(), record: file() }, Exit::Failed),
+        ];
+        for (error, exit) in cases {
+            let told = error.to_string();
+            assert_eq!(status_of(&anyhow::Error::from(ImportError::Sheet(error))), exit, "{told}");
+        }
+    }
 }
