@@ -209,7 +209,7 @@ async fn no_log_line_of_any_level_holds_a_secret() {
     let form = |pin| [("pin", pin), ("password", "chosen-password"), ("confirm_password", "chosen-password")];
     assert_eq!(served.post(&path, &form("739145028613")).await.status, 403);
     assert_eq!(served.post(&path, &form(PIN)).await.status, 200);
-    let reset = [("email", "ann@example.org"), ("pin", "830274615920")];
+    let reset = [("email", "user@example.org"), ("pin", "830274615920")];
     assert_eq!(served.post("/reset", &reset).await.status, 200);
     let put = Request::put("/token/u2").header("x-auth-token", ADMIN_TOKEN);
     let issued = served

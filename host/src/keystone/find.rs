@@ -160,14 +160,14 @@ mod tests {
         let fake = Fake::start(with_token().route(
             "/v3/users",
             get(async |RawQuery(query): RawQuery| {
-                assert_eq!(query.unwrap(), "domain_id=default&name__icontains=ann%40example.org");
-                Json(json!({ "users": [user("joann@example.org"), user("Ann@Example.org")],
+                assert_eq!(query.unwrap(), "domain_id=default&name__icontains=user%40example.org");
+                Json(json!({ "users": [user("superuser@example.org"), user("User@Example.org")],
                     "links": { "next": null } }))
             }),
         ))
         .await;
-        let found = fake.keystone().find_user("ann@example.org").await.unwrap().unwrap();
-        assert_eq!(found.name, "Ann@Example.org");
+        let found = fake.keystone().find_user("user@example.org").await.unwrap().unwrap();
+        assert_eq!(found.name, "User@Example.org");
         assert_eq!(fake.calls("GET /v3/users"), 1);
     }
 
@@ -175,10 +175,10 @@ mod tests {
     async fn names_that_differ_only_in_case_are_ambiguous() {
         let fake = Fake::start(with_token().route(
             "/v3/users",
-            get(async || Json(json!({ "users": [user("ann"), user("Ann")], "links": {} }))),
+            get(async || Json(json!({ "users": [user("user"), user("User")], "links": {} }))),
         ))
         .await;
-        let error = fake.keystone().find_user("ANN").await.unwrap_err();
+        let error = fake.keystone().find_user("USER").await.unwrap_err();
         assert!(matches!(&error, KeystoneError::Ambiguous { matches, .. } if matches.len() == 2), "{error}");
         assert!(!error.is_passing());
     }
@@ -218,9 +218,9 @@ mod tests {
                 let body = json!({ "error": { "message": "Additional properties are not allowed" } });
                 return (StatusCode::BAD_REQUEST, Json(body)).into_response();
             }
-            Json(json!({ "users": [user("x"), user("ANN")], "links": {} })).into_response()
+            Json(json!({ "users": [user("x"), user("USER")], "links": {} })).into_response()
         }
         let fake = Fake::start(with_token().route("/v3/users", get(users))).await;
-        assert_eq!(fake.keystone().find_user("ann").await.unwrap().unwrap().name, "ANN");
+        assert_eq!(fake.keystone().find_user("user").await.unwrap().unwrap().name, "USER");
     }
 }

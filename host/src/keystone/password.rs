@@ -128,7 +128,9 @@ mod tests {
             )
             .route(
                 "/v3/users/u1",
-                get(async move || Json(json!({ "user": { "id": "u1", "name": "ann", "enabled": enabled } }))),
+                get(async move || {
+                    Json(json!({ "user": { "id": "u1", "name": "user", "enabled": enabled } }))
+                }),
             );
         let fake = Fake::start(routes).await;
         let (original, new) = (SecretString::from("sesame-1"), SecretString::from("sesame-2"));

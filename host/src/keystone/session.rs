@@ -215,8 +215,8 @@ mod tests {
 
     const TOKENS: &str = "POST /v3/auth/tokens";
 
-    fn ann() -> Json<Value> {
-        Json(json!({ "user": { "id": "u1", "name": "ann", "enabled": true } }))
+    fn account() -> Json<Value> {
+        Json(json!({ "user": { "id": "u1", "name": "user", "enabled": true } }))
     }
 
     #[test]
@@ -227,11 +227,11 @@ mod tests {
 
     #[tokio::test]
     async fn concurrent_callers_share_one_authentication() {
-        let fake = Fake::start(with_token().route("/v3/users/u1", get(async || ann()))).await;
+        let fake = Fake::start(with_token().route("/v3/users/u1", get(async || account()))).await;
         let keystone = fake.keystone();
         let calls = (0..20).map(|_| keystone.user("u1"));
         for user in futures::future::join_all(calls).await {
-            assert_eq!(user.unwrap().unwrap().name, "ann");
+            assert_eq!(user.unwrap().unwrap().name, "user");
         }
         assert_eq!((fake.calls(TOKENS), fake.calls("GET /v3/users/u1")), (1, 20));
     }

@@ -117,7 +117,7 @@ fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
         .route(
             "/v3/users/{id}",
             get(async |Path(id): Path<String>| {
-                Json(json!({ "user": { "id": id, "name": "ann@example.org", "enabled": true } }))
+                Json(json!({ "user": { "id": id, "name": "user@example.org", "enabled": true } }))
             }),
         )
         .route(

@@ -5,14 +5,14 @@ use crate::mail_content::MailContent;
 use crate::setpass::fixture::PIN;
 
 fn form<'a>(email: &'a str, pin: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![("name", "Ann Mary Example"), ("email", email), ("pin", pin)]
+    vec![("name", "New User Example"), ("email", email), ("pin", pin)]
 }
 
 #[tokio::test]
 async fn the_helpdesk_gets_a_ticket_with_a_case_and_without_the_pin() {
     let served = Served::new().await;
     assert_eq!(served.get("/reset").await.status, 200);
-    let answer = served.post("/reset", &form("ann@example.org", "830274")).await;
+    let answer = served.post("/reset", &form("user@example.org", "830274")).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 
     let waiting = served.outbox.pending().await.unwrap();
@@ -21,20 +21,20 @@ async fn the_helpdesk_gets_a_ticket_with_a_case_and_without_the_pin() {
     assert_eq!(waiting[0].to, ["helpdesk@example.org"]);
     let contents = served.contents.lock().unwrap().clone();
     let [MailContent::HelpdeskTicket(ticket)] = contents.as_slice() else { panic!("{contents:?}") };
-    assert_eq!((ticket.username.as_str(), ticket.last_name.as_str()), ("ann@example.org", "Example"));
+    assert_eq!((ticket.username.as_str(), ticket.last_name.as_str()), ("user@example.org", "Example"));
     assert!(!format!("{ticket:?}").contains("830274"));
     assert!(!served.fixture.is_on_disk("830274"));
 
     let case = served.fixture.database.open_case(ticket.case_number.parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(case.email, "ann@example.org");
+    assert_eq!(case.email, "user@example.org");
     assert!(served.fixture.keys.verify_pin(&"830274".into(), &case.pin_hash));
 }
 
 #[tokio::test]
 async fn the_answer_is_the_same_for_everybody_also_for_those_who_ask_too_often() {
     let served = Served::new().await;
-    let first = served.post("/reset", &form("ann@example.org", "830274")).await;
-    for email in ["nobody@example.org", "ann@example.org", "ann@example.org", "ann@example.org"] {
+    let first = served.post("/reset", &form("user@example.org", "830274")).await;
+    for email in ["nobody@example.org", "user@example.org", "user@example.org", "user@example.org"] {
         let answer = served.post("/reset", &form(email, "830274")).await;
         assert_eq!((answer.status, &answer.body), (first.status, &first.body), "{email}");
     }
@@ -50,20 +50,20 @@ async fn what_cannot_be_used_is_400_and_shows_the_form_again() {
     let served = Served::new().await;
     for fields in [
         form("", "830274"),
-        form("ann", "830274"),
-        form("ann@example.org, eve@example.org", "830274"),
-        form("ann@example.org\nBcc: eve@example.org", "830274"),
-        form("ann@example.org", ""),
-        form("ann@example.org", "123"),
-        form("ann@example.org", "12x456"),
-        form("ann@example.org", "123456"),
-        form("ann@example.org", "0000"),
-        form("ann@example.org", "1987"),
-        [form("ann@example.org", "830274"), vec![("confirm_email", "amm@example.org")]].concat(),
+        form("user", "830274"),
+        form("user@example.org, other@example.org", "830274"),
+        form("user@example.org\nBcc: other@example.org", "830274"),
+        form("user@example.org", ""),
+        form("user@example.org", "123"),
+        form("user@example.org", "12x456"),
+        form("user@example.org", "123456"),
+        form("user@example.org", "0000"),
+        form("user@example.org", "1987"),
+        [form("user@example.org", "830274"), vec![("confirm_email", "usre@example.org")]].concat(),
     ] {
         let answer = served.post("/reset", &fields).await;
         assert_eq!(answer.status, 400, "{fields:?}");
-        assert!(answer.body.contains("role=\"alert\"") && answer.body.contains("Ann Mary Example"));
+        assert!(answer.body.contains("role=\"alert\"") && answer.body.contains("New User Example"));
         assert!(!answer.body.contains("830274"), "the PIN came back");
     }
     assert!(served.outbox.pending().await.unwrap().is_empty());
@@ -72,9 +72,9 @@ async fn what_cannot_be_used_is_400_and_shows_the_form_again() {
 #[tokio::test]
 async fn a_form_of_the_older_page_and_json_are_taken_too() {
     let served = Served::new().await;
-    let older = [form("ann@example.org", PIN), vec![("confirm_email", "ann@example.org")]].concat();
+    let older = [form("user@example.org", PIN), vec![("confirm_email", "user@example.org")]].concat();
     assert_eq!(served.post("/reset", &older).await.status, 200);
-    let answer = served.post_json("/reset", &json!({"email": "eve@example.org", "pin": PIN})).await;
+    let answer = served.post_json("/reset", &json!({"email": "other@example.org", "pin": PIN})).await;
     assert_eq!((answer.status, answer.outcome().as_str()), (200, "received"));
     assert_eq!(served.outbox.pending().await.unwrap().len(), 2);
 }
