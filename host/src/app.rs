@@ -66,7 +66,8 @@ pub enum AppError {
 }
 
 impl App {
-    /// Builds the services. Nothing is asked of any of them yet.
+    /// Builds the services. Nothing is asked of any of them yet, but that with [`Access::Write`] the
+    /// database is brought up to date and interrupted moves of rows are finished.
     ///
     /// # Errors
     /// Where the settings of one cannot be used.
@@ -82,7 +83,11 @@ impl App {
         let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
         let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings.setpass);
         let access_sheet = Sheet::access(&settings.sheet);
-        let sheets = std::iter::once(access_sheet.clone()).chain(Sheet::quota(&settings.sheet)).collect();
+        let sheets: Vec<_> =
+            std::iter::once(access_sheet.clone()).chain(Sheet::quota(&settings.sheet)).collect();
+        if access == Access::Write {
+            finish_moves(&sheets).await;
+        }
         let capabilities = Capabilities {
             keystone: Some(keystone.clone()),
             outbox: Some((outbox.clone(), database.clone())),
@@ -115,5 +120,15 @@ impl App {
     /// Where it cannot be loaded.
     pub async fn mail_templates(&self) -> Result<MailTemplates, PluginError> {
         self.plugins.mail_templates(&self.settings.plugins.mail_templates).await
+    }
+}
+
+/// So that people do not edit a sheet whose rows are on their way. What needs the sheet reads it
+/// and then reports why it cannot be read; what does not need it goes on.
+async fn finish_moves(sheets: &[Sheet]) {
+    for sheet in sheets {
+        if let Err(error) = sheet.finish().await {
+            tracing::warn!(%error, "an interrupted move of rows, if there is one, is not finished yet");
+        }
     }
 }

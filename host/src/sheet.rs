@@ -164,7 +164,7 @@ impl Sheet {
         quota.clone().map(|folder| Self::Csv(csv::CsvSheet::new(folder)))
     }
 
-    /// Finds out whether the sheet can be read and changed. Answers the names of its worksheets.
+    /// Finds out whether the sheet is there. Answers the names of its worksheets. Changes nothing.
     ///
     /// # Errors
     /// Where it cannot.
@@ -173,7 +173,16 @@ impl Sheet {
         sheet.check().await
     }
 
-    /// Reads a worksheet.
+    /// Finishes a move of rows that was interrupted, if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be finished.
+    pub async fn finish(&self) -> Result<(), SheetError> {
+        let Self::Csv(sheet) = self;
+        sheet.finish().await
+    }
+
+    /// Reads a worksheet, as it is once an interrupted move has been finished. Changes nothing.
     ///
     /// # Errors
     /// Where there is none of that name, or it cannot be read.
@@ -183,7 +192,7 @@ impl Sheet {
     }
 
     /// Moves rows to the end of another worksheet, which is made where it is missing. All or nothing, also
-    /// when the program is killed half-way: whoever uses the sheet next finishes the move.
+    /// when the program is killed half-way: whoever changes the sheet next finishes the move.
     ///
     /// # Errors
     /// [`SheetError::Changed`] where the worksheet is not what was read; nothing has been moved then.

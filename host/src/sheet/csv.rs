@@ -44,8 +44,16 @@ impl CsvSheet {
     pub(super) async fn check(&self) -> Result<Vec<String>, SheetError> {
         self.in_background(|folder| {
             let _lock = folder.lock()?;
-            redo::finish(folder)?;
-            folder.worksheets()
+            redo::worksheets(folder)
+        })
+        .await
+    }
+
+    /// See [`super::Sheet::finish`].
+    pub(super) async fn finish(&self) -> Result<(), SheetError> {
+        self.in_background(|folder| {
+            let _lock = folder.lock()?;
+            redo::finish(folder)
         })
         .await
     }
@@ -55,8 +63,7 @@ impl CsvSheet {
         let worksheet = worksheet.to_owned();
         self.in_background(move |folder| {
             let _lock = folder.lock()?;
-            redo::finish(folder)?;
-            let bytes = folder.read(&worksheet)?;
+            let bytes = redo::read(folder, &worksheet)?;
             let table = parse(folder, &worksheet, &bytes)?;
             let rows = table.records().map(|(number, cells)| Row { number, cells }).collect();
             Ok(Snapshot { worksheet, rows, version: redo::version(&bytes) })

@@ -1,8 +1,9 @@
 //! Replaces two worksheets as one step.
 //!
 //! No file system replaces two files at once. So both new contents are written first, then a record that
-//! says so; from then on the move has happened, whatever comes. Whoever uses the folder next finds the
-//! record and finishes it. Without a record nothing has happened.
+//! says so; from then on the move has happened, whatever comes. Whoever changes the folder next finds the
+//! record and finishes it; whoever only reads sees the new contents and leaves the folder as it is.
+//! Without a record nothing has happened.
 
 use std::path::PathBuf;
 
@@ -137,21 +138,56 @@ impl Move {
 /// Finishes a move that was decided and then interrupted, and clears away one that was not decided yet. The
 /// caller holds the folder's lock.
 pub(super) fn finish(folder: &Folder) -> Result<(), SheetError> {
+    let Some(to_do) = unfinished(folder)? else {
+        return PREPARED
+            .iter()
+            .chain([&RECORD_NEXT])
+            .try_for_each(|left| folder.remove(&folder.path().join(left)));
+    };
+    for (worksheet, prepared) in to_do {
+        folder.rename(&prepared, &folder.file(&worksheet))?;
+    }
+    folder.sync()?;
+    for prepared in PREPARED {
+        folder.remove(&folder.path().join(prepared))?;
+    }
+    folder.remove(&folder.path().join(RECORD))?;
+    folder.sync()
+}
+
+/// The bytes of a worksheet as they are once an interrupted move has been finished. Changes nothing. The
+/// caller holds the folder's lock.
+pub(super) fn read(folder: &Folder, worksheet: &str) -> Result<Vec<u8>, SheetError> {
+    let to_do = unfinished(folder)?.unwrap_or_default();
+    match to_do.into_iter().find(|(moved, _)| moved == worksheet) {
+        Some((_, prepared)) => std::fs::read(&prepared).map_err(|source| failure("read", &prepared, source)),
+        None => folder.read(worksheet),
+    }
+}
+
+/// The names of the worksheets, sorted, as they are once an interrupted move has been finished. Changes
+/// nothing. The caller holds the folder's lock.
+pub(super) fn worksheets(folder: &Folder) -> Result<Vec<String>, SheetError> {
+    let mut names = folder.worksheets()?;
+    names.extend(unfinished(folder)?.into_iter().flatten().map(|(name, _)| name));
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// The worksheets whose new contents have still to take their places, with the files that hold these. None
+/// where no move was decided.
+fn unfinished(folder: &Folder) -> Result<Option<Vec<(String, PathBuf)>>, SheetError> {
     let record_file = folder.path().join(RECORD);
     let text = match std::fs::read(&record_file) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return PREPARED
-                .iter()
-                .chain([&RECORD_NEXT])
-                .try_for_each(|left| folder.remove(&folder.path().join(left)));
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(failure("read", &record_file, source)),
     };
     let record: Record = serde_json::from_slice(&text)
         .map_err(|error| failure("understand", &record_file, std::io::Error::other(error)))?;
-    let mut to_do: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for (replacement, prepared) in record.replacements.iter().zip(PREPARED) {
+    let mut to_do = Vec::new();
+    for (replacement, prepared) in record.replacements.into_iter().zip(PREPARED) {
         let prepared = folder.path().join(prepared);
         let there = match is_name(&replacement.worksheet).then(|| folder.read(&replacement.worksheet)) {
             Some(Ok(bytes)) => Some(version(&bytes)),
@@ -165,24 +201,16 @@ pub(super) fn finish(folder: &Folder) -> Result<(), SheetError> {
         if there.as_ref() == Some(&replacement.after) {
             continue;
         }
-        let file = folder.file(&replacement.worksheet);
         // Renamed already means edited since; not what it was before means edited meanwhile. What people
         // wrote is not overwritten.
         if !prepared.exists() {
             continue;
         }
         if there != replacement.before {
+            let file = folder.file(&replacement.worksheet);
             return Err(SheetError::Interrupted { file, prepared, record: record_file });
         }
-        to_do.push((prepared, file));
+        to_do.push((replacement.worksheet, prepared));
     }
-    for (prepared, file) in to_do {
-        folder.rename(&prepared, &file)?;
-    }
-    folder.sync()?;
-    for prepared in PREPARED {
-        folder.remove(&folder.path().join(prepared))?;
-    }
-    folder.remove(&record_file)?;
-    folder.sync()
+    Ok(Some(to_do))
 }

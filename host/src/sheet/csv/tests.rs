@@ -134,6 +134,10 @@ async fn a_move_that_dies_between_any_two_steps_leaves_the_row_in_one_worksheet(
             let expected = if decided { (0, 1) } else { (1, 0) };
             assert_eq!(site.occurrences("a").await, expected, "after {steps} steps");
             assert_eq!(site.occurrences("b").await, (1, 0), "after {steps} steps");
+
+            site.sheet.finish().await.unwrap();
+            assert_eq!(site.occurrences("a").await, expected, "after {steps} steps, finished");
+            assert_eq!(site.occurrences("b").await, (1, 0), "after {steps} steps, finished");
             assert!(site.files().iter().all(|name| name.ends_with(".csv")), "{:?}", site.files());
 
             // Trying again afterwards, as the import does, moves it if it was not moved.
@@ -142,6 +146,40 @@ async fn a_move_that_dies_between_any_two_steps_leaves_the_row_in_one_worksheet(
                 site.sheet.move_rows(&again, &[2], DONE).await.unwrap();
             }
             assert_eq!(site.occurrences("a").await, (0, 1), "after {steps} steps and another try");
+        }
+    }
+}
+
+#[tokio::test]
+async fn reading_changes_nothing_whatever_was_interrupted() {
+    for done in [Some("who\n"), None] {
+        for steps in 0..=Step::ALL.len() {
+            let site = site("who\na\nb\n", done);
+            let planned = site.planned_move();
+            for step in &Step::ALL[..steps] {
+                planned.step(&site.sheet.folder, *step).unwrap();
+            }
+            let content = || -> Vec<(String, Vec<u8>)> {
+                let read = |name: String| (fs::read(site.directory.path().join(&name)).unwrap(), name);
+                site.files().into_iter().map(read).map(|(bytes, name)| (name, bytes)).collect()
+            };
+            let before = content();
+            let decided = Step::ALL[..steps].contains(&Step::Decide);
+            let worksheets = site.sheet.check().await.unwrap();
+            assert_eq!(
+                worksheets.contains(&DONE.to_owned()),
+                done.is_some() || decided,
+                "after {steps} steps"
+            );
+            let read = site.sheet.read(REQUESTS).await.unwrap();
+            site.occurrences("a").await;
+            assert!(content() == before, "after {steps} steps");
+
+            // What was read is what the next move starts from, which finishes the one before.
+            site.sheet.move_rows(&read, &[2], DONE).await.unwrap();
+            let moved = if decided { "b" } else { "a" };
+            assert_eq!(site.occurrences(moved).await, (0, 1), "after {steps} steps");
+            assert!(site.files().iter().all(|name| name.ends_with(".csv")), "{:?}", site.files());
         }
     }
 }
