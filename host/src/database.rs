@@ -36,28 +36,29 @@ pub struct Database {
 /// A transaction that writes. Nothing of it is kept unless it is committed.
 pub type Transaction = sqlx::Transaction<'static, Sqlite>;
 
-/// Why the records cannot be read or written.
+/// Why the records cannot be read or written. Each message holds what SQLite says, so none names it
+/// as its source as well: it would be told twice.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The file cannot be opened or made.
-    #[error("cannot open the database {file}: {source}", file = file.display())]
+    #[error("cannot open the database {file}: {reason}", file = file.display())]
     Open {
         /// The file.
         file: PathBuf,
         /// What SQLite or the operating system says.
-        source: sqlx::Error,
+        reason: sqlx::Error,
     },
     /// The file cannot be made private to its owner.
-    #[error("cannot create the database {file}: {source}", file = file.display())]
+    #[error("cannot create the database {file}: {reason}", file = file.display())]
     Create {
         /// The file.
         file: PathBuf,
         /// What the operating system says.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The tables cannot be brought up to date.
     #[error("cannot bring the database up to date: {0}; was it written by a newer version?")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(sqlx::migrate::MigrateError),
     /// The tables are of another version, and only reading was asked for.
     #[error("the database {file} has the tables of another version; `usher doctor` brings it up to date", file = file.display())]
     OtherVersion {
@@ -66,10 +67,22 @@ pub enum DatabaseError {
     },
     /// A statement failed.
     #[error("the database failed: {0}")]
-    Statement(#[from] sqlx::Error),
+    Statement(sqlx::Error),
     /// A record does not hold what it should.
     #[error("the database holds a damaged record: {0}")]
     Damaged(String),
+}
+
+impl From<sqlx::Error> for DatabaseError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for DatabaseError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Migrate(error)
+    }
 }
 
 impl Database {
@@ -78,7 +91,7 @@ impl Database {
     /// # Errors
     /// Where that cannot be done.
     pub async fn open(file: &Path) -> Result<Self, DatabaseError> {
-        create_private(file).map_err(|source| DatabaseError::Create { file: file.to_owned(), source })?;
+        create_private(file).map_err(|reason| DatabaseError::Create { file: file.to_owned(), reason })?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .journal_mode(SqliteJournalMode::Wal)
@@ -91,11 +104,11 @@ impl Database {
             .acquire_timeout(BUSY_TIMEOUT)
             .connect_with(options)
             .await
-            .map_err(|source| DatabaseError::Open { file: file.to_owned(), source })?;
+            .map_err(|reason| DatabaseError::Open { file: file.to_owned(), reason })?;
         // SQLite's migrations are not made for two processes at once.
         let alone = lock_folder(file)
             .await
-            .map_err(|source| DatabaseError::Create { file: file.to_owned(), source })?;
+            .map_err(|reason| DatabaseError::Create { file: file.to_owned(), reason })?;
         MIGRATIONS.run(&pool).await?;
         drop(alone);
         Ok(Self { pool })
@@ -107,7 +120,7 @@ impl Database {
     /// # Errors
     /// Where the file cannot be opened, or has the tables of another version.
     pub async fn open_for_reading(file: &Path) -> Result<Self, DatabaseError> {
-        let opened = |source| DatabaseError::Open { file: file.to_owned(), source };
+        let opened = |reason| DatabaseError::Open { file: file.to_owned(), reason };
         if !file.exists() {
             // One connection that stays: a second one would see another, empty memory.
             let pool = SqlitePoolOptions::new()
@@ -122,9 +135,7 @@ impl Database {
         }
         let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(opened)?;
-        let applied: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&pool).await?;
-        if usize::try_from(applied) != Ok(MIGRATIONS.iter().count()) {
+        if !has_our_tables(&pool).await? {
             return Err(DatabaseError::OtherVersion { file: file.to_owned() });
         }
         Ok(Self { pool })
@@ -142,6 +153,24 @@ impl Database {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Whether all versions of the tables that this program knows have been applied, and no others.
+async fn has_our_tables(pool: &SqlitePool) -> Result<bool, DatabaseError> {
+    let recorded: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
+    )
+    .fetch_one(pool)
+    .await?;
+    if recorded == 0 {
+        return Ok(false);
+    }
+    let applied: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version")
+            .fetch_all(pool)
+            .await?;
+    let known = MIGRATIONS.iter().map(|migration| (migration.version, migration.checksum.to_vec()));
+    Ok(applied.into_iter().eq(known))
 }
 
 /// Milliseconds since the Unix epoch, as the tables hold times.
@@ -169,3 +198,6 @@ fn create_private(file: &Path) -> std::io::Result<()> {
     std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
