@@ -20,6 +20,16 @@ pub const USHER: [&str; 3] = ["--workspace", "--bin", "usher"];
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(workspace::root());
+    // What `cargo run` tells this program about its own package. Some build scripts ask to be run again where
+    // these change, so that every change between this cargo and one in a shell would build their crates anew.
+    for (name, _) in std::env::vars_os() {
+        let is_about_package = ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|prefix| name.to_str().is_some_and(|name| name.starts_with(prefix)));
+        if is_about_package {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
