@@ -4,14 +4,16 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use super::Exit;
+use super::exit::of_sheet;
 use crate::clock::Clock;
 use crate::database::Database;
+use crate::import::report::counted;
 use crate::keys::Keys;
 use crate::keystone::Keystone;
 use crate::mailer::Mailer;
-use crate::plugin::{Capabilities, PluginHost};
+use crate::plugin::{Capabilities, PluginError, PluginHost, RowParser};
 use crate::quotas::Quotas;
-use crate::registration::Layout;
+use crate::registration::{Layout, Outcome, SheetKind};
 use crate::settings::{Settings, SettingsError};
 use crate::sheet::Sheet;
 
@@ -28,10 +30,10 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
     findings.good("settings", settings.file.display());
     check_keys(&settings, &mut findings);
     check_database(&settings, &mut findings).await;
-    let layout = check_plugins(&settings, &mut findings).await;
+    let row_parser = check_plugins(&settings, &mut findings).await;
     check_keystone(&settings, clock, &mut findings).await;
     check_mail(&settings, &mut findings).await;
-    check_sheet(&settings, layout.as_ref(), &mut findings).await;
+    check_sheets(&settings, row_parser.as_ref(), &mut findings).await;
     findings.exit()
 }
 
@@ -85,7 +87,7 @@ async fn check_database(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<Layout> {
+async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(RowParser, Layout)> {
     let host = match PluginHost::new(&settings.plugins, Capabilities::default()) {
         Ok(host) => host,
         Err(error) => {
@@ -93,13 +95,17 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<L
             return None;
         }
     };
-    let mut layout = None;
-    let parser = async { host.row_parser(&settings.plugins.row_parser).await?.describe().await };
-    match parser.await {
-        Ok(found) => {
+    let mut row_parser = None;
+    let described = async {
+        let parser = host.row_parser(&settings.plugins.row_parser).await?;
+        let layout = parser.describe().await?;
+        Ok::<_, PluginError>((parser, layout))
+    };
+    match described.await {
+        Ok((parser, layout)) => {
             let file = settings.plugins.row_parser.component.display();
-            findings.good("plugins", format!("row_parser {file}: worksheet {:?}", found.access.requests));
-            layout = Some(found);
+            findings.good("plugins", format!("row_parser {file}: worksheet {:?}", layout.access.requests));
+            row_parser = Some((parser, layout));
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
@@ -119,7 +125,7 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<L
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
-    layout
+    row_parser
 }
 
 async fn check_keystone(settings: &Settings, clock: Clock, findings: &mut Findings) {
@@ -176,15 +182,65 @@ async fn check_mail(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-async fn check_sheet(settings: &Settings, layout: Option<&Layout>, findings: &mut Findings) {
-    let sheet = Sheet::access(&settings.sheet);
-    match (sheet.check().await, layout) {
-        (Err(error), _) => findings.bad("sheet", error, Exit::Unreachable),
-        (Ok(worksheets), Some(layout)) if !worksheets.contains(&layout.access.requests) => {
-            let wanted = &layout.access.requests;
-            let there = worksheets.join(", ");
-            findings.bad("sheet", format!("no worksheet {wanted:?}; there are: {there}"), Exit::Usage);
+async fn check_sheets(
+    settings: &Settings,
+    row_parser: Option<&(RowParser, Layout)>,
+    findings: &mut Findings,
+) {
+    let access = Sheet::access(&settings.sheet);
+    let quota = Sheet::quota(&settings.sheet);
+    let Some((parser, layout)) = row_parser else {
+        for sheet in std::iter::once(access).chain(quota) {
+            match sheet.check().await {
+                Ok(worksheets) => findings.warn(
+                    "sheet",
+                    format!("worksheets: {}; without a row parser, none was read", worksheets.join(", ")),
+                ),
+                Err(error) => findings.bad("sheet", &error, of_sheet(&error)),
+            }
         }
-        (Ok(worksheets), _) => findings.good("sheet", format!("worksheets: {}", worksheets.join(", "))),
+        return;
+    };
+    check_worksheet(&access, &layout.access.requests, SheetKind::Access, parser, findings).await;
+    match (quota, &layout.quota) {
+        (Some(sheet), Some(layout)) => {
+            check_worksheet(&sheet, &layout.requests, SheetKind::Quota, parser, findings).await;
+        }
+        (Some(_), None) => {
+            findings.warn("sheet", "the row parser does not read the quota sheet that the settings name");
+        }
+        (None, _) => {}
+    }
+}
+
+/// Reads a worksheet as an import would.
+async fn check_worksheet(
+    sheet: &Sheet,
+    worksheet: &str,
+    kind: SheetKind,
+    parser: &RowParser,
+    findings: &mut Findings,
+) {
+    let kind_name = kind.name();
+    let snapshot = match sheet.read(worksheet).await {
+        Ok(snapshot) => snapshot,
+        Err(error) => return findings.bad("sheet", format!("{kind_name}: {error}"), of_sheet(&error)),
+    };
+    let parsed = match parser.parse_rows(kind, &snapshot.rows).await {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            return findings.bad(
+                "sheet",
+                format!("{kind_name}: worksheet {worksheet:?}: {error}"),
+                Exit::Usage,
+            );
+        }
+    };
+    let rejected = parsed.rows.iter().filter(|row| matches!(row.outcome, Outcome::Rejected(_))).count();
+    let rows = counted(parsed.rows.len(), "row", "rows");
+    let finding = format!("{kind_name}: worksheet {worksheet:?} has {rows}");
+    match rejected {
+        0 => findings.good("sheet", finding),
+        _ => findings.warn("sheet", format!("{finding}, of which {rejected} cannot be used as they are")),
     }
 }
