@@ -8,6 +8,7 @@ pub mod duration;
 pub mod import;
 pub mod keystone;
 pub mod mail;
+mod place;
 pub mod plugins;
 pub mod secret;
 pub mod setpass;
@@ -57,12 +58,12 @@ pub enum SettingsError {
     )]
     Missing,
     /// The file cannot be read.
-    #[error("{file}: cannot read the settings: {source}; check the path and that this user may read it", file = file.display())]
+    #[error("{file}: cannot read the settings: {reason}; check the path and that this user may read it", file = file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
         /// What the operating system says.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is not what it should be.
     #[error("{file}:{line}:{column}: {message}", file = file.display())]
@@ -77,10 +78,14 @@ pub enum SettingsError {
         message: String,
     },
     /// The values are right each for itself, but not together.
-    #[error("{file}: {key}: {message}", file = file.display())]
+    #[error("{file}:{line}:{column}: {key}: {message}", file = file.display())]
     Contradiction {
         /// The file.
         file: PathBuf,
+        /// Line of the key, or of its section where the key is not written, counted from 1.
+        line: usize,
+        /// Column, counted from 1.
+        column: usize,
         /// The key at fault.
         key: String,
         /// What is wrong and what to do.
@@ -105,7 +110,7 @@ impl Settings {
                 .ok_or(SettingsError::Missing)?,
         };
         let text = std::fs::read_to_string(&file)
-            .map_err(|source| SettingsError::Unreadable { file: file.clone(), source })?;
+            .map_err(|reason| SettingsError::Unreadable { file: file.clone(), reason })?;
         Self::parse(&text, &file)
     }
 
@@ -118,10 +123,9 @@ impl Settings {
         file.clone_into(&mut settings.file);
         let folder = file.parent().unwrap_or(Path::new(""));
         settings.resolve(folder);
-        settings.check().map_err(|(key, message)| SettingsError::Contradiction {
-            file: file.to_owned(),
-            key,
-            message,
+        settings.check().map_err(|(key, message)| {
+            let (line, column) = place::line_and_column(text, place::of_key(text, &key));
+            SettingsError::Contradiction { file: file.to_owned(), line, column, key, message }
         })?;
         Ok(settings)
     }
@@ -152,10 +156,7 @@ pub(crate) fn resolve(folder: &Path, path: &mut PathBuf) {
 /// Places a TOML error. Its own text quotes the line, which may hold a password typed in the wrong
 /// place, so only the message is taken, and of that no quoted value.
 fn invalid(text: &str, file: &Path, error: &toml::de::Error) -> SettingsError {
-    let offset = error.span().map_or(0, |span| span.start.min(text.len()));
-    let before = text.get(..offset).unwrap_or("");
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
+    let (line, column) = place::line_and_column(text, place::of_error(text, error));
     SettingsError::Invalid { file: file.to_owned(), line, column, message: without_values(error.message()) }
 }
 

@@ -14,19 +14,51 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
 }
 
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse(text, Path::new("x.toml")).map_err(|error| error.to_string())
+}
+
+/// The example with everything in force that is commented out: lines such as `# key = value` and
+/// `# [section]`. What is indented further belongs to an explanation.
+fn uncommented(example: &str) -> String {
+    let is_setting = |line: &str| {
+        let key = line.split_once(" = ").map(|(key, _)| key);
+        let named = key.is_some_and(|key| key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+        named || (line.starts_with('[') && line.ends_with(']'))
+    };
+    let lines =
+        example.lines().map(|line| line.strip_prefix("# ").filter(|line| is_setting(line)).unwrap_or(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn the_example_settings_can_be_read() {
-    let text = read("settings.example.toml");
-    let settings = Settings::parse(&text, Path::new("/etc/usher/settings.toml")).unwrap();
+    let settings = parse(&read("settings.example.toml")).unwrap();
     assert_eq!(settings.mail.port(), 587);
     assert_eq!(settings.keystone.member_role, "member");
+    // A copy names nothing that a site need not have.
+    assert!(settings.keystone.region.is_none() && settings.keystone.ca_file.is_none());
+    assert!(settings.mail.login.is_none() && settings.mail.ca_file.is_none());
+    assert!(
+        settings.plugins.all().iter().all(|(_, plugin)| plugin.sha256.is_none() && plugin.limits.is_none())
+    );
+}
+
+#[test]
+fn what_the_example_settings_comment_out_can_be_read_too() {
+    let settings = parse(&uncommented(&read("settings.example.toml"))).unwrap();
+    assert!(settings.keystone.region.is_some() && settings.keystone.ca_file.is_some());
+    assert!(settings.mail.login.is_some() && settings.mail.ca_file.is_some());
+    assert!(settings.plugins.row_parser.sha256.is_some() && settings.plugins.row_parser.limits.is_some());
+    let usher::settings::sheet::Sheet::Csv { quota, .. } = &settings.sheet;
+    assert!(quota.is_some());
 }
 
 /// Every key that a section of the settings knows. The names come from what serde lists when it
 /// meets a key that it does not know.
 #[test]
 fn the_example_settings_name_every_key() {
-    let example = read("settings.example.toml");
+    let example = uncommented(&read("settings.example.toml"));
     let sections = [
         "",
         "site",
@@ -69,8 +101,8 @@ fn the_example_settings_name_every_key() {
 
 #[test]
 fn a_wrong_settings_file_names_the_line_and_never_a_value() {
-    let example = read("settings.example.toml");
-    let parse = |text: &str| Settings::parse(text, Path::new("x.toml")).unwrap_err().to_string();
+    let example = uncommented(&read("settings.example.toml"));
+    let parse = |text: &str| parse(text).unwrap_err();
 
     let typo = parse(&example.replace("timeout = \"30s\"\n# How often", "timeoutt = \"30s\"\n# How often"));
     let line = example.lines().position(|line| line.starts_with("timeout")).unwrap() + 1;
@@ -86,12 +118,79 @@ fn a_wrong_settings_file_names_the_line_and_never_a_value() {
 
     let wrong_choice = parse(&example.replace("security = \"starttls\"", "security = \"none\""));
     assert!(wrong_choice.contains("starttls") && wrong_choice.contains("plain"), "{wrong_choice}");
+}
 
-    let contradiction = parse(&example.replace("security = \"starttls\"", "security = \"plain\""));
-    assert!(contradiction.contains("mail.login"), "{contradiction}");
-
-    let not_https = parse(&example.replace("https://setpass", "http://setpass"));
-    assert!(not_https.contains("setpass.public_url"), "{not_https}");
+/// Each fault is told with the line that it is on, found here by the text of that line.
+#[test]
+fn what_is_wrong_with_a_key_is_told_with_its_line() {
+    let example = uncommented(&read("settings.example.toml"));
+    let in_row_parser = "limits = { memory_mib = 512,";
+    for (what, with, line, told) in [
+        // Contradictions.
+        ("https://keystone.cloud", "ftp://keystone.cloud", "url = ", "keystone.auth.url: expected an http"),
+        ("security = \"starttls\"", "security = \"plain\"", "[mail.login]", "mail.login: "),
+        (
+            "sender = \"Example Cloud <noreply@",
+            "sender = \"<",
+            "sender = ",
+            "mail.sender: expected an e-mail",
+        ),
+        ("helpdesk = \"", "helpdesk = \"@", "helpdesk = ", "mail.helpdesk: expected an e-mail"),
+        (
+            "\"https://setpass.cloud.example.org/\"",
+            "\"http://setpass/\"",
+            "public_url",
+            "setpass.public_url: ",
+        ),
+        ("max_attempts = 5", "max_attempts = 0", "max_attempts = ", "setpass.max_attempts: "),
+        ("per_day = 20", "per_day = 4", "max_attempts_per_day", "setpass.max_attempts_per_day: "),
+        (
+            "\nmemory_mib = 256",
+            "\nmemory_mib = 0",
+            "memory_mib = 0",
+            "plugins.limits.memory_mib: expected 1 to",
+        ),
+        (
+            "\nanswer_mib = 64",
+            "\nanswer_mib = 9999",
+            "answer_mib",
+            "plugins.limits.answer_mib: expected 1 to",
+        ),
+        (in_row_parser, "limits = { memory_mib = 0,", "limits = {", "plugins.row_parser.limits.memory_mib: "),
+        // A key that is not written is told with its section.
+        ("max_attempts_per_day = 20\n", "", "[setpass]", "setpass.max_attempts_per_day: "),
+        // Sections of which there are several kinds.
+        ("access = \"/var", "acess = \"/var", "acess = ", "unknown field `acess`, expected"),
+        ("quota = \"/var/lib/usher/quota\"", "quota = 5", "quota = 5", "invalid type: integer"),
+        ("backend = \"csv\"", "backend = \"odf\"", "backend = ", "unknown variant `odf`, expected `csv`"),
+        ("access = \"/var/lib/usher/access\"\n", "", "[sheet]", "missing field `access`"),
+        (
+            "password = { file = \"/etc/usher/keystone-password\" }\n",
+            "",
+            "[keystone.auth]",
+            "missing field `password`",
+        ),
+        ("user_domain =", "domain_of_user =", "domain_of_user", "unknown field `domain_of_user`, expected"),
+        ("{ file = \"/etc/usher/keystone-password\" }", "\"hunter2\"", "password = ", "expected { file"),
+        ("method = \"password\"\nurl", "method = \"pasword\"\nurl", "method = ", "unknown variant `pasword`"),
+    ] {
+        assert!(example.contains(what), "{what}");
+        let mut text = example.replacen(what, with, 1);
+        if line == "[setpass]" {
+            text = text.replacen("max_attempts = 5", "max_attempts = 50", 1);
+        }
+        let number = text.lines().position(|candidate| candidate.starts_with(line)).unwrap() + 1;
+        let error = parse(&text).unwrap_err();
+        assert!(error.starts_with(&format!("x.toml:{number}:")), "line {number}: {error}");
+        assert!(error.contains(told) && !error.contains("hunter2"), "{told}: {error}");
+    }
+    let (before, login) = example.split_once("[mail.login]").unwrap();
+    let (_, after) = login.split_once("[setpass]").unwrap();
+    let text =
+        format!("{before}[setpass]{after}").replacen("security = \"starttls\"", "security = \"plain\"", 1);
+    let number = text.lines().position(|line| line.contains("mail-ca.pem")).unwrap() + 1;
+    let error = parse(&text).unwrap_err();
+    assert!(error.starts_with(&format!("x.toml:{number}:1: mail.ca_file: ")), "{error}");
 }
 
 #[test]

@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 
 /// The site's components.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct Plugins {
     /// Folder for compiled components. Nothing in it needs a backup.
     pub cache: PathBuf,
     /// What each call may use up.
-    #[serde(default)]
     pub limits: Limits,
     /// Reads the rows of the sheets.
     pub row_parser: Plugin,
@@ -44,10 +43,59 @@ impl Default for Limits {
     }
 }
 
+/// `[plugins]` as it is written, where a component's limits need not be complete.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    cache: PathBuf,
+    #[serde(default)]
+    limits: Limits,
+    row_parser: Plugin<OwnLimits>,
+    quota_policy: Plugin<OwnLimits>,
+    mail_templates: Plugin<OwnLimits>,
+}
+
+impl From<Written> for Plugins {
+    fn from(written: Written) -> Self {
+        let Written { cache, limits, row_parser, quota_policy, mail_templates } = written;
+        Self {
+            cache,
+            limits,
+            row_parser: row_parser.with_the_rest_of(limits),
+            quota_policy: quota_policy.with_the_rest_of(limits),
+            mail_templates: mail_templates.with_the_rest_of(limits),
+        }
+    }
+}
+
+/// The limits that a component has for itself; what is not written is as in `[plugins.limits]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnLimits {
+    memory_mib: Option<usize>,
+    #[serde(default, deserialize_with = "super::duration::deserialize_some")]
+    deadline: Option<Duration>,
+    answer_mib: Option<usize>,
+    host_calls: Option<u32>,
+}
+
+impl Plugin<OwnLimits> {
+    fn with_the_rest_of(self, limits: Limits) -> Plugin {
+        let Self { component, sha256, grants, files, settings, limits: own } = self;
+        let limits = own.map(|own| Limits {
+            memory_mib: own.memory_mib.unwrap_or(limits.memory_mib),
+            deadline: own.deadline.unwrap_or(limits.deadline),
+            answer_mib: own.answer_mib.unwrap_or(limits.answer_mib),
+            host_calls: own.host_calls.unwrap_or(limits.host_calls),
+        });
+        Plugin { component, sha256, grants, files, settings, limits }
+    }
+}
+
 /// One component.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plugin {
+pub struct Plugin<L = Limits> {
     /// The component's file.
     pub component: PathBuf,
     /// SHA-256 of the file in hexadecimal. Another file is refused.
@@ -61,7 +109,7 @@ pub struct Plugin {
     #[serde(default)]
     pub settings: BTreeMap<String, toml::Value>,
     /// Limits for this component alone, in place of `[plugins.limits]`.
-    pub limits: Option<Limits>,
+    pub limits: Option<L>,
 }
 
 /// An interface of the host that a component has to be granted.
@@ -136,17 +184,44 @@ impl Plugins {
     }
 
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
-        let fail = |key: &str, message: &str| Err((format!("plugins.{key}"), message.to_owned()));
-        let sets = std::iter::once(&self.limits)
-            .chain(self.all().into_iter().filter_map(|(_, p)| p.limits.as_ref()));
-        for limits in sets {
+        let fail = |place: &str, key: &str| {
+            Err((format!("plugins.{place}limits.{key}"), "expected 1 to 4096".to_owned()))
+        };
+        let of_components = self.all().map(|(role, plugin)| (format!("{role}."), plugin.limits));
+        for (place, limits) in std::iter::once((String::new(), Some(self.limits))).chain(of_components) {
+            let Some(limits) = limits else { continue };
             if limits.memory_mib == 0 || limits.memory_mib > 4096 {
-                return fail("limits.memory_mib", "expected 1 to 4096");
+                return fail(&place, "memory_mib");
             }
             if limits.answer_mib == 0 || limits.answer_mib > 4096 {
-                return fail("limits.answer_mib", "expected 1 to 4096");
+                return fail(&place, "answer_mib");
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_component_does_not_limit_itself_is_limited_as_for_all() {
+        let plugins: Plugins = toml::from_str(
+            r#"
+            cache = "c"
+            limits = { memory_mib = 100, deadline = "3s", host_calls = 7 }
+            row_parser = { component = "r", limits = { memory_mib = 512 } }
+            quota_policy = { component = "q", limits = { deadline = "1m", answer_mib = 1, host_calls = 1 } }
+            mail_templates = { component = "m" }
+            "#,
+        )
+        .unwrap();
+        let row_parser = plugins.row_parser.limits.unwrap();
+        assert_eq!((row_parser.memory_mib, row_parser.deadline), (512, Duration::from_secs(3)));
+        assert_eq!((row_parser.answer_mib, row_parser.host_calls), (64, 7));
+        let quota_policy = plugins.quota_policy.limits.unwrap();
+        assert_eq!((quota_policy.memory_mib, quota_policy.deadline), (100, Duration::from_secs(60)));
+        assert!(plugins.mail_templates.limits.is_none());
     }
 }

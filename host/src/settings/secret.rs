@@ -44,7 +44,12 @@ impl<'de> Deserialize<'de> for SecretSource {
         }
         const EXPECTED: &str =
             "a secret is not written here: expected { file = \"PATH\" } or { env = \"VARIABLE\" }";
-        match Table::deserialize(deserializer).map_err(|_| D::Error::custom(EXPECTED))? {
+        // serde asks here, too, whether a secret may be left out.
+        let explained = |error: D::Error| match error.to_string().starts_with("missing field") {
+            true => error,
+            false => D::Error::custom(EXPECTED),
+        };
+        match Table::deserialize(deserializer).map_err(explained)? {
             Table { file: Some(file), env: None } => Ok(Self::File(file)),
             Table { file: None, env: Some(variable) } => Ok(Self::Environment(variable)),
             _ => Err(D::Error::custom(EXPECTED)),
