@@ -82,6 +82,23 @@ pub fn samples() -> Vec<MailContent> {
         comment: String::new(),
         case_number: "1".to_owned(),
     }));
+    samples.push(MailContent::QuotaUpdate(QuotaMail {
+        full_name: "User".to_owned(),
+        project: "Project".to_owned(),
+        changes: vec![QuotaChange { key: "cores".to_owned(), old: 8, new: 16, reason: String::new() }],
+    }));
+    samples.push(MailContent::Reminder(ReminderMail {
+        kind: SheetKind::Access,
+        spreadsheet_url: "https://sheets.example.org/".to_owned(),
+        requests: vec![PendingRequest {
+            row: 2,
+            full_name: "New User".to_owned(),
+            email: "user@example.org".to_owned(),
+            project: "Project".to_owned(),
+            since: "Monday, 1 January 2035 at 12:00 UTC".to_owned(),
+            comment: String::new(),
+        }],
+    }));
     samples
 }
 

@@ -10,6 +10,7 @@ use crate::database::Database;
 use crate::import::report::counted;
 use crate::keys::Keys;
 use crate::keystone::Keystone;
+use crate::mail_content;
 use crate::mailer::Mailer;
 use crate::plugin::{Capabilities, PluginError, PluginHost, RowParser};
 use crate::quotas::Quotas;
@@ -118,10 +119,17 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
-    match host.mail_templates(&settings.plugins.mail_templates).await {
-        Ok(_) => {
+    let words_mail = async {
+        let mail_templates = host.mail_templates(&settings.plugins.mail_templates).await?;
+        for content in mail_content::samples() {
+            mail_templates.render(&content).await?;
+        }
+        Ok::<_, PluginError>(())
+    };
+    match words_mail.await {
+        Ok(()) => {
             let file = settings.plugins.mail_templates.component.display();
-            findings.good("plugins", format!("mail_templates {file}"));
+            findings.good("plugins", format!("mail_templates {file}: words every kind of mail"));
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
