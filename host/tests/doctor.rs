@@ -1,0 +1,124 @@
+//! `usher doctor` reads the sheets as an import would, and says what keeps it from reading them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const ACCESS: &str = "access/Form Responses 1.csv";
+const QUOTA: &str = "quota/Form Responses 1.csv";
+
+/// A folder with settings and the sheets of the fixtures. Neither Keystone nor a mail server is there.
+struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for worksheet in [ACCESS, QUOTA] {
+            let file = folder.path().join(worksheet);
+            fs::create_dir(file.parent().unwrap()).unwrap();
+            fs::copy(root.join("tests/fixtures").join(worksheet), file).unwrap();
+        }
+        let components = root.join("target/components");
+        assert!(
+            components.join("moc-rows.wasm").exists(),
+            "components are missing; run: cargo xtask plugins"
+        );
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache");
+        let settings = format!(
+            r#"
+            [site]
+            name = "Example Cloud"
+            support_email = "support@example.org"
+            [database]
+            file = "usher.sqlite"
+            key_file = "usher.keys"
+            [keystone]
+            retries = 0
+            timeout = "1s"
+            [keystone.auth]
+            method = "password"
+            url = "http://127.0.0.1:1/v3"
+            username = "usher"
+            password = {{ file = "password" }}
+            project = "admin"
+            [sheet]
+            backend = "csv"
+            access = "access"
+            quota = "quota"
+            [mail]
+            host = "127.0.0.1"
+            port = 1
+            security = "plain"
+            sender = "noreply@example.org"
+            helpdesk = "helpdesk@example.org"
+            timeout = "1s"
+            undeliverable = "undeliverable"
+            [setpass]
+            public_url = "https://setpass.example.org/"
+            [plugins]
+            cache = {cache:?}
+            row_parser = {{ component = "{components}/moc-rows.wasm" }}
+            quota_policy = {{ component = "{components}/standard-quotas.wasm" }}
+            mail_templates = {{ component = "{components}/standard-mail.wasm" }}
+            "#,
+            components = components.display()
+        );
+        fs::write(folder.path().join("settings.toml"), settings).unwrap();
+        fs::write(folder.path().join("password"), "sesame").unwrap();
+        Self { folder }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The lines about the sheets.
+    fn doctor(&self) -> Vec<String> {
+        let Output { stdout, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_usher"))
+            .arg("doctor")
+            .env_remove("USHER_SETTINGS")
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8(stdout).unwrap();
+        let about = |line: &&str| line.split_whitespace().nth(1) == Some("sheet");
+        let lines: Vec<_> = stdout.lines().filter(about).map(str::to_owned).collect();
+        assert!(!lines.is_empty(), "{stdout}{}", String::from_utf8_lossy(&stderr));
+        lines
+    }
+}
+
+#[test]
+fn sheets_that_can_be_read_are_counted() {
+    let site = Site::new();
+    let lines = site.doctor();
+    let [access, quota] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(access.contains("access: worksheet \"Form Responses 1\" has "), "{access}");
+    assert!(access.starts_with("warn") && access.contains("cannot be used as they are"), "{access}");
+    assert!(quota.contains("quota: worksheet \"Form Responses 1\" has "), "{quota}");
+}
+
+#[test]
+fn sheets_that_cannot_be_read_are_told() {
+    let site = Site::new();
+    fs::write(site.file(ACCESS), "Approved,\"open\nno end").unwrap();
+    fs::write(site.file(QUOTA), "Surname,Shoe Size\nUser,44\n").unwrap();
+    let lines = site.doctor();
+    let [access, quota] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(access.starts_with("FAIL") && access.contains("Form Responses 1.csv: row "), "{access}");
+    assert!(quota.starts_with("FAIL") && quota.contains("quota: worksheet"), "{quota}");
+
+    fs::remove_file(site.file(ACCESS)).unwrap();
+    fs::remove_dir_all(site.file("quota")).unwrap();
+    let lines = site.doctor();
+    let [access, quota] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(access.starts_with("FAIL") && access.contains("no worksheet \"Form Responses 1\""), "{access}");
+    assert!(quota.starts_with("FAIL") && quota.contains("quota: there is no folder"), "{quota}");
+}
