@@ -18,10 +18,21 @@ async fn main() -> ExitCode {
     match dispatch(cli).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("usher: {error:#}");
+            eprintln!("usher: {}", in_words(&error));
             command::status_of(&error).into()
         }
     }
+}
+
+/// The error and its causes. Many errors say their cause in their own words; nothing is said twice.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
 }
 
 /// Diagnostics go to standard error; standard output is for what the command was asked for.
