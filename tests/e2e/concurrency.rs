@@ -3,9 +3,7 @@
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::process::Stdio;
-use std::time::Duration;
 
-use usher_tests::process;
 use usher_tests::sheet::AccessRow;
 
 use crate::stage::{Stage, expect_status, expect_words};
@@ -57,42 +55,4 @@ fn two_imports_started_together_process_every_row_once() {
     assert_eq!(site.done().unwrap().len(), 1 + rows.len());
     assert_eq!(site.requests().unwrap().len(), 1);
     assert_eq!(stage.mail.received().unwrap().len(), 3 * rows.len());
-}
-
-#[test]
-fn an_import_that_is_killed_is_finished_by_the_next() {
-    let stage = Stage::new();
-    let rows: Vec<_> = (0..8)
-        .map(|n| AccessRow::founding(&format!("user{n}@killed.example.org"), &format!("Killed {n}")))
-        .collect();
-    let site = stage.site(&rows);
-    let identity = stage.cloud.identity().unwrap();
-    let mut first =
-        site.command(&["import", "--all"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    process::wait_for("a user", Duration::from_secs(60), || {
-        for n in 0..rows.len() {
-            if identity.user_id(&format!("user{n}@killed.example.org"))?.is_some() {
-                return Ok(Some(()));
-            }
-        }
-        Ok(None)
-    })
-    .unwrap();
-    first.kill().unwrap();
-    first.wait().unwrap();
-
-    expect_status(&site.import(&["--all"]).unwrap(), 0);
-    assert_eq!(site.done().unwrap().len(), 1 + rows.len());
-    assert_eq!(site.requests().unwrap().len(), 1);
-    // A mail that was being sent when the first was killed is claimed for a while, and sent after that.
-    let serving = site.serve().unwrap();
-    let wanted = 3 * rows.len();
-    process::wait_for("all mails", Duration::from_secs(90), || {
-        Ok((stage.mail.received()?.len() >= wanted).then_some(()))
-    })
-    .unwrap();
-    drop(serving);
-    let received = stage.mail.received().unwrap();
-    let ids: std::collections::BTreeSet<_> = received.iter().map(|mail| mail.message_id.clone()).collect();
-    assert_eq!(ids.len(), wanted, "a mail was lost, or written a second time");
 }

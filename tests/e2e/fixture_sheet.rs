@@ -10,7 +10,7 @@ use usher_tests::mail_server::Behaviour;
 use usher_tests::site::Site;
 
 use crate::newcomer;
-use crate::stage::{Stage, entries, expect_status, records, sheets, text};
+use crate::stage::{NEW_PROJECT_LIMITS, Stage, entries, expect_status, records, sheets, text};
 
 /// The user whose link is opened: row 2.
 const USER: &str = "founder@example.org";
@@ -177,27 +177,10 @@ impl Cloud {
 
 /// New projects have the limits of `[plugins.quota_policy.settings]`; others keep the services' defaults.
 fn quotas_are_the_policys(stage: &Stage, expected: &[Expected]) {
-    let limits = |project: &str| -> BTreeMap<String, i64> {
-        let shown = stage.cloud.openstack(&["quota", "show", project]).unwrap();
-        entries(&shown)
-            .iter()
-            // Nova still names some that it does not keep any more, without a limit.
-            .filter_map(|entry| Some((text(entry, "Resource").to_owned(), entry["Limit"].as_i64()?)))
-            .collect()
-    };
-    let wanted = [
-        ("instances", 7),
-        ("cores", 14),
-        ("ram", 28672),
-        ("networks", 3),
-        ("ports", 21),
-        ("volumes", 5),
-        ("gigabytes", 250),
-    ];
-    let others = limits("Genomics");
+    let others = stage.limits("Genomics");
     for project in expected.iter().map(|row| &row.makes_project).filter(|project| !project.is_empty()) {
-        let limits = limits(project);
-        for (key, limit) in wanted {
+        let limits = stage.limits(project);
+        for (key, limit) in NEW_PROJECT_LIMITS {
             assert_eq!(limits.get(key), Some(&limit), "{key} of {project}: {limits:?}");
             assert_ne!(others.get(key), Some(&limit), "{key} would be so without Usher too");
         }

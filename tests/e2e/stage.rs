@@ -11,6 +11,17 @@ use usher_tests::sheet::AccessRow;
 use usher_tests::site::{Run, Site};
 use usher_tests::{process, workspace};
 
+/// What the sites' settings give new projects, by the names of the stock command line.
+pub const NEW_PROJECT_LIMITS: [(&str, i64); 7] = [
+    ("instances", 7),
+    ("cores", 14),
+    ("ram", 28672),
+    ("networks", 3),
+    ("ports", 21),
+    ("volumes", 5),
+    ("gigabytes", 250),
+];
+
 /// The services of one test.
 pub struct Stage {
     /// The shared cloud.
@@ -38,6 +49,17 @@ impl Stage {
     /// A site with these rows ready to import.
     pub fn site(&self, rows: &[AccessRow]) -> Site {
         Site::with_rows(&self.cloud, &self.mail, rows).unwrap()
+    }
+
+    /// The limits of a project, as the stock command line shows them.
+    #[track_caller]
+    pub fn limits(&self, project: &str) -> BTreeMap<String, i64> {
+        let shown = self.cloud.openstack(&["quota", "show", project]).unwrap();
+        entries(&shown)
+            .iter()
+            // Nova still names some that it does not keep any more, without a limit.
+            .filter_map(|entry| Some((text(entry, "Resource").to_owned(), entry["Limit"].as_i64()?)))
+            .collect()
     }
 
     /// A file in the form of `clouds.yaml` that leads elsewhere, or somebody else there.
