@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use crate::registration::RowNumber;
 
-use super::bindings::interfaces::types::Row;
 use super::call::Callee;
 use super::error::PluginError;
+use super::sheet_rows::BorrowedRow;
 use super::state::Profile;
 
 /// The share of a call's time that one try may take where time is what ran out: with sixteen tries,
@@ -24,11 +24,11 @@ const SHORTEST: Duration = Duration::from_millis(20);
 
 /// The row at which a call on `rows` fails, where it can be found; none where the failure is not one
 /// row's. `attempt` calls the component on other rows and answers the error, if there is one.
-pub(super) async fn find_row<F>(
+pub(super) async fn find_row<'a, F>(
     callee: &Callee,
     error: &PluginError,
-    rows: &[Row],
-    attempt: impl Fn(Callee, Vec<Row>) -> F,
+    rows: &[BorrowedRow<'a>],
+    attempt: impl Fn(Callee, Vec<BorrowedRow<'a>>) -> F,
 ) -> Option<RowNumber>
 where
     F: Future<Output = Option<PluginError>>,
@@ -42,7 +42,7 @@ where
     let callee = if out_of_time { hurried(callee) } else { callee.clone() };
     // Whether the component fails on these rows in the same way; none where it fails in another,
     // which says nothing about this failure.
-    let fails = async |rows: Vec<Row>| match attempt(callee.clone(), rows).await {
+    let fails = async |rows: Vec<BorrowedRow<'a>>| match attempt(callee.clone(), rows).await {
         None => Some(false),
         Some(other) if discriminant(&other) == discriminant(error) => Some(true),
         Some(_) => None,
@@ -67,7 +67,7 @@ where
     // Memory and time may simply be too little for so many rows. The row is to blame only if it
     // fails by itself.
     let may_be_all_rows = out_of_time || matches!(error, PluginError::OutOfMemory { .. });
-    if may_be_all_rows && !fails(vec![rows[0].clone(), row.clone()]).await? {
+    if may_be_all_rows && !fails(vec![rows[0], *row]).await? {
         return None;
     }
     Some(row.number)

@@ -9,7 +9,7 @@ use super::call::Callee;
 use super::error::PluginError;
 use super::request_from_wit::parsed_row;
 use super::role::Role;
-use super::sheet_rows::{kind_to_wit, rows_to_wit};
+use super::sheet_rows::{BorrowedRow, borrowed, kind_to_wit};
 
 const DESCRIBE: &str = "describe";
 const PARSE_ROWS: &str = "parse-rows";
@@ -59,11 +59,11 @@ impl RowParser {
     /// every row below the header that is not blank exactly once.
     pub async fn parse_rows(&self, kind: SheetKind, rows: &[Row]) -> Result<Parsed, PluginError> {
         let callee = self.role.callee().await;
-        let rows = rows_to_wit(rows);
-        let answer = match call(&callee, kind, &rows).await {
+        let given = borrowed(rows);
+        let answer = match call(&callee, kind, &given).await {
             Ok(answer) => answer,
             Err(error) => {
-                let row = blame::find_row(&callee, &error, &rows, |callee, rows| async move {
+                let row = blame::find_row(&callee, &error, &given, |callee, rows| async move {
                     call(&callee, kind, &rows).await.err()
                 })
                 .await;
@@ -80,7 +80,7 @@ impl RowParser {
             }
         };
         let bad = |(row, reason)| callee.bad_answer(PARSE_ROWS, Some(row), reason);
-        check_rows(&rows, &answered).map_err(bad)?;
+        check_rows(rows, &answered).map_err(bad)?;
         let rows = answered.into_iter().map(parsed_row).collect::<Result<_, _>>().map_err(bad)?;
         Ok(Parsed { rows })
     }
@@ -92,12 +92,21 @@ impl RowParser {
     }
 }
 
-async fn call(callee: &Callee, kind: SheetKind, rows: &[wit::Row]) -> Result<wit::Parsed, PluginError> {
+async fn call(
+    callee: &Callee,
+    kind: SheetKind,
+    rows: &[BorrowedRow<'_>],
+) -> Result<wit::Parsed, PluginError> {
     let mut store = callee.store();
     callee
         .within_deadline(async {
-            let guest = RowParserPre::new(callee.pre.clone())?.instantiate_async(&mut store).await?;
-            guest.call_parse_rows(&mut store, kind_to_wit(kind), rows).await
+            // What bindgen makes of this export takes rows that own their cells.
+            let guest = callee.pre.instantiate_async(&mut store).await?;
+            let parse = guest.get_typed_func::<(wit::SheetKind, &[BorrowedRow<'_>]), (wit::Parsed,)>(
+                &mut store, PARSE_ROWS,
+            )?;
+            let (parsed,) = parse.call_async(&mut store, (kind_to_wit(kind), rows)).await?;
+            Ok(parsed)
         })
         .await
         .map_err(|error| callee.explain(&error, PARSE_ROWS, &store))
@@ -105,9 +114,8 @@ async fn call(callee: &Callee, kind: SheetKind, rows: &[wit::Row]) -> Result<wit
 
 /// Checks that the answer holds every row below the header that is not blank exactly once, in the
 /// order of the sheet. A row that is left out would never be processed, and nobody would know.
-fn check_rows(given: &[wit::Row], answered: &[wit::ParsedRow]) -> Result<(), (RowNumber, String)> {
-    let blank = |row: &wit::Row| row.cells.iter().all(|cell| cell.trim().is_empty());
-    let mut expected = given.iter().skip(1).filter(|row| !blank(row)).map(|row| row.number);
+fn check_rows(given: &[Row], answered: &[wit::ParsedRow]) -> Result<(), (RowNumber, String)> {
+    let mut expected = given.iter().skip(1).filter(|row| !row.is_blank()).map(|row| row.number);
     let mut before = None;
     for number in answered.iter().map(|row| row.number) {
         match expected.next() {
@@ -138,9 +146,9 @@ fn sheet_layout(layout: wit::SheetLayout) -> SheetLayout {
 mod tests {
     use super::*;
 
-    fn given() -> Vec<wit::Row> {
+    fn given() -> Vec<Row> {
         [(1, "Header"), (2, "a"), (3, " "), (4, "b")]
-            .map(|(number, cell)| wit::Row { number, cells: vec![cell.to_owned()] })
+            .map(|(number, cell)| Row { number, cells: vec![cell.to_owned()] })
             .into()
     }
 

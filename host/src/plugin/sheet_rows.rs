@@ -1,8 +1,20 @@
 //! Rows of a sheet and their kind, between WIT and the host.
 
-use crate::registration::{Row, SheetKind};
+use wasmtime::component::{ComponentType, Lower};
+
+use crate::registration::{Row, RowNumber, SheetKind};
 
 use super::bindings::interfaces::types as wit;
+
+/// A row for a component, whose cells are copied only into the component's memory.
+#[derive(Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub(super) struct BorrowedRow<'a> {
+    /// The number that the spreadsheet shows.
+    pub(super) number: RowNumber,
+    /// The cells from the first column on.
+    pub(super) cells: &'a [String],
+}
 
 /// The kind for a component.
 pub(super) fn kind_to_wit(kind: SheetKind) -> wit::SheetKind {
@@ -13,11 +25,11 @@ pub(super) fn kind_to_wit(kind: SheetKind) -> wit::SheetKind {
 }
 
 /// The rows for a component.
-pub(super) fn rows_to_wit(rows: &[Row]) -> Vec<wit::Row> {
-    rows.iter().cloned().map(row_to_wit).collect()
+pub(super) fn borrowed(rows: &[Row]) -> Vec<BorrowedRow<'_>> {
+    rows.iter().map(|row| BorrowedRow { number: row.number, cells: &row.cells }).collect()
 }
 
-/// A row for a component.
+/// A row for a component that takes it as an answer.
 pub(super) fn row_to_wit(row: Row) -> wit::Row {
     wit::Row { number: row.number, cells: row.cells }
 }
