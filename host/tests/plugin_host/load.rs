@@ -1,4 +1,5 @@
-//! Which files are taken as components, what they may import, and how a running host replaces one.
+//! Which files are taken as components, what they may import, and how a running host replaces one. A host
+//! that has refused one then loads and serves a good one.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,45 +16,57 @@ fn written(folder: &Path, content: &[u8]) -> PathBuf {
     file
 }
 
-async fn refused(plugin: &Plugin) -> PluginError {
-    host(Limits::default()).row_parser(plugin).await.err().expect("it is refused")
+/// Has a host refuse a parser, and then serve a good one.
+async fn refused(host: &PluginHost, plugin: &Plugin) -> PluginError {
+    let error = host.row_parser(plugin).await.err().expect("it is refused");
+    serves(host).await;
+    error
+}
+
+/// Has a host load a good parser anew and serve it.
+async fn serves(host: &PluginHost) {
+    let parser = host.row_parser(&guest("hostile-rows")).await.unwrap();
+    let parsed = parser.parse_rows(SheetKind::Access, &rows(3)).await.unwrap();
+    assert_eq!(parsed.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [2, 3, 4]);
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_component_is_refused_with_what_it_is() {
+    let host = host(Limits::default());
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("absent.wasm");
-    assert!(matches!(refused(&of_file(&absent)).await, PluginError::File { .. }));
-    assert!(matches!(refused(&of_file(folder.path())).await, PluginError::File { .. }));
+    assert!(matches!(refused(&host, &of_file(&absent)).await, PluginError::File { .. }));
+    assert!(matches!(refused(&host, &of_file(folder.path())).await, PluginError::File { .. }));
     let text = written(folder.path(), b"#!/bin/sh\n");
-    assert!(matches!(refused(&of_file(&text)).await, PluginError::NotWasm { .. }));
+    assert!(matches!(refused(&host, &of_file(&text)).await, PluginError::NotWasm { .. }));
     let module = written(folder.path(), &wat::parse_str("(module (func (export \"describe\")))").unwrap());
-    let error = refused(&of_file(&module)).await;
+    let error = refused(&host, &of_file(&module)).await;
     assert!(matches!(error, PluginError::CoreModule { .. }), "{error}");
     assert!(error.to_string().contains("wasm32-wasip2"), "{error}");
     let mut cut = fs::read(component("hostile-rows")).unwrap();
     cut.truncate(cut.len() / 2);
     let cut = written(folder.path(), &cut);
-    assert!(matches!(refused(&of_file(&cut)).await, PluginError::Invalid { .. }));
+    assert!(matches!(refused(&host, &of_file(&cut)).await, PluginError::Invalid { .. }));
 }
 
 #[tokio::test]
 async fn a_component_for_another_world_is_refused_with_the_world_it_fits() {
-    let error = refused(&configured("busy-job", &Grant::ALL, "")).await;
+    let host = host(Limits::default());
+    let error = refused(&host, &configured("busy-job", &Grant::ALL, "")).await;
     let PluginError::WrongWorld { world, missing, fits, .. } = &error else { panic!("{error}") };
     assert_eq!((*world, fits.as_slice()), (World::RowParser, [World::Job].as_slice()));
     assert_eq!(missing, &["the export describe", "the export parse-rows"]);
 
     let folder = tempfile::tempdir().unwrap();
     let empty = written(folder.path(), &wat::parse_str("(component)").unwrap());
-    let error = refused(&of_file(&empty)).await;
+    let error = refused(&host, &of_file(&empty)).await;
     assert!(matches!(&error, PluginError::WrongWorld { fits, .. } if fits.is_empty()), "{error}");
 
     let text = "(component (core module $m (func (export \"f\") (result i32) i32.const 0)) \
                 (core instance $i (instantiate $m)) \
                 (func (export \"describe\") (result u32) (canon lift (core func $i \"f\"))))";
     let other_type = written(folder.path(), &wat::parse_str(text).unwrap());
-    assert!(matches!(refused(&of_file(&other_type)).await, PluginError::WrongWorld { .. }));
+    assert!(matches!(refused(&host, &of_file(&other_type)).await, PluginError::WrongWorld { .. }));
 }
 
 #[tokio::test]
@@ -65,20 +78,22 @@ async fn an_import_that_was_not_granted_is_refused_with_the_line_to_add() {
     assert_eq!(grants, &Grant::ALL, "one line grants everything that is needed");
     let line = "grants = [\"keystone\", \"keystone-admin\", \"mail\", \"sheet\", \"token\"]";
     assert!(error.to_string().contains(line), "{error}");
+    serves(&host).await;
 }
 
 #[tokio::test]
 async fn an_import_that_no_host_has_is_refused() {
+    let host = host(Limits::default());
     let folder = tempfile::tempdir().unwrap();
     let text = "(component (import \"usher:plugin/shell@0.1.0\" (instance (export \"run\" (func)))))";
     let file = written(folder.path(), &wat::parse_str(text).unwrap());
-    let error = refused(&of_file(&file)).await;
+    let error = refused(&host, &of_file(&file)).await;
     assert!(
         matches!(&error, PluginError::UnknownImport { interface, .. } if interface == "usher:plugin/shell@0.1.0")
     );
     let text = "(component (import \"usher:plugin/log@0.1.0\" (instance (export \"write\" (func)))))";
     let file = written(folder.path(), &wat::parse_str(text).unwrap());
-    assert!(matches!(refused(&of_file(&file)).await, PluginError::UnknownImport { .. }));
+    assert!(matches!(refused(&host, &of_file(&file)).await, PluginError::UnknownImport { .. }));
 }
 
 #[tokio::test]
@@ -88,7 +103,7 @@ async fn a_pin_admits_one_file_only() {
     let pinned = Plugin { sha256: Some(Sha256Pin(sha256)), ..guest("hostile-rows") };
     assert!(host.row_parser(&pinned).await.is_ok());
     let other = Plugin { sha256: Some(Sha256Pin([7; 32])), ..guest("hostile-rows") };
-    let error = host.row_parser(&other).await.err().unwrap();
+    let error = refused(&host, &other).await;
     let PluginError::Pin { expected, found, .. } = &error else { panic!("{error}") };
     assert_eq!((expected.as_str(), found.as_str()), ("07".repeat(32).as_str(), hex::encode(sha256).as_str()));
     assert!(error.to_string().contains(expected) && error.to_string().contains(found));
