@@ -52,6 +52,7 @@ impl Site {
     pub fn with_rows(cloud: &Cloud, mail: &MailServer, rows: &[AccessRow]) -> Result<Self> {
         let site = Self::temporary()?;
         sheet::write_access(&site.access(), rows)?;
+        site.copy_fixture("quota")?;
         site.set_up(cloud, mail)?;
         Ok(site)
     }
@@ -62,7 +63,8 @@ impl Site {
     /// As above.
     pub fn with_fixtures(cloud: &Cloud, mail: &MailServer) -> Result<Self> {
         let site = Self::temporary()?;
-        site.copy_fixtures()?;
+        site.copy_fixture("access")?;
+        site.copy_fixture("quota")?;
         site.set_up(cloud, mail)?;
         Ok(site)
     }
@@ -76,7 +78,8 @@ impl Site {
             fs::remove_dir_all(folder)?;
         }
         let site = Self { folder: folder.to_owned(), program: workspace::usher()?, temporary: None };
-        site.copy_fixtures()?;
+        site.copy_fixture("access")?;
+        site.copy_fixture("quota")?;
         site.set_up(cloud, mail)?;
         Ok(site)
     }
@@ -90,14 +93,12 @@ impl Site {
         })
     }
 
-    fn copy_fixtures(&self) -> Result<()> {
-        for sheet in ["access", "quota"] {
-            let to = self.folder.join(sheet);
-            fs::create_dir_all(&to)?;
-            for entry in fs::read_dir(workspace::fixture(sheet))? {
-                let entry = entry?;
-                fs::copy(entry.path(), to.join(entry.file_name()))?;
-            }
+    fn copy_fixture(&self, sheet: &str) -> Result<()> {
+        let to = self.folder.join(sheet);
+        fs::create_dir_all(&to)?;
+        for entry in fs::read_dir(workspace::fixture(sheet))? {
+            let entry = entry?;
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use usher::sheet::Sheet;
 use crate::fixture::{cache, component, configured, host};
 
 const USER: &str = "user@example.org";
-const SHEET: &str = "E-mail,Mark\nada@example.org,\n";
+const SHEET: &str = "E-mail,Mark\nuser@example.org,\n";
 
 /// A site in a folder: everything but Keystone, which stands at the given port.
 fn settings(folder: &Path, keystone_port: u16) -> Settings {
@@ -61,7 +61,7 @@ fn settings(folder: &Path, keystone_port: u16) -> Settings {
 
 fn job(settings: &str) -> Plugin {
     let common = format!(
-        "user = \"{USER}\"\nproject = \"shared\"\nworksheet = \"Requests\"\nrecipient = \"bo@example.org\"\n"
+        "user = \"{USER}\"\nproject = \"shared\"\nworksheet = \"Requests\"\nrecipient = \"second@example.org\"\n"
     );
     configured("busy-job", &Grant::ALL, &format!("{common}{settings}"))
 }
@@ -133,7 +133,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     assert!(answer(&report, "send a header").starts_with("Err(Error::InvalidSubject("));
     let pending = outbox.pending().await.unwrap();
     let origins: Vec<_> = pending.iter().map(|mail| (mail.origin.as_str(), mail.to.as_slice())).collect();
-    assert_eq!(origins, [("plugin:busy-job:greeting", ["bo@example.org".to_owned()].as_slice())]);
+    assert_eq!(origins, [("plugin:busy-job:greeting", ["second@example.org".to_owned()].as_slice())]);
 
     assert!(answer(&report, "read").contains("user@example.org"));
     assert_eq!(answer(&report, "mark"), "Ok(())");
@@ -143,7 +143,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     );
     assert_eq!(answer(&report, "append"), "Ok(())");
     let sheet = fs::read_to_string(folder.path().join("access/Requests.csv")).unwrap();
-    assert_eq!(sheet, "E-mail,Mark\nada@example.org,marked\n=1+1,last\n");
+    assert_eq!(sheet, "E-mail,Mark\nuser@example.org,marked\n=1+1,last\n");
     let absent = answer(&report, "read nothing");
     assert!(absent.starts_with("Err(Error::NoSuchWorksheet(") && absent.contains("Requests"), "{absent}");
 
