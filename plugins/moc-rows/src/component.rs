@@ -1,16 +1,11 @@
 //! The component around the parser.
 
-use usher_plugin::allocator::PerCall;
 use usher_plugin::log;
 use usher_plugin::row_parser::{self, RowParser};
 use usher_plugin::settings::Settings;
 use usher_plugin::types::{Layout, Parsed, Row, SheetKind};
 
 use crate::Worksheets;
-
-/// Reading copies texts and keeps most of the copies, so that nothing is gained by freeing.
-#[global_allocator]
-static MEMORY: PerCall = PerCall::new();
 
 struct MocRows;
 

@@ -45,8 +45,6 @@
 //! Only a component can call the host. Functions that take [`settings::Settings`] as a value, and no
 //! host function, compile and test natively with `cargo test`.
 
-#[cfg(target_arch = "wasm32")]
-pub mod allocator;
 mod bindings;
 pub mod log;
 pub mod settings;
