@@ -54,9 +54,8 @@ impl Part {
 
 /// The tests beside the code. Chosen from the whole workspace and never by package, like [`END_TO_END`]
 /// and [`USHER`]: cargo then builds every dependency with the same features, and only once.
-const UNIT: [&str; 9] = [
-    "--workspace", "--lib", "--bins", "--test", "doctor", "--test", "documents", "--test", "plugin_host",
-];
+const UNIT: [&str; 9] =
+    ["--workspace", "--lib", "--bins", "--test", "doctor", "--test", "documents", "--test", "plugin_host"];
 
 /// The tests that need services.
 const END_TO_END: [&str; 5] = ["--workspace", "--test", "clients", "--test", "e2e"];
