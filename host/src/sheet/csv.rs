@@ -117,7 +117,7 @@ impl CsvSheet {
                 cells.resize(column + 1, String::new());
             }
             cells[column] = text;
-            folder.replace(&worksheet, &table.with_replaced(expected.number, &cells))
+            folder.replace(&worksheet, &bytes, &table.with_replaced(expected.number, &cells))
         })
         .await
     }
@@ -131,7 +131,7 @@ impl CsvSheet {
             let bytes = folder.read(&worksheet)?;
             let table = parse(folder, &worksheet, &bytes)?;
             let records: Vec<Vec<u8>> = rows.iter().map(|cells| records::write(cells)).collect();
-            folder.replace(&worksheet, &table.with_appended(records.iter().map(Vec::as_slice)))
+            folder.replace(&worksheet, &bytes, &table.with_appended(records.iter().map(Vec::as_slice)))
         })
         .await
     }

@@ -74,10 +74,15 @@ impl Folder {
         std::fs::read(&file).map_err(|source| failure("read", &file, source))
     }
 
-    /// Puts new bytes in the place of a worksheet's, all at once.
-    pub(super) fn replace(&self, worksheet: &str, bytes: &[u8]) -> Result<(), SheetError> {
+    /// Puts new bytes in the place of a worksheet's old ones, all at once, unless somebody has saved others there.
+    pub(super) fn replace(&self, worksheet: &str, old: &[u8], bytes: &[u8]) -> Result<(), SheetError> {
         let next = self.path.join(NEXT);
         self.write(&next, bytes, worksheet)?;
+        // Writing took its time.
+        if self.read(worksheet)? != old {
+            self.remove(&next)?;
+            return Err(SheetError::Changed { worksheet: worksheet.to_owned() });
+        }
         self.rename(&next, &self.file(worksheet))?;
         self.sync()
     }

@@ -40,6 +40,15 @@ pub(super) struct Replacement {
     bytes: Vec<u8>,
 }
 
+/// The version of a worksheet as it is now; none where there is none.
+fn version_now(folder: &Folder, worksheet: &str) -> Result<Option<String>, SheetError> {
+    match folder.read(worksheet) {
+        Ok(bytes) => Ok(Some(version(&bytes))),
+        Err(SheetError::NoSuchWorksheet { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl Replacement {
     pub(super) fn new(worksheet: &str, before: Option<&[u8]>, bytes: Vec<u8>) -> Self {
         Self { worksheet: worksheet.to_owned(), before: before.map(version), bytes }
@@ -85,7 +94,12 @@ impl Move {
     /// Does it all. The caller holds the folder's lock.
     pub(super) fn perform(&self, folder: &Folder) -> Result<(), SheetError> {
         for step in Step::ALL {
-            self.step(folder, step)?;
+            self.step(folder, step).inspect_err(|error| {
+                if matches!(error, SheetError::Changed { .. }) {
+                    // Nothing was decided. What cannot be cleared away now, the next change clears away.
+                    let _later = finish(folder);
+                }
+            })?;
         }
         Ok(())
     }
@@ -107,14 +121,18 @@ impl Move {
                 let record = folder.path().join(RECORD);
                 let text = self.record(&record)?;
                 folder.write(&next, &text, &second.worksheet)?;
+                // Writing took its time. Who saved one of the worksheets meanwhile is not overwritten.
+                for replacement in &self.replacements {
+                    if version_now(folder, &replacement.worksheet)? != replacement.before {
+                        return Err(SheetError::Changed { worksheet: replacement.worksheet.clone() });
+                    }
+                }
                 folder.rename(&next, &record)?;
                 folder.sync()
             }
-            Step::ReplaceFirst => {
-                folder.rename(&folder.path().join(PREPARED[0]), &folder.file(&first.worksheet))
-            }
+            Step::ReplaceFirst => replace(folder, first, PREPARED[0]),
             Step::ReplaceSecond => {
-                folder.rename(&folder.path().join(PREPARED[1]), &folder.file(&second.worksheet))?;
+                replace(folder, second, PREPARED[1])?;
                 folder.sync()
             }
             Step::Forget => {
@@ -133,6 +151,16 @@ impl Move {
         serde_json::to_vec_pretty(&Record { replacements })
             .map_err(|error| failure("write", file, std::io::Error::other(error)))
     }
+}
+
+/// Puts a new content in its place, unless somebody has saved another one there.
+fn replace(folder: &Folder, replacement: &Replacement, prepared: &str) -> Result<(), SheetError> {
+    let prepared = folder.path().join(prepared);
+    let file = folder.file(&replacement.worksheet);
+    if version_now(folder, &replacement.worksheet)? != replacement.before {
+        return Err(SheetError::Interrupted { file, prepared, record: folder.path().join(RECORD) });
+    }
+    folder.rename(&prepared, &file)
 }
 
 /// Finishes a move that was decided and then interrupted, and clears away one that was not decided yet. The
@@ -189,15 +217,11 @@ fn unfinished(folder: &Folder) -> Result<Option<Vec<(String, PathBuf)>>, SheetEr
     let mut to_do = Vec::new();
     for (replacement, prepared) in record.replacements.into_iter().zip(PREPARED) {
         let prepared = folder.path().join(prepared);
-        let there = match is_name(&replacement.worksheet).then(|| folder.read(&replacement.worksheet)) {
-            Some(Ok(bytes)) => Some(version(&bytes)),
-            Some(Err(SheetError::NoSuchWorksheet { .. })) => None,
-            Some(Err(error)) => return Err(error),
-            None => {
-                let source = std::io::Error::other("it names a worksheet that cannot be");
-                return Err(failure("understand", &record_file, source));
-            }
-        };
+        if !is_name(&replacement.worksheet) {
+            let source = std::io::Error::other("it names a worksheet that cannot be");
+            return Err(failure("understand", &record_file, source));
+        }
+        let there = version_now(folder, &replacement.worksheet)?;
         if there.as_ref() == Some(&replacement.after) {
             continue;
         }

@@ -185,6 +185,30 @@ async fn reading_changes_nothing_whatever_was_interrupted() {
 }
 
 #[tokio::test]
+async fn what_is_saved_while_a_move_is_prepared_or_made_is_not_overwritten() {
+    for saved in [REQUESTS, DONE] {
+        for steps in 1..=2 {
+            let site = site("who\na\nb\n", Some("who\n"));
+            let planned = site.planned_move();
+            for step in &Step::ALL[..steps] {
+                planned.step(&site.sheet.folder, *step).unwrap();
+            }
+            let edited = format!("{}newcomer\n", site.text(saved));
+            fs::write(site.sheet.folder.file(saved), &edited).unwrap();
+            let going_on =
+                Step::ALL[steps..].iter().try_for_each(|step| planned.step(&site.sheet.folder, *step));
+            let error = going_on.unwrap_err();
+            let expected = match steps {
+                1 => matches!(error, SheetError::Changed { .. }),
+                _ => matches!(error, SheetError::Interrupted { .. }),
+            };
+            assert!(expected, "{saved} saved after {steps} steps: {error}");
+            assert_eq!(site.text(saved), edited);
+        }
+    }
+}
+
+#[tokio::test]
 async fn death_while_a_file_is_half_written_loses_nothing() {
     let site = site("who\na\n", Some("who\n"));
     for name in [".usher.move.1", ".usher.move.2", ".usher.move.next", ".usher.next"] {
