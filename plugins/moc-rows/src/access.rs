@@ -112,9 +112,10 @@ fn check_project(cells: Cells<'_>, findings: &mut Findings) {
             "no project: enter a new project's name in column {new_column} or an existing one's in column \
              {existing_column}"
         )),
-        (false, false) => findings.problems.push(format!(
-            "two projects: clear column {new_column} (new project \"{new}\") or column {existing_column} \
-             (existing project \"{existing}\")"
+        // The form has both questions, and who goes back and changes an answer leaves the other one filled.
+        (false, false) => findings.warnings.push(format!(
+            "two projects: the new one of column {new_column} (\"{new}\") is created, and the existing one of \
+             column {existing_column} (\"{existing}\") left alone"
         )),
         _ => {}
     }

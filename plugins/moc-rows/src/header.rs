@@ -2,7 +2,7 @@
 //!
 //! The layout goes by position, as the old tools did, and the wording of a form's questions is the site's
 //! own. So a heading may say anything, but it has to be there, and it must not be the well-known heading
-//! of a column that belongs elsewhere: that is how a sheet with an inserted or deleted column shows.
+//! of a column that is not where it belongs: that is how a sheet with an inserted or deleted column shows.
 
 use usher_plugin::types::SheetKind;
 
@@ -97,8 +97,7 @@ pub fn check(kind: SheetKind, header: Cells<'_>) -> Result<(), String> {
     if !missing.is_empty() {
         return Err(format!("the {name} sheet lacks columns: no heading in row 1 for {missing}"));
     }
-    let misplaced: Vec<String> =
-        (0..columns.len()).filter_map(|at| misplaced(columns, at, header.text(at))).collect();
+    let misplaced: Vec<String> = (0..columns.len()).filter_map(|at| misplaced(columns, at, header)).collect();
     if !misplaced.is_empty() {
         return Err(format!(
             "the {name} sheet does not have its columns where they belong: {}. Was a column inserted or deleted?",
@@ -108,13 +107,20 @@ pub fn check(kind: SheetKind, header: Cells<'_>) -> Result<(), String> {
     Ok(())
 }
 
-fn misplaced(columns: &[Column], at: usize, heading: &str) -> Option<String> {
-    let lowercase = heading.to_lowercase();
-    let fits = |column: &Column| column.words.iter().any(|word| lowercase.contains(word));
-    if fits(&columns[at]) {
+fn misplaced(columns: &[Column], at: usize, header: Cells<'_>) -> Option<String> {
+    let fits = |heading: usize, column: &Column| {
+        let heading = header.text(heading).to_lowercase();
+        column.words.iter().any(|word| heading.contains(word))
+    };
+    if fits(at, &columns[at]) {
         return None;
     }
-    let other = columns.iter().position(|column| column.distinctive && fits(column))?;
+    // A question may well use another column's word, as long as that column has its own heading.
+    let other = (0..columns.len()).find(|&other| {
+        let column = &columns[other];
+        column.distinctive && fits(at, column) && !fits(other, column)
+    })?;
+    let heading = header.text(at);
     Some(format!(
         "column {} should be \"{}\" and is headed \"{heading}\", which belongs in column {}",
         letter(at),
@@ -175,6 +181,14 @@ mod tests {
             "Whose?",
             "Their address",
         ];
+        assert_eq!(check_headings(SheetKind::Access, &headings), Ok(()));
+    }
+
+    #[test]
+    fn a_question_may_use_the_word_of_another_column() {
+        let mut headings = meanings(&ACCESS);
+        headings[9] = "Student or sponsored researcher?";
+        headings[13] = "Notes for the helpdesk, before it is approved";
         assert_eq!(check_headings(SheetKind::Access, &headings), Ok(()));
     }
 
