@@ -33,7 +33,7 @@ LIMITS = (
 )
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-ADDRESS = re.compile(r"[^@\s,;<>\"()]+@[^@\s,;<>\"()]+\.[^@\s,;<>\"().]+")
+ADDRESS = re.compile(r"[^@\s,;<>\"().]+(\.[^@\s,;<>\"().]+)*@([^@\s,;<>\"().]+\.)+[^@\s,;<>\"().]+")
 
 
 class Unreadable(Exception):
