@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-pub use error::{MailerError, Reply, Step};
-pub use letter::message_id;
+pub use error::{MailerError, RefusedRecipient, Reply, Step};
+pub use letter::{check_recipient, message_id};
 
 use crate::settings;
 use connection::{Connection, Server};
@@ -132,15 +132,15 @@ impl Mailer {
         Ok(found)
     }
 
-    /// Hands a mail to the server. When this answers, the server has taken it for every recipient; on an
-    /// error it has taken it for none, except when the connection ended between the mail and the answer
-    /// to it: then nobody can know.
+    /// Hands a mail to the server. When this answers, the server has taken it for every recipient but those in
+    /// the answer, whom it refuses for good; on an error it has taken it for none, except when the connection
+    /// ended between the mail and the answer to it: then nobody can know.
     ///
     /// Mails go one after the other. A future that is dropped half-way drops its connection too.
     ///
     /// # Errors
     /// Where the mail cannot be written, the server cannot be used, or the server refuses.
-    pub async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+    pub async fn send(&self, mail: &Mail) -> Result<Vec<RefusedRecipient>, MailerError> {
         let letter = letter::write(mail)?;
         let mut idle = self.shared.idle.lock().await;
         let kept = match idle.take() {
@@ -154,7 +154,7 @@ impl Mailer {
         let outcome = connection.deliver(&letter).await;
         // After a refusal the conversation goes on; after anything else nobody knows where it stands.
         let usable = match &outcome {
-            Ok(()) => true,
+            Ok(_) => true,
             Err(MailerError::Refused { .. }) => connection.reset().await.is_ok(),
             Err(_) => false,
         };

@@ -29,7 +29,7 @@ pub use error::OutboxError;
 use crate::clock::Clock;
 use crate::database::{ClaimedMail, Database, RefusedMail, Transaction};
 use crate::keys::Keys;
-use crate::mailer::{self, Mail, Mailer, MailerError, Message};
+use crate::mailer::{self, Mail, Mailer, MailerError, Message, RefusedRecipient};
 use crate::{random, settings};
 
 /// How long a claim lasts unless it is renewed.
@@ -70,6 +70,8 @@ pub struct Compose {
     pub to: Vec<String>,
     /// What it says.
     pub message: Message,
+    /// When it is worth nothing any more, because the link in it has ended: it is given up then.
+    pub worthless_from: Option<Timestamp>,
 }
 
 /// What became of recording a mail.
@@ -98,7 +100,10 @@ pub struct Delivery {
 #[derive(Debug)]
 pub enum DeliveryOutcome {
     /// The server took it.
-    Sent,
+    Sent {
+        /// Those whom it did not take it for.
+        refused: Vec<RefusedRecipient>,
+    },
     /// Not yet.
     Later {
         /// Why.
@@ -113,6 +118,25 @@ pub enum DeliveryOutcome {
         /// The `.eml` file that it is kept in.
         kept_in: PathBuf,
     },
+}
+
+impl Delivery {
+    /// Tells the log. Without the recipients, who are nobody's business there.
+    pub fn log(&self) {
+        let Self { origin, kind, outcome, .. } = self;
+        match outcome {
+            DeliveryOutcome::Sent { refused } if refused.is_empty() => {
+                tracing::info!(origin, kind, "mail sent")
+            }
+            DeliveryOutcome::Sent { refused } => {
+                tracing::warn!(origin, kind, refused = refused.len(), "mail sent, but not to everybody");
+            }
+            DeliveryOutcome::Later { error, at } => tracing::warn!(origin, kind, %error, %at, "mail put off"),
+            DeliveryOutcome::Refused { error, kept_in } => {
+                tracing::error!(origin, kind, %error, kept_in = %kept_in.display(), "mail refused");
+            }
+        }
+    }
 }
 
 /// A mail that waits.
@@ -165,23 +189,11 @@ impl Outbox {
         compose: &Compose,
     ) -> Result<Enqueued, OutboxError> {
         let now = self.clock.now();
-        let message = &compose.message;
-        let sender = message.sender.as_ref().unwrap_or(&self.sender);
-        let mail = Mail {
-            message_id: mailer::message_id(&random::identifier(), sender)?,
-            date: now,
-            sender: sender.clone(),
-            to: compose.to.clone(),
-            cc: message.cc.clone(),
-            subject: message.subject.clone(),
-            text: message.text.clone(),
-            html: message.html.clone(),
-        };
-        // What cannot be written must come to light now, not when nobody waits for it any more.
-        mail.bytes()?;
+        let mail = write(&self.sender, compose, now)?;
         let plain = Zeroizing::new(serde_json::to_vec(&mail).map_err(|_| OutboxError::Damaged)?);
         let sealed = self.keys.seal(PURPOSE, &plain);
-        let added = Database::add_mail(transaction, origin, kind, &sealed, now).await?;
+        let added =
+            Database::add_mail(transaction, origin, kind, &sealed, now, compose.worthless_from).await?;
         Ok(if added { Enqueued::Queued } else { Enqueued::Already })
     }
 
@@ -236,19 +248,16 @@ impl Outbox {
         Ok(self.database.refused_mails(since).await?)
     }
 
-    /// Tries the way to the server without sending anything, and says what was found.
-    ///
-    /// # Errors
-    /// Where mail could not be sent.
-    pub async fn check(&self) -> Result<String, OutboxError> {
-        Ok(self.mailer.check().await?)
-    }
-
     /// Tries one mail. None where another process has taken it over meanwhile.
     async fn deliver(&self, claimant: &str, claimed: &ClaimedMail) -> Result<Option<Delivery>, OutboxError> {
+        let worthless = claimed.worthless_from.is_some_and(|end| end <= self.clock.now());
         let (to, outcome) = match self.open(&claimed.payload) {
             // The key may come back: the mail is neither refused nor wiped.
             Err(error) => (Vec::new(), self.postpone(claimant, claimed, error, LONGEST_DELAY).await?),
+            Ok(mail) if worthless => {
+                let outcome = self.give_up(claimant, claimed, &mail, OutboxError::Worthless).await?;
+                (mail.to, outcome)
+            }
             Ok(mail) => match self.send(claimant, &claimed.origin, &mail).await? {
                 None => return Ok(None),
                 Some(sent) => {
@@ -266,7 +275,7 @@ impl Outbox {
         claimant: &str,
         origin: &str,
         mail: &Mail,
-    ) -> Result<Option<Result<(), MailerError>>, OutboxError> {
+    ) -> Result<Option<Result<Vec<RefusedRecipient>, MailerError>>, OutboxError> {
         let mut sending = std::pin::pin!(self.mailer.send(mail));
         loop {
             tokio::select! {
@@ -287,21 +296,35 @@ impl Outbox {
         claimant: &str,
         claimed: &ClaimedMail,
         mail: &Mail,
-        sent: Result<(), MailerError>,
+        sent: Result<Vec<RefusedRecipient>, MailerError>,
     ) -> Result<DeliveryOutcome, OutboxError> {
         let now = self.clock.now();
-        let Err(error) = sent else {
-            self.database.record_mail_sent(&claimed.origin, now).await?;
-            return Ok(DeliveryOutcome::Sent);
+        let error = match sent {
+            Ok(refused) => {
+                self.database.record_mail_sent(&claimed.origin, now).await?;
+                return Ok(DeliveryOutcome::Sent { refused });
+            }
+            Err(error) => error,
         };
         let tried_for = now.duration_since(claimed.first_attempt.unwrap_or(now));
-        let error = if error.concerns_mail() && !error.is_passing() {
-            OutboxError::Mailer(error)
+        if error.condemns_mail() {
+            self.give_up(claimant, claimed, mail, error.into()).await
         } else if tried_for >= PATIENCE {
-            OutboxError::GivenUp { last: error }
+            self.give_up(claimant, claimed, mail, OutboxError::GivenUp { last: error }).await
         } else {
-            return self.postpone(claimant, claimed, error.into(), delay(claimed.attempts)).await;
-        };
+            self.postpone(claimant, claimed, error.into(), delay(claimed.attempts)).await
+        }
+    }
+
+    /// Keeps a mail as a file and sends it no more.
+    async fn give_up(
+        &self,
+        claimant: &str,
+        claimed: &ClaimedMail,
+        mail: &Mail,
+        error: OutboxError,
+    ) -> Result<DeliveryOutcome, OutboxError> {
+        let now = self.clock.now();
         // The file first, the record after it: dying in between writes the same file again.
         match self.keep(&claimed.origin, mail).await {
             Ok(kept_in) => {
@@ -344,6 +367,35 @@ impl Outbox {
         // The JSON error is left out: it may quote the mail.
         serde_json::from_slice(&plain).map_err(|_| OutboxError::Damaged)
     }
+}
+
+/// Writes a mail from the site's sender where it names no other.
+fn write(site_sender: &str, compose: &Compose, now: Timestamp) -> Result<Mail, MailerError> {
+    let message = &compose.message;
+    let sender = message.sender.as_deref().unwrap_or(site_sender);
+    let mail = Mail {
+        message_id: mailer::message_id(&random::identifier(), sender)?,
+        date: now,
+        sender: sender.to_owned(),
+        to: compose.to.clone(),
+        cc: message.cc.clone(),
+        subject: message.subject.clone(),
+        text: message.text.clone(),
+        html: message.html.clone(),
+    };
+    // What cannot be written must come to light now, not when nobody waits for it any more.
+    mail.bytes()?;
+    Ok(mail)
+}
+
+/// Whether a mail of this wording could be recorded.
+///
+/// # Errors
+/// Where no mail can be made of it.
+pub fn check_wording(site_sender: &str, message: Message) -> Result<(), OutboxError> {
+    let compose = Compose { to: vec!["user@example.org".to_owned()], message, worthless_from: None };
+    write(site_sender, &compose, Timestamp::UNIX_EPOCH)?;
+    Ok(())
 }
 
 /// How long to wait after a failure, when there were `attempts` before it. Up to a quarter more than

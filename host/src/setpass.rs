@@ -38,7 +38,7 @@ use crate::settings;
 
 use hashing::PinHashing;
 
-pub use pin::{InvalidPin, is_trivial};
+pub use pin::{InvalidPin, check as check_pin, is_trivial};
 pub use redeem::RedeemError;
 
 /// How long the record of a link that was not used is kept after it was last issued.

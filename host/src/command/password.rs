@@ -18,7 +18,7 @@ use crate::database::forget_step_password_in;
 use crate::import::in_words;
 use crate::keystone::User;
 use crate::mail_content::{MailContent, PasswordLink};
-use crate::outbox::{Compose, DeliveryOutcome};
+use crate::outbox::{Compose, Delivery, DeliveryOutcome};
 use crate::random;
 use crate::registration::{fold, same_name};
 use crate::setpass::{Pin, Registration};
@@ -75,7 +75,8 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         expires: in_words(prepared.issued().expires, &app.settings.site.time_zone),
     });
     let message = app.mail_templates().await?.render(&content).await?;
-    let mail = Compose { to: vec![email.to_owned()], message };
+    let mail =
+        Compose { to: vec![email.to_owned()], message, worthless_from: Some(prepared.issued().expires) };
 
     let again =
         "the reset is not complete: run the command again, as the user may be without a password until then";
@@ -101,8 +102,14 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         tracing::warn!(%error, "the outbox cannot be worked through now");
         Vec::new()
     });
-    match deliveries.into_iter().find(|delivery| delivery.origin == origin).map(|delivery| delivery.outcome) {
-        Some(DeliveryOutcome::Sent) => println!("{}: a link was mailed to {email}", user.name),
+    let (own, others): (Vec<_>, Vec<_>) =
+        deliveries.into_iter().partition(|delivery| delivery.origin == origin);
+    others.iter().for_each(Delivery::log);
+    match own.into_iter().next().map(|delivery| delivery.outcome) {
+        Some(DeliveryOutcome::Sent { refused }) => {
+            println!("{}: a link was mailed to {email}", user.name);
+            refused.iter().for_each(|recipient| println!("Warning: a copy to {recipient}"));
+        }
         Some(DeliveryOutcome::Refused { error, kept_in }) => {
             eprintln!(
                 "{}: the mail to {email} was refused: {error}; it is kept in {}",

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::Exit;
 use crate::app::App;
 use crate::http::{RenderMail, Services, router};
-use crate::outbox::{Delivery, DeliveryOutcome, Outbox};
+use crate::outbox::{Delivery, Outbox};
 use crate::setpass::Setpass;
 
 /// How often the outbox is looked through.
@@ -90,7 +90,7 @@ async fn deliver(outbox: &Outbox, setpass: &Setpass, stopped: watch::Receiver<bo
     let mut expired: Option<Instant> = None;
     loop {
         match outbox.deliver_due().await {
-            Ok(deliveries) => deliveries.iter().for_each(log),
+            Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),
         }
         if expired.is_none_or(|at| at.elapsed() >= EXPIRY_INTERVAL) {
@@ -102,17 +102,6 @@ async fn deliver(outbox: &Outbox, setpass: &Setpass, stopped: watch::Receiver<bo
         }
         if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
             return;
-        }
-    }
-}
-
-/// Without the recipients: they are nobody's business in a log.
-fn log(Delivery { origin, kind, outcome, .. }: &Delivery) {
-    match outcome {
-        DeliveryOutcome::Sent => tracing::info!(origin, kind, "mail sent"),
-        DeliveryOutcome::Later { error, at } => tracing::warn!(origin, kind, %error, %at, "mail put off"),
-        DeliveryOutcome::Refused { error, kept_in } => {
-            tracing::error!(origin, kind, %error, kept_in = %kept_in.display(), "mail refused");
         }
     }
 }

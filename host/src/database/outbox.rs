@@ -20,6 +20,8 @@ pub struct ClaimedMail {
     pub attempts: u32,
     /// When it was tried first; none if never.
     pub first_attempt: Option<Timestamp>,
+    /// When it is worth nothing any more.
+    pub worthless_from: Option<Timestamp>,
 }
 
 /// A mail that waits.
@@ -65,16 +67,18 @@ impl Database {
         kind: &str,
         payload: &[u8],
         now: Timestamp,
+        worthless_from: Option<Timestamp>,
     ) -> Result<bool, DatabaseError> {
         let added = sqlx::query(
-            "INSERT INTO outbox (origin, position, kind, state, payload, created, next_attempt) \
-             VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox), $2, 'queued', $3, $4, $4) \
+            "INSERT INTO outbox (origin, position, kind, state, payload, created, next_attempt, worthless_from) \
+             VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox), $2, 'queued', $3, $4, $4, $5) \
              ON CONFLICT (origin) DO NOTHING",
         )
         .bind(origin)
         .bind(kind)
         .bind(payload)
         .bind(now.as_millisecond())
+        .bind(worthless_from.map(Timestamp::as_millisecond))
         .execute(&mut **transaction)
         .await?;
         Ok(added.rows_affected() == 1)
@@ -95,7 +99,7 @@ impl Database {
             "UPDATE outbox SET claimed_by = $1, claimed_until = $2 WHERE origin = ( \
                  SELECT origin FROM outbox WHERE state = 'queued' AND next_attempt <= $3 \
                  AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY position LIMIT 1) \
-             RETURNING origin, kind, payload, attempts, first_attempt",
+             RETURNING origin, kind, payload, attempts, first_attempt, worthless_from",
         )
         .bind(claimant)
         .bind(until.as_millisecond())
@@ -107,12 +111,14 @@ impl Database {
             return Ok(None);
         };
         let first_attempt: Option<i64> = row.try_get("first_attempt")?;
+        let worthless_from: Option<i64> = row.try_get("worthless_from")?;
         Ok(Some(ClaimedMail {
             origin: row.try_get("origin")?,
             kind: row.try_get("kind")?,
             payload: row.try_get("payload")?,
             attempts: row.try_get("attempts")?,
             first_attempt: first_attempt.map(timestamp).transpose()?,
+            worthless_from: worthless_from.map(timestamp).transpose()?,
         }))
     }
 

@@ -19,6 +19,20 @@ impl Database {
         Ok(row.try_get("id")?)
     }
 
+    /// When the last run of that kind ended, or began where it has not ended; none where there was none.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn last_run(&self, kind: &str) -> Result<Option<Timestamp>, DatabaseError> {
+        let last: Option<i64> = sqlx::query_scalar(
+            "SELECT COALESCE(finished, started) FROM run WHERE kind = $1 ORDER BY id DESC LIMIT 1",
+        )
+        .bind(kind)
+        .fetch_optional(&self.pool)
+        .await?;
+        last.map(super::timestamp).transpose()
+    }
+
     /// Records how a run ended.
     ///
     /// # Errors

@@ -96,8 +96,8 @@ async fn open_case(
     pin: &SecretString,
 ) -> Result<(), RequestResetError> {
     let pin_hash = services.setpass.hash_stranger_pin(pin).await?;
-    let mut tx = services.setpass.begin().await?;
-    let Some(case) = services.setpass.open_reset_case(&mut tx, email, &pin_hash).await? else {
+    // The ticket is worded between two transactions: no component makes other writers wait.
+    let Some(case) = services.setpass.number_reset_case(email).await? else {
         return Ok(());
     };
     let (first_name, last_name) = name.rsplit_once(' ').unwrap_or((name, ""));
@@ -111,7 +111,9 @@ async fn open_case(
         case_number: case.to_string(),
     });
     let message = (services.render_mail)(ticket).await?;
-    let mail = Compose { to: vec![services.helpdesk.clone()], message };
+    let mail = Compose { to: vec![services.helpdesk.clone()], message, worthless_from: None };
+    let mut tx = services.setpass.begin().await?;
+    services.setpass.open_reset_case(&mut tx, case, &pin_hash).await?;
     services.outbox.enqueue(&mut tx, &format!("reset-case:{case}"), "helpdesk-ticket", &mail).await?;
     tx.commit().await.map_err(|error| SetpassError::from(DatabaseError::from(error)))?;
     Ok(())

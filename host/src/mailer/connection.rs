@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use secrecy::ExposeSecret;
 
-use super::error::{MailerError, Reply, Step};
+use super::error::{MailerError, RefusedRecipient, Reply, Step};
 use super::letter::Letter;
 use crate::settings::mail::{Mail as MailSettings, Security};
 
@@ -29,6 +29,7 @@ pub(super) struct Server {
     /// The name that this host gives itself in EHLO.
     hello: ClientId,
     timeout: Duration,
+    content_timeout: Duration,
 }
 
 #[derive(Clone)]
@@ -59,6 +60,7 @@ impl Server {
             credentials,
             hello: ClientId::default(),
             timeout: settings.timeout,
+            content_timeout: settings.content_timeout,
         })
     }
 
@@ -98,7 +100,16 @@ impl Server {
         step: &Step,
         doing: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
     ) -> Result<T, MailerError> {
-        match tokio::time::timeout(self.timeout, doing).await {
+        self.within_time(self.timeout, step, doing).await
+    }
+
+    async fn within_time<T>(
+        &self,
+        limit: Duration,
+        step: &Step,
+        doing: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
+    ) -> Result<T, MailerError> {
+        match tokio::time::timeout(limit, doing).await {
             Ok(done) => done.map_err(|error| self.explain(step, &error)),
             Err(_) => Err(MailerError::Timeout { server: self.name(), step: step.clone() }),
         }
@@ -192,8 +203,11 @@ impl Connection {
         }
     }
 
-    /// Sends one mail.
-    pub(super) async fn deliver(&mut self, letter: &Letter) -> Result<(), MailerError> {
+    /// Sends one mail to all recipients whom the server does not refuse for good. Answers those whom it does.
+    ///
+    /// # Errors
+    /// Where it goes to nobody, or to none of those whom it is addressed to.
+    pub(super) async fn deliver(&mut self, letter: &Letter) -> Result<Vec<RefusedRecipient>, MailerError> {
         let mut parameters = Vec::new();
         if letter.needs_utf8() {
             if !self.smtp.server_info().supports_feature(Extension::SmtpUtfEight) {
@@ -204,13 +218,27 @@ impl Connection {
         }
         let sender = Mail::new(Some(letter.sender.clone()), parameters);
         self.server.within(&Step::Sender, self.smtp.command(sender)).await?;
-        for address in &letter.recipients {
+        let mut refused = Vec::new();
+        let mut addressed = 0;
+        for (position, address) in letter.recipients.iter().enumerate() {
+            let step = Step::Recipient(address.to_string());
             let recipient = self.smtp.command(Rcpt::new(address.clone(), Vec::new()));
-            self.server.within(&Step::Recipient(address.to_string()), recipient).await?;
+            match self.server.within(&step, recipient).await {
+                Ok(_) => addressed += usize::from(position < letter.addressees),
+                Err(error) => match error.refused_recipient() {
+                    Some(recipient) => refused.push((recipient, error)),
+                    None => return Err(error),
+                },
+            }
+        }
+        // A copy alone is worth nothing to those who get it.
+        if addressed == 0 && !refused.is_empty() {
+            return Err(refused.swap_remove(0).1);
         }
         self.server.within(&Step::Content, self.smtp.command(Data)).await?;
-        self.server.within(&Step::Content, self.smtp.message(&letter.bytes)).await?;
-        Ok(())
+        let limit = self.server.content_timeout;
+        self.server.within_time(limit, &Step::Content, self.smtp.message(&letter.bytes)).await?;
+        Ok(refused.into_iter().map(|(recipient, _)| recipient).collect())
     }
 
     /// Forgets a mail that was refused half-way.

@@ -197,6 +197,26 @@ impl MailerError {
         }
     }
 
+    /// Whether this one mail is at fault and no repetition helps.
+    #[must_use]
+    pub fn condemns_mail(&self) -> bool {
+        let at_sender = matches!(self, Self::Refused { step: Step::Sender, .. });
+        // A sender that the server does not let through is the settings' fault: corrected, the mail may go.
+        self.concerns_mail() && !self.is_passing() && !at_sender
+    }
+
+    /// The recipient that the server refuses for good, where that is what failed.
+    pub(super) fn refused_recipient(&self) -> Option<RefusedRecipient> {
+        match self {
+            Self::Refused { step: Step::Recipient(address), reply, .. }
+                if self.concerns_mail() && !self.is_passing() =>
+            {
+                Some(RefusedRecipient { address: address.clone(), reply: reply.clone() })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether this one mail is at fault, so that others may be sent at once. Otherwise it is the server or
     /// the settings, and every other mail would meet the same.
     #[must_use]
@@ -214,6 +234,21 @@ impl MailerError {
             }
             _ => false,
         }
+    }
+}
+
+/// A recipient who does not get a mail that others get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRecipient {
+    /// The address.
+    pub address: String,
+    /// What the server says.
+    pub reply: Reply,
+}
+
+impl fmt::Display for RefusedRecipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was refused: {}", self.address, self.reply)
     }
 }
 

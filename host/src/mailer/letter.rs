@@ -15,8 +15,10 @@ use super::{Mail, MailerError};
 pub(super) struct Letter {
     /// Whom refusals go back to.
     pub sender: Address,
-    /// Everybody who gets it, each once.
+    /// Everybody who gets it, each once; those whom it is addressed to come first.
     pub recipients: Vec<Address>,
+    /// How many of them it is addressed to. The others get a copy.
+    pub addressees: usize,
     /// Headers and body.
     pub bytes: Vec<u8>,
 }
@@ -50,11 +52,9 @@ pub(super) fn write(mail: &Mail) -> Result<Letter, MailerError> {
         return Err(MailerError::Subject);
     }
     let mut recipients: Vec<Address> = Vec::new();
-    for mailbox in to.iter().chain(&cc) {
-        if !recipients.contains(&mailbox.email) {
-            recipients.push(mailbox.email.clone());
-        }
-    }
+    add_new(&mut recipients, &to);
+    let addressees = recipients.len();
+    add_new(&mut recipients, &cc);
     let mut builder = lettre::Message::builder()
         .from(from)
         .subject(mail.subject.trim())
@@ -80,7 +80,23 @@ pub(super) fn write(mail: &Mail) -> Result<Letter, MailerError> {
         }
     };
     let message = message.map_err(|error| MailerError::Letter(error.to_string()))?;
-    Ok(Letter { sender, recipients, bytes: message.formatted() })
+    Ok(Letter { sender, recipients, addressees, bytes: message.formatted() })
+}
+
+fn add_new(recipients: &mut Vec<Address>, mailboxes: &[Mailbox]) {
+    for mailbox in mailboxes {
+        if !recipients.contains(&mailbox.email) {
+            recipients.push(mailbox.email.clone());
+        }
+    }
+}
+
+/// Whether a text is one mailbox that mail can be addressed to.
+///
+/// # Errors
+/// Where it is not, in words for people.
+pub fn check_recipient(text: &str) -> Result<(), MailerError> {
+    mailbox("To", text).map(drop)
 }
 
 fn mailboxes(field: &'static str, texts: &[String]) -> Result<Vec<Mailbox>, MailerError> {

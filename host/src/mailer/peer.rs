@@ -88,6 +88,7 @@ pub(crate) fn settings(port: u16) -> MailSettings {
         sender: "Example Cloud <cloud@example.org>".to_owned(),
         helpdesk: "help@example.org".to_owned(),
         timeout: Duration::from_secs(20),
+        content_timeout: Duration::from_secs(20),
         undeliverable: "/nonexistent".into(),
     }
 }

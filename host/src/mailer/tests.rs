@@ -137,9 +137,10 @@ async fn a_connection_that_the_server_has_closed_is_replaced() {
 
 #[tokio::test]
 async fn refusals_say_what_was_refused_and_whether_to_try_again() {
-    let cases: [(&'static str, &'static str, Step, bool, bool); 6] = [
+    let cases: [(&'static str, &'static str, Step, bool, bool); 7] = [
         ("MAIL", "550 5.7.1 not you", Step::Sender, false, true),
-        ("RCPT TO:<c@", "550 5.1.1 unknown", Step::Recipient("c@example.org".to_owned()), false, true),
+        ("RCPT TO:<user@", "550 5.1.1 unknown", Step::Recipient("user@example.org".to_owned()), false, true),
+        ("RCPT TO:<c@", "451 4.7.1 greylisted", Step::Recipient("c@example.org".to_owned()), true, true),
         ("RCPT", "451 4.7.1 greylisted", Step::Recipient("user@example.org".to_owned()), true, true),
         (CONTENT, "554 5.7.1 spam", Step::Content, false, true),
         ("DATA", "421 4.3.2 going down", Step::Content, true, false),
@@ -155,6 +156,31 @@ async fn refusals_say_what_was_refused_and_whether_to_try_again() {
         assert!(error.to_string().contains(reply), "{error}");
         assert!(peer.seen().mails.is_empty());
     }
+}
+
+#[tokio::test]
+async fn some_of_the_recipients_refused_is_not_all() {
+    let peer = Peer::start(|command| command.contains("<gone").then_some("550 5.1.1 unknown")).await;
+    let mailer = Mailer::new(&peer.settings()).unwrap();
+    let list = |addresses: &[&str]| addresses.iter().map(|&address| address.to_owned()).collect::<Vec<_>>();
+    let copy_refused = Mail { cc: list(&["gone@example.org", "c@example.org"]), ..mail() };
+    let refused = mailer.send(&copy_refused).await.unwrap();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].to_string(), "gone@example.org was refused: 550 5.1.1 unknown");
+    let one_left = Mail { to: list(&["gone@example.org", "user@example.org"]), ..mail() };
+    assert_eq!(mailer.send(&one_left).await.unwrap().len(), 1);
+    // What only those would get who were to have a copy is not sent.
+    let only_copies = Mail { to: list(&["gone@example.org"]), cc: list(&["c@example.org"]), ..mail() };
+    let error = mailer.send(&only_copies).await.unwrap_err();
+    assert!(error.condemns_mail(), "{error}");
+    assert_eq!(peer.counts(), (1, 2));
+}
+
+#[tokio::test]
+async fn a_sender_that_is_not_let_through_is_for_the_operator_to_put_right() {
+    let peer = Peer::start(|command| command.starts_with("MAIL").then_some("553 5.7.1 not you")).await;
+    let error = Mailer::new(&peer.settings()).unwrap().send(&mail()).await.unwrap_err();
+    assert!(!error.condemns_mail() && error.concerns_mail(), "{error}");
 }
 
 #[tokio::test]
@@ -176,7 +202,8 @@ async fn trouble_on_the_way_is_passing() {
         assert!(!error.concerns_mail());
 
         let peer = Peer::start(move |command| command.starts_with(at).then_some(SILENCE)).await;
-        let impatient = settings::mail::Mail { timeout: Duration::from_millis(200), ..peer.settings() };
+        let short = Duration::from_millis(200);
+        let impatient = settings::mail::Mail { timeout: short, content_timeout: short, ..peer.settings() };
         let error = Mailer::new(&impatient).unwrap().send(&mail()).await.unwrap_err();
         assert!(matches!(error, MailerError::Timeout { .. }) && error.is_passing(), "{at}: {error:?}");
     }

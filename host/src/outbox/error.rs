@@ -28,6 +28,11 @@ pub enum OutboxError {
         /// Why the last attempt failed.
         last: MailerError,
     },
+    /// The mail would come too late.
+    #[error(
+        "the link in it has ended before it could be sent; `usher password reset` mails the user another"
+    )]
+    Worthless,
     /// The file of a refused mail cannot be written.
     #[error(
         "a refused mail cannot be kept in {file}: {source}; it stays in the outbox. Check mail.undeliverable: this \
@@ -43,10 +48,11 @@ pub enum OutboxError {
 }
 
 impl OutboxError {
-    /// Whether trying again may help without anybody doing anything.
+    /// Whether the server is out of reach at present.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Mailer(error) if error.is_passing())
+    pub fn server_is_unreachable(&self) -> bool {
+        let (Self::Mailer(error) | Self::GivenUp { last: error }) = self else { return false };
+        self.concerns_server() && error.is_passing()
     }
 
     /// Whether every other mail would meet the same, because the server cannot be used.

@@ -62,7 +62,7 @@ fn to(recipient: &str) -> Compose {
         text: format!("Hello,\n{SECRET}\n"),
         html: None,
     };
-    Compose { to: vec![recipient.to_owned()], message }
+    Compose { to: vec![recipient.to_owned()], message, worthless_from: None }
 }
 
 async fn record(site: &Site, outbox: &Outbox, origin: &str, recipient: &str) -> Enqueued {
@@ -70,6 +70,27 @@ async fn record(site: &Site, outbox: &Outbox, origin: &str, recipient: &str) -> 
     let enqueued = outbox.enqueue(&mut transaction, origin, "password", &to(recipient)).await.unwrap();
     transaction.commit().await.unwrap();
     enqueued
+}
+
+#[tokio::test]
+async fn a_mail_whose_link_has_ended_is_given_up_and_kept() {
+    let site = Site::new().await;
+    let peer = Peer::start(|_| None).await;
+    let outbox = site.outbox(peer.settings());
+    let end = site.clock.now() + SignedDuration::from_hours(24);
+    for (origin, worthless_from) in [("late", Some(end)), ("timeless", None)] {
+        let mut transaction = site.database.begin().await.unwrap();
+        let mail = Compose { worthless_from, ..to("user@example.org") };
+        outbox.enqueue(&mut transaction, origin, "password", &mail).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+    site.clock.advance(SignedDuration::from_hours(24));
+    let deliveries = outbox.deliver_due().await.unwrap();
+    let given_up =
+        matches!(deliveries[0].outcome, DeliveryOutcome::Refused { error: OutboxError::Worthless, .. });
+    assert!(given_up, "{:?}", deliveries[0]);
+    assert!(matches!(deliveries[1].outcome, DeliveryOutcome::Sent { .. }), "{:?}", deliveries[1]);
+    assert_eq!((peer.seen().mails.len(), site.kept().len()), (1, 1));
 }
 
 fn message_ids(peer: &Peer) -> Vec<String> {
@@ -94,7 +115,7 @@ async fn a_mail_is_sent_once_in_the_order_of_recording_and_then_wiped() {
     assert_eq!(outbox.pending().await.unwrap()[0].to, ["b@example.org"]);
 
     let deliveries = outbox.deliver_due().await.unwrap();
-    assert!(deliveries.iter().all(|delivery| matches!(delivery.outcome, DeliveryOutcome::Sent)));
+    assert!(deliveries.iter().all(|delivery| matches!(delivery.outcome, DeliveryOutcome::Sent { .. })));
     assert_eq!(
         deliveries.iter().map(|delivery| delivery.to[0].as_str()).collect::<Vec<_>>(),
         ["b@example.org", "a@example.org"]
@@ -159,7 +180,7 @@ async fn a_passing_failure_is_tried_again_later_and_later_with_the_same_message_
         let DeliveryOutcome::Later { at, error } = &deliveries[0].outcome else {
             panic!("{deliveries:?}");
         };
-        assert!(error.is_passing());
+        assert!(!error.concerns_server());
         let wait = at.duration_since(site.clock.now());
         assert!((least..=least * 5 / 4).contains(&wait.as_secs()), "{least}: {wait}");
         assert!(outbox.deliver_due().await.unwrap().is_empty(), "not before its time");
@@ -167,7 +188,7 @@ async fn a_passing_failure_is_tried_again_later_and_later_with_the_same_message_
     }
     assert_eq!(outbox.pending().await.unwrap()[0].attempts, 9);
     busy.store(false, Ordering::SeqCst);
-    assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent));
+    assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent { .. }));
 }
 
 #[tokio::test]
@@ -183,7 +204,7 @@ async fn a_refused_mail_is_kept_as_it_would_have_been_sent_and_wiped() {
         panic!("{deliveries:?}");
     };
     assert!(error.to_string().contains("550 5.1.1 unknown"), "{error}");
-    assert!(matches!(deliveries[1].outcome, DeliveryOutcome::Sent), "other mails go on");
+    assert!(matches!(deliveries[1].outcome, DeliveryOutcome::Sent { .. }), "other mails go on");
     assert_eq!(site.kept(), std::slice::from_ref(kept_in));
     let kept = std::fs::read_to_string(kept_in).unwrap();
     assert!(kept.starts_with("From: ") && kept.contains("To: bad@example.org\r\n"), "{kept}");
@@ -282,7 +303,7 @@ async fn a_wrong_setting_costs_no_mail() {
     assert!(matches!(deliveries[0].outcome, DeliveryOutcome::Later { .. }), "{deliveries:?}");
     let mended = site.outbox(peer.settings());
     site.clock.advance(SignedDuration::from_mins(1));
-    assert!(matches!(mended.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent));
+    assert!(matches!(mended.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent { .. }));
 }
 
 #[tokio::test]
@@ -315,7 +336,7 @@ async fn a_connection_that_ends_before_the_answer_sends_again_under_the_same_mes
     let recorded = outbox.open(&site.database.queued_mails().await.unwrap()[0].payload).unwrap();
     assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Later { .. }));
     site.clock.advance(SignedDuration::from_mins(1));
-    assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent));
+    assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent { .. }));
     assert_eq!(message_ids(&peer), [format!("Message-ID: {}", recorded.message_id)]);
 }
 

@@ -12,7 +12,10 @@ const LONGEST: usize = 12;
 pub struct InvalidPin;
 
 /// Whether it has the form of a PIN.
-pub(super) fn check(pin: &SecretString) -> Result<(), InvalidPin> {
+///
+/// # Errors
+/// Where it has not.
+pub fn check(pin: &SecretString) -> Result<(), InvalidPin> {
     let pin = pin.expose_secret();
     if (SHORTEST..=LONGEST).contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(())
@@ -22,9 +25,13 @@ pub(super) fn check(pin: &SecretString) -> Result<(), InvalidPin> {
 }
 
 /// Whether a PIN is among those that are guessed first: one digit repeated, digits in a row up or
-/// down, two digits by turns, and, of four digits, a year of this century or the last.
+/// down, two digits by turns, and, of four digits, a year of this century or the last. What is no PIN
+/// at all is not among them.
 #[must_use]
 pub fn is_trivial(pin: &SecretString) -> bool {
+    if check(pin).is_err() {
+        return false;
+    }
     let pin = pin.expose_secret();
     let digits = pin.as_bytes();
     let every_step = |step: u8| digits.windows(2).all(|pair| (pair[0] - b'0' + step) % 10 == pair[1] - b'0');
@@ -54,7 +61,7 @@ mod tests {
         {
             assert!(is_trivial(&trivial.into()), "{trivial}");
         }
-        for usable in ["4711", "0815", "274916", "1990427"] {
+        for usable in ["4711", "0815", "274916", "1990427", "", "-1", "x"] {
             assert!(!is_trivial(&usable.into()), "{usable}");
         }
     }

@@ -10,28 +10,35 @@ use crate::registration;
 const LIMITS: CaseLimits = CaseLimits { per_email: 3, total: 200 };
 
 impl Setpass {
-    /// Opens a case in the caller's transaction, so that the case and the ticket which names it are
-    /// recorded together, and says its number. None where too many were opened within 24 hours,
-    /// for this address or altogether.
+    /// The number of a case that is about to be opened. None where too many were within 24 hours, for
+    /// this address or altogether.
     ///
-    /// `pin_hash` comes from [`Setpass::hash_pin`].
+    /// # Errors
+    /// Where the database fails.
+    pub async fn number_reset_case(&self, email: &str) -> Result<Option<i64>, SetpassError> {
+        let inner = &self.inner;
+        let email = registration::fold(email);
+        let number = inner.database.number_reset_case(&email, inner.clock.now(), LIMITS).await?;
+        if number.is_none() {
+            tracing::warn!("too many reset cases within 24 hours; none opened");
+        }
+        Ok(number)
+    }
+
+    /// Opens a case in the caller's transaction, so that the case and the ticket which names it are
+    /// recorded together. `pin_hash` comes from [`Setpass::hash_pin`].
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn open_reset_case(
         &self,
         tx: &mut Transaction,
-        email: &str,
+        case: i64,
         pin_hash: &str,
-    ) -> Result<Option<i64>, SetpassError> {
-        let inner = &self.inner;
-        let email = registration::fold(email);
-        let number = inner.database.open_reset_case(tx, &email, pin_hash, inner.clock.now(), LIMITS).await?;
-        match number {
-            Some(case) => tracing::info!(case, "reset case opened"),
-            None => tracing::warn!("too many reset cases within 24 hours; none opened"),
-        }
-        Ok(number)
+    ) -> Result<(), SetpassError> {
+        self.inner.database.open_reset_case(tx, case, pin_hash).await?;
+        tracing::info!(case, "reset case opened");
+        Ok(())
     }
 
     /// Hashes the PIN of a stranger, who may have to be turned away.

@@ -267,10 +267,12 @@ async fn a_stored_password_copied_to_another_user_does_not_open() {
 async fn strangers_open_a_bounded_number_of_cases() {
     let fixture = Fixture::new().await;
     let open = async |email: &str| {
+        let case = fixture.setpass.number_reset_case(email).await.unwrap()?;
+        assert!(fixture.database.open_case(case).await.unwrap().is_none(), "numbered is not open");
         let mut tx = fixture.database.begin().await.unwrap();
-        let case = fixture.setpass.open_reset_case(&mut tx, email, "hash").await.unwrap();
+        fixture.setpass.open_reset_case(&mut tx, case, "hash").await.unwrap();
         tx.commit().await.unwrap();
-        case
+        Some(case)
     };
     let first = open("User@Example.org").await.unwrap();
     assert!(open("user@example.org ").await.is_some());

@@ -29,6 +29,10 @@ pub struct Mail {
     /// How long one exchange with the server may take.
     #[serde(default = "half_a_minute", deserialize_with = "super::duration::deserialize")]
     pub timeout: Duration,
+    /// How long the server may look at a whole mail before it takes it. Who gives up earlier sends again what a
+    /// slow content filter was about to take.
+    #[serde(default = "ten_minutes", deserialize_with = "super::duration::deserialize")]
+    pub content_timeout: Duration,
     /// Folder where mail that was finally refused is kept, one `.eml` file each.
     pub undeliverable: PathBuf,
 }
@@ -58,6 +62,11 @@ pub struct Login {
 
 fn half_a_minute() -> Duration {
     Duration::from_secs(30)
+}
+
+/// What RFC 5321, section 4.5.3.2.6, asks for.
+fn ten_minutes() -> Duration {
+    Duration::from_secs(600)
 }
 
 impl Mail {

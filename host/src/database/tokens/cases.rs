@@ -25,38 +25,54 @@ pub struct ResetCase {
 }
 
 impl Database {
-    /// Opens a case and says its number; none, and nothing recorded, where the limits leave none.
+    /// Numbers a case, which is not open yet; none, and nothing recorded, where the limits leave none.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn open_reset_case(
+    pub async fn number_reset_case(
         &self,
-        tx: &mut Transaction,
         email: &str,
-        pin_hash: &str,
         now: Timestamp,
         limits: CaseLimits,
     ) -> Result<Option<i64>, DatabaseError> {
+        let mut tx = self.begin().await?;
         let (total, of_email): (i64, i64) = sqlx::query_as(
             "SELECT COUNT(*), COALESCE(SUM(CASE WHEN email = ? THEN 1 ELSE 0 END), 0) \
              FROM reset_case WHERE created > ?",
         )
         .bind(email)
         .bind(window_start(now))
-        .fetch_one(&mut **tx)
+        .fetch_one(&mut *tx)
         .await?;
         if total >= i64::from(limits.total) || of_email >= i64::from(limits.per_email) {
             return Ok(None);
         }
-        let number = sqlx::query_scalar(
-            "INSERT INTO reset_case (email, pin_hash, created) VALUES (?, ?, ?) RETURNING number",
-        )
-        .bind(email)
-        .bind(pin_hash)
-        .bind(now.as_millisecond())
-        .fetch_one(&mut **tx)
-        .await?;
+        let number =
+            sqlx::query_scalar("INSERT INTO reset_case (email, created) VALUES (?, ?) RETURNING number")
+                .bind(email)
+                .bind(now.as_millisecond())
+                .fetch_one(&mut *tx)
+                .await?;
+        tx.commit().await?;
         Ok(Some(number))
+    }
+
+    /// Opens a case that was numbered.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn open_reset_case(
+        &self,
+        tx: &mut Transaction,
+        number: i64,
+        pin_hash: &str,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query("UPDATE reset_case SET pin_hash = ? WHERE number = ? AND closed IS NULL")
+            .bind(pin_hash)
+            .bind(number)
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
     }
 
     /// The case with this number, unless it is closed.
