@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
 use crate::mail_content;
+use crate::outbox::{self, OutboxError};
 use crate::plugin::{
     Decision, MailTemplates, PluginError, QuotaContext, QuotaOccasion, QuotaPolicy, RowParser,
 };
@@ -33,6 +34,9 @@ use crate::registration::{
     SheetKind, Stage, UsernameRule, fold, same_name,
 };
 use crate::sheet::SheetError;
+
+/// What an import is called among the runs.
+const KIND: &str = "import";
 
 /// Which rows an import is about.
 #[derive(Clone, Debug)]
@@ -61,6 +65,17 @@ pub enum ImportError {
     /// A component.
     #[error(transparent)]
     Plugin(#[from] PluginError),
+    /// A mail that no mail server would take.
+    #[error(
+        "the mail {kind} cannot be sent as its template and settings are: {source}; correct [mail] or the settings \
+         and templates of plugins.mail_templates"
+    )]
+    Wording {
+        /// The kind of mail.
+        kind: &'static str,
+        /// What is wrong with it.
+        source: OutboxError,
+    },
     /// The journal.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -125,11 +140,19 @@ async fn run_alone(
     let member_role_id = member_role(app).await?;
     moving::recognise_moved(app, parser, layout).await?;
     let plan = plan(app, parser, layout, selection).await?;
-    let run = app.database.begin_run("import", app.clock.now()).await?;
+    let last_run = app.database.last_run(KIND).await?;
+    let run = app.database.begin_run(KIND, app.clock.now()).await?;
     let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run, exclusive };
     let endings = apply::apply(&tools, &plan, progress).await?;
     let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
-    let mail = Mail { deliveries: app.outbox.deliver_due().await, pending: app.outbox.pending().await };
+    let mail = Mail {
+        deliveries: app.outbox.deliver_due().await,
+        pending: app.outbox.pending().await,
+        refused: match last_run {
+            Some(since) => app.outbox.refused(since).await,
+            None => Ok(Vec::new()),
+        },
+    };
     let report = Report::new(run, &plan, &endings, moved, mail);
     if let Err(error) = app.database.finish_run(run, &report.summary(), app.clock.now()).await {
         tracing::warn!(%error, run, "the end of the run could not be recorded");
@@ -142,7 +165,9 @@ async fn run_alone(
 async fn check_wording(app: &App) -> Result<MailTemplates, ImportError> {
     let mail_templates = app.mail_templates().await?;
     for content in mail_content::samples_of_import() {
-        mail_templates.render(&content).await?;
+        let message = mail_templates.render(&content).await?;
+        outbox::check_wording(&app.settings.mail.sender, message)
+            .map_err(|source| ImportError::Wording { kind: content.kind(), source })?;
     }
     Ok(mail_templates)
 }
@@ -183,6 +208,7 @@ async fn plan(
         directory: &directory,
         quotas: &quotas,
         rule,
+        closed_project: app.settings.keystone.closed_project(),
         notices,
     }))
 }
@@ -198,14 +224,15 @@ fn is_of(row: &ParsedRow, name: &str, rule: UsernameRule) -> bool {
     }
 }
 
-/// What earlier runs began for rows that are not there any more, or cannot be read any more.
+/// What earlier runs began for rows that are not there any more, cannot be read any more, or are not to be
+/// processed any more.
 async fn withdrawn(app: &App, rows: &[ParsedRow]) -> Result<Vec<String>, DatabaseError> {
-    let there: BTreeSet<&str> = rows.iter().filter_map(key).collect();
+    let there: BTreeSet<&str> = rows.iter().filter_map(ready_key).collect();
     let open = app.database.open_requests(SheetKind::Access).await?;
     let notices = open.iter().filter(|request| !there.contains(request.key.as_str())).map(|request| {
         format!(
-            "run {} began the request \"{}\", which no row of the sheet holds any more: put the row back so that \
-             it can be finished, or remove the users and projects whose usher_request in Keystone is {}",
+            "run {} began the request \"{}\", for which no approved row is there any more: put the row back, or \
+             approve it again, so that it can be finished, or remove the users and projects whose usher_request in Keystone is {}",
             request.run, request.key, request.marker
         )
     });

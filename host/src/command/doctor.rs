@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+
 use super::Exit;
 use super::exit::of_sheet;
 use crate::clock::Clock;
@@ -12,6 +14,7 @@ use crate::keys::Keys;
 use crate::keystone::Keystone;
 use crate::mail_content;
 use crate::mailer::Mailer;
+use crate::outbox;
 use crate::plugin::{Capabilities, PluginError, PluginHost, RowParser};
 use crate::quotas::Quotas;
 use crate::registration::{Layout, Outcome, SheetKind};
@@ -122,16 +125,18 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
     let words_mail = async {
         let mail_templates = host.mail_templates(&settings.plugins.mail_templates).await?;
         for content in mail_content::samples() {
-            mail_templates.render(&content).await?;
+            let message = mail_templates.render(&content).await?;
+            outbox::check_wording(&settings.mail.sender, message)
+                .with_context(|| format!("the mail {} cannot be sent as it is worded", content.kind()))?;
         }
-        Ok::<_, PluginError>(())
+        anyhow::Ok(())
     };
     match words_mail.await {
         Ok(()) => {
             let file = settings.plugins.mail_templates.component.display();
             findings.good("plugins", format!("mail_templates {file}: words every kind of mail"));
         }
-        Err(error) => findings.bad("plugins", error, Exit::Usage),
+        Err(error) => findings.bad("plugins", format!("mail_templates: {error:#}"), Exit::Usage),
     }
     row_parser
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::app::AppError;
+use crate::database::DatabaseError;
 use crate::import::ImportError;
 use crate::keystone::KeystoneError;
 use crate::mailer::MailerError;
@@ -38,6 +39,9 @@ pub fn status_of(error: &anyhow::Error) -> Exit {
         if let Some(error) = cause.downcast_ref::<KeystoneError>() {
             return of_keystone(error);
         }
+        if cause.is::<DatabaseError>() {
+            return Exit::Unreachable;
+        }
         if let Some(AppError::Keystone(error)) = cause.downcast_ref::<AppError>() {
             return of_keystone(error);
         }
@@ -55,7 +59,10 @@ fn of_import(error: &ImportError) -> Exit {
         ImportError::Exclusive(_) | ImportError::Database(_) => Exit::Unreachable,
         ImportError::Sheet(error) => of_sheet(error),
         ImportError::NobodySelected(_) => Exit::Failed,
-        ImportError::Quota(_) | ImportError::NoMemberRole(_) | ImportError::Plugin(_) => Exit::Usage,
+        ImportError::Quota(_)
+        | ImportError::NoMemberRole(_)
+        | ImportError::Plugin(_)
+        | ImportError::Wording { .. } => Exit::Usage,
     }
 }
 

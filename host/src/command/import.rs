@@ -43,10 +43,14 @@ pub async fn run(app: &App, args: &ImportArgs) -> anyhow::Result<ExitCode> {
     } else {
         print_report(&report);
     }
-    let exit = match (report.unreachable, report.is_complete()) {
-        (true, _) => Exit::Unreachable,
-        (false, false) => Exit::Failed,
-        (false, true) => Exit::Done,
+    let exit = if report.unreachable {
+        Exit::Unreachable
+    } else if report.mail_server_unusable {
+        Exit::Usage
+    } else if report.is_complete() {
+        Exit::Done
+    } else {
+        Exit::Failed
     };
     Ok(exit.into())
 }
@@ -103,9 +107,21 @@ fn print_report(report: &Report) {
         ]);
     }
     println!("{shown}");
-    for mail in report.mails.iter().filter(|mail| mail.outcome == MailOutcome::Refused) {
-        let error = mail.error.as_deref().map(printable).unwrap_or_default();
-        println!("Mail {} to {} was refused: {error}", mail.kind, printable(&mail.to.join(", ")));
+    for mail in &report.mails {
+        let Some(error) = mail.error.as_deref().map(printable) else { continue };
+        let to = if mail.to.is_empty() {
+            String::new()
+        } else {
+            format!(" to {}", printable(&mail.to.join(", ")))
+        };
+        match mail.outcome {
+            MailOutcome::Refused => println!("Mail {}{to} was refused: {error}", mail.kind),
+            MailOutcome::Sent => {
+                println!("Warning: the mail {}{to} was not sent to everybody: {error}", mail.kind)
+            }
+            // What waits follows.
+            MailOutcome::Later => {}
+        }
     }
     let waiting: Vec<_> = report.mails.iter().filter(|mail| mail.outcome == MailOutcome::Later).collect();
     if !waiting.is_empty() {

@@ -37,8 +37,6 @@ pub struct JournalRequest {
     pub first_run: i64,
     /// The run that last worked on it.
     pub run: i64,
-    /// When it last changed.
-    pub updated: Timestamp,
     /// The steps that were begun, by name; with what they made, where they are finished.
     pub steps: BTreeMap<String, Option<String>>,
 }
@@ -75,7 +73,7 @@ impl Database {
         let mut known = BTreeMap::new();
         for key in keys {
             let row = sqlx::query(
-                "SELECT id, key, marker, state, first_run, run, updated FROM request WHERE sheet = $1 AND key = $2",
+                "SELECT id, key, marker, state, first_run, run FROM request WHERE sheet = $1 AND key = $2",
             )
             .bind(sheet.name())
             .bind(*key)
@@ -108,7 +106,7 @@ impl Database {
 
     async fn requests_in(&self, sheet: SheetKind, state: &str) -> Result<Vec<JournalRequest>, DatabaseError> {
         sqlx::query(
-            "SELECT id, key, marker, state, first_run, run, updated FROM request
+            "SELECT id, key, marker, state, first_run, run FROM request
              WHERE sheet = $1 AND state = $2 ORDER BY id",
         )
         .bind(sheet.name())
@@ -139,7 +137,7 @@ impl Database {
     /// # Errors
     /// Where the database fails or holds damage.
     pub async fn request_by_marker(&self, marker: &str) -> Result<Option<JournalRequest>, DatabaseError> {
-        sqlx::query("SELECT id, key, marker, state, first_run, run, updated FROM request WHERE marker = $1")
+        sqlx::query("SELECT id, key, marker, state, first_run, run FROM request WHERE marker = $1")
             .bind(marker)
             .fetch_optional(&self.pool)
             .await?
@@ -167,7 +165,7 @@ impl Database {
                 "INSERT INTO request (sheet, key, marker, state, first_run, run, created, updated)
                  VALUES ($1, $2, $3, 'open', $4, $4, $5, $5)
                  ON CONFLICT (sheet, key) DO UPDATE SET run = excluded.run, updated = excluded.updated
-                 RETURNING id, key, marker, state, first_run, run, updated",
+                 RETURNING id, key, marker, state, first_run, run",
             )
             .bind(sheet.name())
             .bind(*key)
@@ -254,12 +252,7 @@ impl Database {
     /// # Errors
     /// Where the database fails.
     pub async fn step_secret(&self, request: i64, name: &str) -> Result<Option<Vec<u8>>, DatabaseError> {
-        let row = sqlx::query("SELECT secret FROM step WHERE request = $1 AND name = $2")
-            .bind(request)
-            .bind(name)
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(row.map(|row| row.try_get("secret")).transpose()?.flatten())
+        secret(&self.pool, request, name).await
     }
 
     /// Records why a submission could not be finished.
@@ -323,6 +316,31 @@ pub async fn finish_step_in(
     Ok(updated.rows_affected() == 1)
 }
 
+/// The secret of a step, as [`Database::step_secret`], as it is until the transaction ends.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn step_secret_in(
+    transaction: &mut Transaction,
+    request: i64,
+    name: &str,
+) -> Result<Option<Vec<u8>>, DatabaseError> {
+    secret(&mut **transaction, request, name).await
+}
+
+async fn secret(
+    from: impl sqlx::SqliteExecutor<'_>,
+    request: i64,
+    name: &str,
+) -> Result<Option<Vec<u8>>, DatabaseError> {
+    let row = sqlx::query("SELECT secret FROM step WHERE request = $1 AND name = $2")
+        .bind(request)
+        .bind(name)
+        .fetch_optional(from)
+        .await?;
+    Ok(row.map(|row| row.try_get("secret")).transpose()?.flatten())
+}
+
 /// Records that all steps of a submission are done. Secrets that its steps kept are erased: from
 /// here on setpass alone holds the password.
 ///
@@ -377,54 +395,9 @@ fn journal_request(row: &sqlx::sqlite::SqliteRow) -> Result<JournalRequest, Data
         },
         first_run: row.try_get("first_run")?,
         run: row.try_get("run")?,
-        updated: super::timestamp(row.try_get("updated")?)?,
         steps: BTreeMap::new(),
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn take_up(database: &Database, marker: &str, run: i64) -> JournalRequest {
-        let batch = [("k", marker.to_owned())];
-        let mut taken =
-            database.take_up_requests(SheetKind::Access, &batch, run, Timestamp::UNIX_EPOCH).await.unwrap();
-        taken.remove(0)
-    }
-
-    #[tokio::test]
-    async fn a_step_that_was_begun_is_known_after_a_crash_and_keeps_its_first_secret() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("usher.sqlite");
-        let now = Timestamp::UNIX_EPOCH;
-        let database = Database::open(&file).await.unwrap();
-        let run = database.begin_run("import", now).await.unwrap();
-        let request = take_up(&database, "m1", run).await;
-        assert_eq!(
-            database.begin_step(request.id, "create-user", Some(b"one"), now).await.unwrap(),
-            Begun::First
-        );
-        database.close().await;
-
-        let database = Database::open(&file).await.unwrap();
-        let again = take_up(&database, "m2", run).await;
-        assert_eq!((again.id, again.marker.as_str()), (request.id, "m1"));
-        let begun = database.begin_step(request.id, "create-user", Some(b"two"), now).await.unwrap();
-        assert_eq!(begun, Begun::Again(Some(b"one".to_vec())));
-        database.finish_step(request.id, "create-user", "u-1", now).await.unwrap();
-        let begun = database.begin_step(request.id, "create-user", None, now).await.unwrap();
-        assert_eq!(begun, Begun::Finished("u-1".to_owned()));
-
-        let mut transaction = database.begin().await.unwrap();
-        finish_request_in(&mut transaction, request.id, now).await.unwrap();
-        transaction.commit().await.unwrap();
-        assert_eq!(database.step_secret(request.id, "create-user").await.unwrap(), None);
-        assert_eq!(database.unmoved_requests(SheetKind::Access).await.unwrap().len(), 1);
-        database.mark_moved(&[request.id], now).await.unwrap();
-        assert!(database.unmoved_requests(SheetKind::Access).await.unwrap().is_empty());
-        let known = database.known_requests(SheetKind::Access, &["k", "other"]).await.unwrap();
-        assert_eq!(known["k"].state, RequestState::Moved);
-        assert_eq!(known["k"].finished("create-user"), Some("u-1"));
-    }
-}
+mod tests;

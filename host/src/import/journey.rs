@@ -282,9 +282,7 @@ impl<'a> Journey<'a> {
 
     /// The user's random password, for setpass; none where an operator has reset it meanwhile.
     async fn password(&self) -> Result<Option<SecretString>, StepError> {
-        let app = self.tools.app;
-        let step = Action::create_user_step(self.work.request.username(app.settings.import.username));
-        let sealed = app.database.step_secret(self.request.id, &step).await?;
+        let sealed = self.tools.app.database.step_secret(self.request.id, &self.user_step()).await?;
         sealed.map(|sealed| self.open(&sealed)).transpose()
     }
 
@@ -304,9 +302,12 @@ impl<'a> Journey<'a> {
     /// # Errors
     /// Where no step has made it yet.
     pub fn user(&self) -> Result<String, StepError> {
-        let name = self.work.request.username(self.tools.app.settings.import.username);
-        let step = Action::create_user_step(name);
-        self.id(self.user_id.as_ref(), &self.work.user, &step).ok_or(StepError::Missing("user"))
+        self.id(self.user_id.as_ref(), &self.work.user, &self.user_step()).ok_or(StepError::Missing("user"))
+    }
+
+    /// The name of the step that creates the requester.
+    fn user_step(&self) -> String {
+        Action::create_user_step(self.work.request.username(self.tools.app.settings.import.username))
     }
 
     /// Id of the project.

@@ -1,6 +1,6 @@
 //! What an import did, row by row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -8,6 +8,7 @@ use super::ImportError;
 use super::apply::Ending;
 use super::moving::Moved;
 use super::plan::{Fate, Plan};
+use crate::database::RefusedMail;
 use crate::outbox::{Delivery, DeliveryOutcome, OutboxError, PendingMail};
 use crate::registration::RowNumber;
 
@@ -28,6 +29,8 @@ pub struct Report {
     pub mails: Vec<ReportedMail>,
     /// Whether a service was out of reach.
     pub unreachable: bool,
+    /// Whether the mail server cannot be used as the settings say.
+    pub mail_server_unusable: bool,
     /// Whether something besides the rows was left undone: mail that was tried in vain.
     pub incomplete: bool,
 }
@@ -38,6 +41,8 @@ pub struct Mail {
     pub deliveries: Result<Vec<Delivery>, OutboxError>,
     /// The mails that wait.
     pub pending: Result<Vec<PendingMail>, OutboxError>,
+    /// The mails that were given up since the import before, whoever tried to send them.
+    pub refused: Result<Vec<RefusedMail>, OutboxError>,
 }
 
 /// One row.
@@ -119,7 +124,7 @@ pub struct ReportedMail {
     pub to: Vec<String>,
     /// What became of it.
     pub outcome: MailOutcome,
-    /// Why it was not sent, and where it is kept.
+    /// Why it was not sent, or not to everybody, and where it is kept.
     pub error: Option<String>,
 }
 
@@ -157,14 +162,24 @@ impl Report {
             told(error);
             Vec::new()
         });
+        let refused = mail.refused.unwrap_or_else(|error| {
+            told(error);
+            Vec::new()
+        });
         // A mail that nobody has tried yet is no trouble; one that was tried in vain is.
         incomplete |= pending.iter().any(|mail| mail.last_error.is_some());
-        let mail_server_unreachable = deliveries.iter().any(
-            |delivery| matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. } if error.concerns_server()),
-        );
+        let put_off = |condition: fn(&OutboxError) -> bool| {
+            deliveries.iter().any(
+                |delivery| matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. } if condition(error)),
+            )
+        };
+        let mail_server_unreachable = put_off(OutboxError::server_is_unreachable);
+        let mail_server_unusable = put_off(OutboxError::concerns_server) && !mail_server_unreachable;
+        let own: BTreeSet<String> = deliveries.iter().map(|delivery| delivery.origin.clone()).collect();
         let mails: Vec<ReportedMail> = deliveries
             .into_iter()
             .filter_map(settled_mail)
+            .chain(refused.into_iter().filter(|mail| !own.contains(&mail.origin)).map(refused_mail))
             .chain(pending.into_iter().map(waiting_mail))
             .collect();
         let unreachable =
@@ -177,7 +192,7 @@ impl Report {
             }
             Err(error) => (0, Some(error.to_string())),
         };
-        Self { run, rows, notices, moved, move_error, mails, unreachable, incomplete }
+        Self { run, rows, notices, moved, move_error, mails, unreachable, mail_server_unusable, incomplete }
     }
 
     /// Whether everything that could be done is done.
@@ -255,13 +270,22 @@ pub fn counted(number: usize, one: &str, several: &str) -> String {
 /// A mail that is sent or refused. One that waits is among the pending ones.
 fn settled_mail(delivery: Delivery) -> Option<ReportedMail> {
     let (outcome, error) = match delivery.outcome {
-        DeliveryOutcome::Sent => (MailOutcome::Sent, None),
+        DeliveryOutcome::Sent { refused } => {
+            let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+            (MailOutcome::Sent, (!refused.is_empty()).then(|| refused.join("; ")))
+        }
         DeliveryOutcome::Later { .. } => return None,
         DeliveryOutcome::Refused { error, kept_in } => {
             (MailOutcome::Refused, Some(format!("{error}; kept in {}", kept_in.display())))
         }
     };
     Some(ReportedMail { kind: delivery.kind, to: delivery.to, outcome, error })
+}
+
+/// A mail that `usher serve` or another command gave up. Whom it was for, only its file says.
+fn refused_mail(mail: RefusedMail) -> ReportedMail {
+    let error = format!("{}; kept in {}", mail.error, mail.kept_in.display());
+    ReportedMail { kind: mail.kind, to: Vec::new(), outcome: MailOutcome::Refused, error: Some(error) }
 }
 
 fn waiting_mail(mail: PendingMail) -> ReportedMail {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::secret::SecretSource;
+use crate::registration::fold;
 
 /// The identity service.
 #[derive(Clone, Debug, Deserialize)]
@@ -117,6 +118,12 @@ fn three() -> u32 {
 }
 
 impl Keystone {
+    /// The folded name of the administrators' project, where it is in the domain of the users' projects.
+    #[must_use]
+    pub fn closed_project(&self) -> Option<String> {
+        (self.admin_project_domain == self.domain).then(|| fold(&self.admin_project))
+    }
+
     pub(crate) fn resolve(&mut self, folder: &Path) {
         if let Some(file) = &mut self.ca_file {
             super::resolve(folder, file);

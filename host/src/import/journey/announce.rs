@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Journey, StepError};
-use crate::database::{Begun, DatabaseError, finish_request_in, finish_step_in};
+use crate::database::{Begun, DatabaseError, finish_request_in, finish_step_in, step_secret_in};
 use crate::import::plan::{Action, Announcement, Link};
 use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
 use crate::outbox::Compose;
@@ -17,11 +17,24 @@ pub(super) async fn announce(
     mails: &[Announcement],
     link: Link,
 ) -> Result<(), StepError> {
-    let app = journey.tools.app;
     let step = action.step();
     if let Begun::Finished(_) = journey.begin(&step, None).await? {
         return Ok(());
     }
+    // Again where an operator resets the password meanwhile: the link that was prepared is worth nothing then.
+    while !prepare_and_record(journey, &step, to, mails, link).await? {}
+    Ok(())
+}
+
+/// False where the password was reset between preparing and recording; nothing is recorded then.
+async fn prepare_and_record(
+    journey: &Journey<'_>,
+    step: &str,
+    to: &str,
+    mails: &[Announcement],
+    link: Link,
+) -> Result<bool, StepError> {
+    let app = journey.tools.app;
     // Hashing the PIN and wording the mails take their time, so both are done before the
     // transaction makes other writers wait.
     let prepared = match link {
@@ -33,11 +46,19 @@ pub(super) async fn announce(
     for mail in mails.iter().filter(|mail| **mail != Announcement::Password || prepared.is_some()) {
         let content = content(journey, *mail, prepared.as_ref().map(Prepared::issued))?;
         let message = journey.tools.mail_templates.render(&content).await?;
-        composed.push((*mail, Compose { to: vec![to.to_owned()], message }));
+        let worthless_from = match mail {
+            Announcement::Password => prepared.as_ref().map(|prepared| prepared.issued().expires),
+            Announcement::NewProject | Announcement::Welcome => None,
+        };
+        composed.push((*mail, Compose { to: vec![to.to_owned()], message, worthless_from }));
     }
 
     let mut transaction = app.database.begin().await?;
     if let Some(prepared) = &prepared {
+        let password = step_secret_in(&mut transaction, journey.request.id, &journey.user_step()).await?;
+        if password.is_none() {
+            return Ok(false);
+        }
         app.setpass.record(&mut transaction, prepared).await?;
     }
     for (mail, compose) in &composed {
@@ -45,13 +66,13 @@ pub(super) async fn announce(
         app.outbox.enqueue(&mut transaction, &origin, mail.name(), compose).await?;
     }
     let now = app.clock.now();
-    if !finish_step_in(&mut transaction, journey.request.id, &step, "", now).await? {
+    if !finish_step_in(&mut transaction, journey.request.id, step, "", now).await? {
         // Another process was quicker: its link is the one that is mailed.
-        return Ok(());
+        return Ok(true);
     }
     finish_request_in(&mut transaction, journey.request.id, now).await?;
     transaction.commit().await.map_err(DatabaseError::from)?;
-    Ok(())
+    Ok(true)
 }
 
 async fn prepare_link(journey: &Journey<'_>) -> Result<Option<Prepared>, StepError> {

@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Announcement, Fate, Link, Plan, PlannedRow, Target, Work};
 use crate::database::{JournalRequest, RequestState};
 use crate::import::directory::Directory;
+use crate::keystone::User;
+use crate::mailer;
 use crate::registration::{
     AccessRequest, Account, Body, DecidedLimit, Outcome, ParsedRow, ProjectChoice, QuotaService, Request,
     RowNumber, Stage, UsernameRule, fold, same_name,
 };
+use crate::setpass;
 
 /// All that a plan depends on.
 pub struct Facts<'a> {
@@ -22,6 +25,8 @@ pub struct Facts<'a> {
     pub quotas: &'a BTreeMap<String, Result<Vec<DecidedLimit>, String>>,
     /// Which part of an address is the user name.
     pub rule: UsernameRule,
+    /// The folded name of a project that nobody joins by the sheet: who has a role there administers the cloud.
+    pub closed_project: Option<String>,
     /// What the operator should know besides.
     pub notices: Vec<String>,
 }
@@ -154,6 +159,7 @@ impl Planning<'_, '_> {
             Some(RequestState::Done) => return Ok(Fate::Move { key: request.key.clone() }),
             Some(RequestState::Open) | None => {}
         }
+        mailer::check_recipient(&access.email).map_err(|error| error.to_string())?;
         let user = self.user(access)?;
         let project = self.project(access, journal)?;
         let mut actions = Vec::new();
@@ -172,7 +178,7 @@ impl Planning<'_, '_> {
         }
         actions.push(announce(access, &user, &project));
         if let Some(journal) = journal {
-            check_unchanged(journal, &actions)?;
+            check_unchanged(journal, &actions, access, &project)?;
             actions.retain(|action| journal.finished(&action.step()).is_none());
         }
         let after = [&user, &project]
@@ -196,9 +202,8 @@ impl Planning<'_, '_> {
         let maker = self.batch.users.get(&fold(name)).copied();
         match (access.account, found, maker) {
             (Account::New, _, Some(row)) if row == self.row => {
-                if access.pin.is_none() {
-                    return Err("a new account needs a PIN".to_owned());
-                }
+                let pin = access.pin.as_ref().ok_or("a new account needs a PIN")?;
+                setpass::check_pin(pin).map_err(|error| format!("the row's PIN cannot be used: {error}"))?;
                 Ok(Target::Made)
             }
             (Account::New, _, Some(row)) => Err(format!("row {row} creates the user {name} already")),
@@ -207,6 +212,7 @@ impl Planning<'_, '_> {
             )),
             (Account::New, None, None) => Err(format!("the user {name} cannot be created")),
             (Account::Existing, Some(user), _) => {
+                self.check_owner(access, user)?;
                 if !user.enabled {
                     self.warnings.push(format!("the user {name} is disabled"));
                 }
@@ -219,12 +225,30 @@ impl Planning<'_, '_> {
         }
     }
 
+    /// Where names are parts of addresses, two people may have the same. The account is the requester's only if
+    /// its address is.
+    fn check_owner(&self, access: &AccessRequest, user: &User) -> Result<(), String> {
+        match (self.facts.rule, &user.email) {
+            (UsernameRule::LocalPart, Some(email)) if !same_name(email, &access.email) => Err(format!(
+                "the user {} has another e-mail address than the requester; ask who of them is meant",
+                user.name
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn project(
         &mut self,
         access: &AccessRequest,
         journal: Option<&JournalRequest>,
     ) -> Result<Target, String> {
         let name = access.project.name().trim();
+        if self.facts.closed_project.as_ref() == Some(&fold(name)) {
+            return Err(format!(
+                "the project {name} is the administrators', whom nobody becomes by the sheet; grant the role by hand \
+                 if it is really meant"
+            ));
+        }
         let found = self.facts.directory.project(name)?;
         let maker = self.batch.projects.get(&fold(name)).copied();
         match (&access.project, found, maker) {
@@ -323,8 +347,19 @@ impl Planning<'_, '_> {
 
 /// What an earlier run did for the row before somebody edited it would be forgotten, or taken for
 /// what the row asks for now.
-fn check_unchanged(journal: &JournalRequest, actions: &[Action]) -> Result<(), String> {
-    let wanted: BTreeSet<String> = actions.iter().map(Action::step).collect();
+fn check_unchanged(
+    journal: &JournalRequest,
+    actions: &[Action],
+    access: &AccessRequest,
+    project: &Target,
+) -> Result<(), String> {
+    let mut wanted: BTreeSet<String> = actions.iter().map(Action::step).collect();
+    // The row may go on asking for the new project and find that another row made it in the meantime. A creation
+    // that never took effect binds to nothing.
+    let creation = Action::create_project_step(access.project.name());
+    if *project != Target::Made && journal.finished(&creation).is_none() {
+        wanted.insert(creation);
+    }
     match journal.steps.keys().find(|step| Action::binds_row(step) && !wanted.contains(*step)) {
         None => Ok(()),
         Some(step) => Err(format!(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::*;
@@ -72,12 +71,20 @@ fn journal(key: &str, state: RequestState, first_run: i64, finished: &[(&str, &s
         state,
         first_run,
         run: first_run,
-        updated: Timestamp::UNIX_EPOCH,
         steps: finished.iter().map(|(step, id)| ((*step).to_owned(), Some((*id).to_owned()))).collect(),
     }
 }
 
 fn plan(rows: &[ParsedRow], directory: &Directory, known: Vec<JournalRequest>) -> Plan {
+    plan_by(UsernameRule::Email, rows, directory, known)
+}
+
+fn plan_by(
+    rule: UsernameRule,
+    rows: &[ParsedRow],
+    directory: &Directory,
+    known: Vec<JournalRequest>,
+) -> Plan {
     let journal = known.into_iter().map(|request| (request.key.clone(), request)).collect();
     let limit = |service, key: &str, limit| DecidedLimit {
         service,
@@ -93,7 +100,8 @@ fn plan(rows: &[ParsedRow], directory: &Directory, known: Vec<JournalRequest>) -
         journal: &journal,
         directory,
         quotas: &quotas,
-        rule: UsernameRule::Email,
+        rule,
+        closed_project: Some("admin".to_owned()),
         notices: Vec::new(),
     })
 }
@@ -193,6 +201,54 @@ fn what_exists_or_is_missing_is_a_conflict_with_a_remedy() {
 }
 
 #[test]
+fn what_could_not_be_finished_is_not_begun() {
+    let mut short_pin = request(2, "user@example.org", Account::New, join("Atoms"));
+    let mut two_dots = request(3, "a..b@example.org", Account::New, join("Atoms"));
+    for (row, pin) in [(&mut short_pin, "12"), (&mut two_dots, "2468")] {
+        let Outcome::Request(Request { body: Body::Access(access), .. }) = &mut row.outcome else { panic!() };
+        access.pin = Some(SecretString::from(pin));
+    }
+    let rows = [short_pin, two_dots, request(4, "other@example.org", Account::New, join("Admin"))];
+    let directory = Directory::of(vec![], vec![project("Atoms", None), project("admin", None)], &[]);
+    let plan = plan(&rows, &directory, vec![]);
+    for (row, part) in
+        plan.rows.iter().zip(["PIN is 4 to 12 digits", "not one e-mail address", "administrators'"])
+    {
+        assert!(conflict(row).contains(part), "{}", conflict(row));
+    }
+}
+
+/// The first attempt to create the project failed, and then another row created it.
+#[test]
+fn a_creation_that_never_took_effect_binds_the_row_to_nothing() {
+    let rows = [
+        request(2, "user@example.org", Account::New, create("Atoms", &[])),
+        request(3, "member@example.org", Account::New, create("Atoms", &[])),
+    ];
+    let directory =
+        Directory::of(vec![], vec![project("Atoms", Some("marker-key-3"))], &[("marker-key-3", 7)]);
+    let mut begun = journal("key-2", RequestState::Open, 7, &[]);
+    begun.steps.insert("create-project:atoms".to_owned(), None);
+    let finished = journal("key-3", RequestState::Done, 7, &[("create-project:atoms", "id-of-Atoms")]);
+    let plan = plan(&rows, &directory, vec![begun, finished]);
+    assert_eq!(work(&plan.rows[0]).project, Target::Known("id-of-Atoms".to_owned()));
+    assert_eq!(steps(&plan.rows[0]), ["create-user", "grant", "announce"]);
+}
+
+#[test]
+fn where_names_are_parts_of_addresses_an_account_is_only_its_owners() {
+    let rows = [
+        request(2, "user@example.org", Account::Existing, join("Atoms")),
+        request(3, "user@elsewhere.example", Account::Existing, join("Atoms")),
+    ];
+    let owner = User { email: Some("User@example.org".to_owned()), ..user("user", None) };
+    let directory = Directory::of(vec![owner], vec![project("Atoms", None)], &[]);
+    let plan = plan_by(UsernameRule::LocalPart, &rows, &directory, vec![]);
+    assert_eq!(steps(&plan.rows[0]), ["grant", "announce"]);
+    assert!(conflict(&plan.rows[1]).contains("another e-mail address"), "{}", conflict(&plan.rows[1]));
+}
+
+#[test]
 fn the_members_of_a_project_that_cannot_be_created_are_reported_with_its_reason() {
     let rows = [
         request(2, "member@example.org", Account::New, create("Atoms", &[])),
@@ -281,15 +337,7 @@ fn a_plan_shows_no_pin() {
 fn the_local_part_of_an_address_can_be_the_user_name() {
     let rows = [request(2, "User@example.org", Account::New, join("Atoms"))];
     let directory = Directory::of(vec![], vec![project("Atoms", None)], &[]);
-    let facts = Facts {
-        rows: &rows,
-        journal: &BTreeMap::new(),
-        directory: &directory,
-        quotas: &BTreeMap::new(),
-        rule: UsernameRule::LocalPart,
-        notices: Vec::new(),
-    };
-    let plan = build(facts);
+    let plan = plan_by(UsernameRule::LocalPart, &rows, &directory, vec![]);
     let Action::CreateUser { name, email, .. } = &work(&plan.rows[0]).actions[0] else { panic!() };
     assert_eq!((name.as_str(), email.as_str()), ("User", "User@example.org"));
     let Action::Announce { to, .. } = work(&plan.rows[0]).actions.last().unwrap() else { panic!() };
