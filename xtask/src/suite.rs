@@ -143,12 +143,14 @@ fn tests(command: &mut Command, count: &mut Count) -> Result<()> {
     Ok(())
 }
 
-/// The counts in `test result: ok. 3 passed; 0 failed; …`.
+/// The counts in `test result: ok. 3 passed; 0 failed; …`. A test that is ignored shows nothing, and counts as
+/// failed.
 fn result_line(line: &str) -> Option<(u64, u64)> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let number =
-        |word: &str| counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok());
-    Some((number(" passed")?, number(" failed")?))
+    let number = |word: &str| -> Option<u64> {
+        counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
+    };
+    Some((number(" passed")?, number(" failed")? + number(" ignored")?))
 }
 
 /// Runs the unit tests of the Python example.
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn counts_what_cargo_reports() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
-        assert_eq!(result_line(line), Some((12, 3)));
+        assert_eq!(result_line(line), Some((12, 4)));
         assert_eq!(result_line("test result_line ... ok"), None);
     }
 

@@ -130,7 +130,14 @@ fn linker(engine: &Engine, grants: &[Grant]) -> Result<Linker<State>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use wasmtime::Store;
+    use wasmtime_wasi::WasiCtx;
+
+    use super::super::state::Profile;
     use super::*;
+    use crate::settings::plugins::Limits;
 
     #[test]
     fn an_interface_is_known_by_its_name_in_any_version() {
@@ -141,5 +148,74 @@ mod tests {
         assert_eq!(classify("wasi:http/outgoing-handler@0.2.0"), Import::Unknown);
         assert_eq!(classify("usher:plugin/shell@0.1.0"), Import::Unknown);
         assert_eq!(classify("evil:plugin/log@0.1.0"), Import::Unknown);
+    }
+
+    /// Asks WASI for the environment, the arguments and the opened folders as it starts, and traps where it gets
+    /// any.
+    const CURIOUS: &str = r#"(component
+        (import "wasi:cli/environment@0.2.0" (instance $environment
+            (export "get-environment" (func (result (list (tuple string string)))))
+            (export "get-arguments" (func (result (list string))))))
+        (import "wasi:filesystem/types@0.2.0" (instance $types (export "descriptor" (type (sub resource)))))
+        (alias export $types "descriptor" (type $descriptor))
+        (import "wasi:filesystem/preopens@0.2.0" (instance $preopens
+            (alias outer 1 $descriptor (type $outer))
+            (export "descriptor" (type $own (eq $outer)))
+            (export "get-directories" (func (result (list (tuple (own $own) string)))))))
+        (core module $memory
+            (memory (export "memory") 1)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+        (core instance $memory (instantiate $memory))
+        (core func $variables (canon lower (func $environment "get-environment")
+            (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+        (core func $arguments (canon lower (func $environment "get-arguments")
+            (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+        (core func $folders (canon lower (func $preopens "get-directories")
+            (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+        (core module $start
+            (import "wasi" "variables" (func $variables (param i32)))
+            (import "wasi" "arguments" (func $arguments (param i32)))
+            (import "wasi" "folders" (func $folders (param i32)))
+            (import "memory" "memory" (memory 1))
+            (func $must-be-empty (if (i32.load (i32.const 4)) (then unreachable)))
+            (func $start
+                (call $variables (i32.const 0)) (call $must-be-empty)
+                (call $arguments (i32.const 0)) (call $must-be-empty)
+                (call $folders (i32.const 0)) (call $must-be-empty))
+            (start $start))
+        (core instance (instantiate $start
+            (with "wasi" (instance
+                (export "variables" (func $variables))
+                (export "arguments" (func $arguments))
+                (export "folders" (func $folders))))
+            (with "memory" (instance $memory)))))"#;
+
+    async fn start(component: &str, wasi: Option<WasiCtx>) -> Result<()> {
+        let engine = Engine::new(&crate::plugin::config())?;
+        let component = Component::new(&engine, wat::parse_str(component).unwrap())?;
+        let profile = Profile {
+            name: "curious".to_owned(),
+            limits: Limits::default(),
+            settings: Vec::new(),
+            files: None,
+            capabilities: Arc::default(),
+        };
+        let mut state = State::new(Arc::new(profile));
+        if let Some(wasi) = wasi {
+            state.wasi = wasi;
+        }
+        let mut store = Store::new(&engine, state);
+        store.set_epoch_deadline(1);
+        linker(&engine, &[])?.instantiate_async(&mut store, &component).await?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn wasi_is_there_and_has_nothing_in_it() {
+        start(CURIOUS, None).await.unwrap();
+        let telling = || WasiCtx::builder().env("HOME", "/root").build();
+        assert!(start(CURIOUS, Some(telling())).await.is_err(), "the component sees what is there");
+        let telling = || WasiCtx::builder().arg("usher").build();
+        assert!(start(CURIOUS, Some(telling())).await.is_err());
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Profile {
 pub(super) struct State {
     pub(super) profile: Arc<Profile>,
     pub(super) budget: Budget,
-    wasi: WasiCtx,
+    pub(super) wasi: WasiCtx,
     resources: ResourceTable,
 }
 
