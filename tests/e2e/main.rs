@@ -14,6 +14,7 @@ mod failures;
 mod fixture_sheet;
 mod killed;
 mod newcomer;
+mod operator;
 mod password;
 mod python_parser;
 mod setpass;

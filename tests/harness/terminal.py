@@ -1,0 +1,44 @@
+"""Runs a command on a terminal of its own, answers its questions, and prints what the terminal showed.
+
+    terminal.py [QUESTION ANSWER]... -- COMMAND...
+
+Each answer is typed once its question has appeared. Ends with the command's status, or with 124 where a
+question does not appear, or the command does not end, within a minute.
+"""
+
+import os
+import pty
+import select
+import sys
+import time
+
+words = sys.argv[1:sys.argv.index('--')]
+command = sys.argv[len(words) + 2:]
+dialogue = [(question.encode(), answer.encode()) for question, answer in zip(words[::2], words[1::2])]
+
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp(command[0], command)
+
+shown, answered = b'', 0
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    if not select.select([terminal], [], [], 0.1)[0]:
+        continue
+    try:
+        part = os.read(terminal, 65536)
+    except OSError:  # Linux says so when the other side is closed.
+        part = b''
+    if not part:
+        break
+    shown += part
+    while dialogue and dialogue[0][0] in shown[answered:]:
+        question, answer = dialogue.pop(0)
+        answered = shown.index(question, answered) + len(question)
+        os.write(terminal, answer + b'\n')
+else:
+    os.kill(child, 9)
+    dialogue.append(None)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+sys.stdout.buffer.write(shown)
+sys.exit(124 if dialogue else status)
