@@ -8,6 +8,7 @@ mod journal;
 mod leases;
 mod outbox;
 mod runs;
+mod steps;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use sqlx::{Sqlite, SqlitePool};
 pub use journal::*;
 pub use leases::*;
 pub use outbox::*;
+pub use steps::*;
 pub use tokens::*;
 
 /// How long a process waits for another one's transaction.

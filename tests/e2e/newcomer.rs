@@ -1,7 +1,7 @@
 //! What a new user does with a mailed link.
 
 use usher_tests::mail_server::{self, MailServer};
-use usher_tests::site::Serving;
+use usher_tests::serving::Serving;
 use usher_tests::web::{self, Answer};
 
 /// The links that were mailed to a user, in order.

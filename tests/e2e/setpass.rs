@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use usher_tests::identity::{self, Identity};
-use usher_tests::site::Serving;
+use usher_tests::serving::Serving;
 use usher_tests::web::{self, Answer};
 
 use crate::newcomer;

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod interrupt;
 pub mod mail_server;
 pub mod process;
+pub mod serving;
 pub mod sheet;
 pub mod site;
 pub mod web;

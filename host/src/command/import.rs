@@ -117,7 +117,7 @@ fn print_report(report: &Report) {
         match mail.outcome {
             MailOutcome::Refused => println!("Mail {}{to} was refused: {error}", mail.kind),
             MailOutcome::Sent => {
-                println!("Warning: the mail {}{to} was not sent to everybody: {error}", mail.kind)
+                println!("Warning: the mail {}{to} was not sent to everybody: {error}", mail.kind);
             }
             // What waits follows.
             MailOutcome::Later => {}

@@ -3,6 +3,7 @@
 //! Planning is a plain function of what was read; it asks nobody and changes nothing.
 
 mod action;
+mod batch;
 mod build;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! What is known of a submission after a crash.
 
 use super::*;
+use crate::database::Begun;
 
 async fn take_up(database: &Database, marker: &str, run: i64) -> JournalRequest {
     let batch = [("k", marker.to_owned())];

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::batch::Batch;
 use super::{Action, Announcement, Fate, Link, Plan, PlannedRow, Target, Work};
 use crate::database::{JournalRequest, RequestState};
 use crate::import::directory::Directory;
@@ -40,57 +41,6 @@ pub fn build(facts: Facts<'_>) -> Plan {
         facts.rows.iter().map(|row| plan_row(&facts, &batch, &mut first_with_key, row)).collect();
     spread_conflicts(&mut rows);
     Plan { rows, notices: facts.notices }
-}
-
-/// What the rows of one batch make for each other.
-struct Batch {
-    /// The row that makes a project, by the project's folded name.
-    projects: BTreeMap<String, RowNumber>,
-    /// The row that makes a user, by the user's folded name.
-    users: BTreeMap<String, RowNumber>,
-}
-
-impl Batch {
-    /// The first row that names a project or user makes it; later ones find it made.
-    fn survey(facts: &Facts<'_>) -> Self {
-        let mut batch = Self { projects: BTreeMap::new(), users: BTreeMap::new() };
-        for row in facts.rows {
-            let Some((request, access)) = ready(row) else { continue };
-            let journal = facts.journal.get(&request.key);
-            if journal.is_some_and(|journal| journal.state != RequestState::Open) {
-                continue;
-            }
-            let marker = journal.map(|journal| journal.marker.as_str());
-            if let ProjectChoice::Create { name, .. } = &access.project {
-                let found = facts.directory.project(name);
-                if found.is_ok_and(|found| found.is_none_or(|p| mine(p.marker.as_deref(), marker))) {
-                    batch.projects.entry(fold(name)).or_insert(row.number);
-                }
-            }
-            if access.account == Account::New {
-                let name = access.username(facts.rule);
-                let found = facts.directory.user(name);
-                if found.is_ok_and(|found| found.is_none_or(|u| mine(u.marker.as_deref(), marker))) {
-                    batch.users.entry(fold(name)).or_insert(row.number);
-                }
-            }
-        }
-        batch
-    }
-}
-
-/// Whether what carries `found` was made for the request whose marker is `own`.
-fn mine(found: Option<&str>, own: Option<&str>) -> bool {
-    found.is_some() && found == own
-}
-
-fn ready(row: &ParsedRow) -> Option<(&Request, &AccessRequest)> {
-    match &row.outcome {
-        Outcome::Request(request @ Request { stage: Stage::Ready, body: Body::Access(access), .. }) => {
-            Some((request, access))
-        }
-        _ => None,
-    }
 }
 
 fn plan_row<'a>(

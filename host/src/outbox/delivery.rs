@@ -1,0 +1,64 @@
+//! What became of an attempt to send a mail.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::OutboxError;
+use crate::mailer::RefusedRecipient;
+
+/// What became of one attempt to send a mail.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Names the mail.
+    pub origin: String,
+    /// What it is.
+    pub kind: String,
+    /// Recipients.
+    pub to: Vec<String>,
+    /// What became of it.
+    pub outcome: DeliveryOutcome,
+}
+
+/// What became of one attempt to send a mail.
+#[derive(Debug)]
+pub enum DeliveryOutcome {
+    /// The server took it.
+    Sent {
+        /// Those whom it did not take it for.
+        refused: Vec<RefusedRecipient>,
+    },
+    /// Not yet.
+    Later {
+        /// Why.
+        error: OutboxError,
+        /// When it may be tried next.
+        at: Timestamp,
+    },
+    /// Never.
+    Refused {
+        /// Why.
+        error: OutboxError,
+        /// The `.eml` file that it is kept in.
+        kept_in: PathBuf,
+    },
+}
+
+impl Delivery {
+    /// Tells the log. Without the recipients, who are nobody's business there.
+    pub fn log(&self) {
+        let Self { origin, kind, outcome, .. } = self;
+        match outcome {
+            DeliveryOutcome::Sent { refused } if refused.is_empty() => {
+                tracing::info!(origin, kind, "mail sent");
+            }
+            DeliveryOutcome::Sent { refused } => {
+                tracing::warn!(origin, kind, refused = refused.len(), "mail sent, but not to everybody");
+            }
+            DeliveryOutcome::Later { error, at } => tracing::warn!(origin, kind, %error, %at, "mail put off"),
+            DeliveryOutcome::Refused { error, kept_in } => {
+                tracing::error!(origin, kind, %error, kept_in = %kept_in.display(), "mail refused");
+            }
+        }
+    }
+}
