@@ -24,6 +24,7 @@ mod job;
 mod linker;
 mod load;
 mod local_time;
+mod pool;
 mod mail_templates;
 mod quota_policy;
 mod request_from_wit;
@@ -52,6 +53,7 @@ pub use world::World;
 
 use cache::Cache;
 use load::Source;
+use pool::Places;
 use role::Role;
 use state::Profile;
 use ticker::Ticker;
@@ -68,6 +70,7 @@ pub struct PluginHost {
     engine: Engine,
     cache: Option<Arc<Cache>>,
     ticker: Ticker,
+    places: Places,
     limits: Limits,
     capabilities: Arc<Capabilities>,
 }
@@ -97,7 +100,8 @@ impl PluginHost {
                     .map_err(|source| PluginError::Cache { folder: folder.to_owned(), source })
             })
             .transpose()?;
-        Ok(Self { engine, cache, ticker, limits, capabilities: Arc::default() })
+        let places = Places::default();
+        Ok(Self { engine, cache, ticker, places, limits, capabilities: Arc::default() })
     }
 
     /// Loads the component that reads the rows of the sheets.
@@ -160,6 +164,7 @@ impl std::fmt::Debug for PluginHost {
 /// The engine's settings. They are part of the key of compiled components.
 fn config() -> Config {
     let mut config = Config::new();
+    config.allocation_strategy(pool::strategy());
     config.epoch_interruption(true);
     config.max_wasm_stack(WASM_STACK);
     config.async_stack_size(CALL_STACK);

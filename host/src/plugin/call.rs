@@ -8,6 +8,7 @@ use wasmtime::{Engine, Error, Store, Trap, UpdateDeadline, WasmBacktrace};
 use crate::registration::RowNumber;
 
 use super::error::{Call, PluginError};
+use super::pool::{Place, Places};
 use super::state::{DeadlinePassed, HostCallsExhausted, Profile, State, mebibytes};
 use super::ticker::Ticker;
 
@@ -30,12 +31,16 @@ pub(super) struct Callee {
     pub(super) pre: InstancePre<State>,
     pub(super) profile: Arc<Profile>,
     pub(super) ticker: Ticker,
+    pub(super) places: Places,
 }
 
 impl Callee {
-    /// A store for one call. It is dropped after the call, with everything in it.
-    pub(super) fn store(&self) -> Store<State> {
-        store(self.pre.engine(), Arc::clone(&self.profile))
+    /// A store for one call, and the place that it takes up. The store is dropped after the call, with
+    /// everything in it, and the place after the store.
+    pub(super) async fn store(&self) -> (Place, Store<State>) {
+        // A call's time begins once there is a place for it.
+        let place = self.places.take().await;
+        (place, store(self.pre.engine(), Arc::clone(&self.profile)))
     }
 
     /// Waits for a call, but no longer than it may take.

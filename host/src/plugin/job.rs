@@ -79,7 +79,7 @@ impl Job {
     /// Where the component fails, or says that it could not do its work.
     pub async fn run(&self, occasion: &Occasion) -> Result<JobReport, JobError> {
         let callee = self.role.callee().await;
-        let mut store = callee.store();
+        let (_place, mut store) = callee.store().await;
         let occasion = wit::Occasion {
             time: local_time::time_to_wit(occasion.time.datetime()),
             unix_seconds: occasion.time.timestamp().as_second(),

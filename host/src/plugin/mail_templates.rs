@@ -30,7 +30,7 @@ impl MailTemplates {
     /// Where a template or setting is wrong, the component fails, or its answer cannot be mailed.
     pub async fn render(&self, content: &MailContent) -> Result<Message, PluginError> {
         let callee = self.role.callee().await;
-        let mut store = callee.store();
+        let (_place, mut store) = callee.store().await;
         let content = to_wit(content);
         let rendered = callee
             .within_deadline(async {

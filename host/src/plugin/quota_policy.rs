@@ -77,7 +77,7 @@ impl QuotaPolicy {
     /// Where the component fails, or decides what cannot be.
     pub async fn decide(&self, context: &QuotaContext) -> Result<Decision, PluginError> {
         let callee = self.role.callee().await;
-        let mut store = callee.store();
+        let (_place, mut store) = callee.store().await;
         let context = to_wit(context);
         let decided = callee
             .within_deadline(async {

@@ -111,7 +111,12 @@ impl Shared {
 }
 
 fn callee(host: &PluginHost, loaded: &Loaded, profile: &Arc<Profile>) -> Callee {
-    Callee { pre: loaded.pre.clone(), profile: Arc::clone(profile), ticker: host.ticker.clone() }
+    Callee {
+        pre: loaded.pre.clone(),
+        profile: Arc::clone(profile),
+        ticker: host.ticker.clone(),
+        places: host.places.clone(),
+    }
 }
 
 async fn load_checked(host: &PluginHost, world: World, source: &Source) -> Result<Loaded, PluginError> {

@@ -31,7 +31,7 @@ impl RowParser {
     /// Where the component fails, or names no worksheet.
     pub async fn describe(&self) -> Result<Layout, PluginError> {
         let callee = self.role.callee().await;
-        let mut store = callee.store();
+        let (_place, mut store) = callee.store().await;
         let layout = callee
             .within_deadline(async {
                 let guest = RowParserPre::new(callee.pre.clone())?.instantiate_async(&mut store).await?;
@@ -97,7 +97,7 @@ async fn call(
     kind: SheetKind,
     rows: &[BorrowedRow<'_>],
 ) -> Result<wit::Parsed, PluginError> {
-    let mut store = callee.store();
+    let (_place, mut store) = callee.store().await;
     callee
         .within_deadline(async {
             // What bindgen makes of this export takes rows that own their cells.

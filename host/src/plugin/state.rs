@@ -17,11 +17,11 @@ use super::bindings::interfaces::settings::Entry;
 use super::capabilities::Capabilities;
 
 /// Elements that all tables of a component may have together. CPython takes some ten thousand.
-const TABLE_ELEMENTS: usize = 1_000_000;
+pub(super) const TABLE_ELEMENTS: usize = 1_000_000;
 
 /// Core instances, tables and memories of one component. A Python component has about thirty
 /// instances, as its interpreter and libraries are modules of their own.
-const INSTANCES: usize = 256;
+pub(super) const INSTANCES: usize = 256;
 
 /// Lines that one call may write to the log.
 const LOG_LINES: u32 = 1_000;
