@@ -39,6 +39,19 @@ async fn an_endless_loop_ends_at_the_deadline() {
     assert!(error.to_string().starts_with("hostile-rows: parse-rows"), "{error}");
 }
 
+/// More calls than there are places wait for their turn, also behind those that never end by themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_wait_for_a_place() {
+    let host = host(LIMITS);
+    let good = host.row_parser(&guest("hostile-rows")).await.unwrap();
+    let looping = host.row_parser(&Hostile::mode("loop").plugin()).await.unwrap();
+    let rows = rows(1);
+    let endless = (0..20).map(|_| looping.parse_rows(SheetKind::Access, &rows));
+    let others = (0..40).map(|_| serves(&good));
+    let (endless, _) = tokio::join!(futures::future::join_all(endless), futures::future::join_all(others));
+    assert!(endless.iter().all(|ended| matches!(ended, Err(PluginError::Deadline { .. }))));
+}
+
 #[tokio::test]
 async fn an_endless_loop_does_not_hold_up_a_single_thread() {
     let host = host(LIMITS);
