@@ -1,5 +1,7 @@
 //! All rows of a worksheet: what becomes of each.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use usher_plugin::types::{
     Outcome, Parsed, ParsedRow, Rejection, Request, RequestBody, Row, RowNumber, SheetKind, Stage,
 };
@@ -154,20 +156,37 @@ fn push_digits(key: &mut String, number: u16, width: u32) {
     }
 }
 
+/// The key of an approved row.
+fn approved_key(row: &ParsedRow) -> Option<&str> {
+    match &row.outcome {
+        Outcome::Request(Request { key, stage: Stage::Approved | Stage::Ready, .. }) => Some(key),
+        _ => None,
+    }
+}
+
 /// Rejects the later ones of approved rows with one and the same key: one submission, copied or sent twice.
 fn reject_copies(rows: &mut [ParsedRow]) {
-    let mut keys: Vec<(&str, usize)> = Vec::with_capacity(rows.len());
+    // By hashes, because comparing keys, which mostly begin alike, is slow in a component.
+    let mut hashed: Vec<(u64, usize)> = Vec::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
-        if let Outcome::Request(Request { key, stage: Stage::Approved | Stage::Ready, .. }) = &row.outcome {
-            keys.push((key, index));
+        if let Some(key) = approved_key(row) {
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            hashed.push((hasher.finish(), index));
         }
     }
-    // Forms append, so the keys are nearly in order already, which makes this sort quick.
-    keys.sort();
-    let copies: Vec<(usize, RowNumber)> = keys
-        .chunk_by(|left, right| left.0 == right.0)
-        .flat_map(|same| same.iter().skip(1).map(|copy| (copy.1, rows[same[0].1].number)))
-        .collect();
+    hashed.sort_unstable();
+    let mut copies: Vec<(usize, RowNumber)> = Vec::new();
+    for alike in hashed.chunk_by(|left, right| left.0 == right.0).filter(|alike| alike.len() > 1) {
+        // Different keys may have the same hash.
+        let mut firsts: Vec<usize> = Vec::new();
+        for &(_, index) in alike {
+            match firsts.iter().find(|&&first| approved_key(&rows[first]) == approved_key(&rows[index])) {
+                Some(&first) => copies.push((index, rows[first].number)),
+                None => firsts.push(index),
+            }
+        }
+    }
     for (copy, first) in copies {
         let requester = match &rows[copy].outcome {
             Outcome::Request(Request { body: RequestBody::Access(access), .. }) => access.email.clone(),
