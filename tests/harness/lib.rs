@@ -6,6 +6,7 @@
 
 pub mod cloud;
 pub mod fixtures;
+pub mod google_sheets;
 pub mod identity;
 pub mod interrupt;
 pub mod mail_server;

@@ -56,7 +56,7 @@ PIP_ARGS=${MINICLOUD_PIP_ARGS-$([ ! -f "$HERE/constraints.txt" ] || echo "-c $HE
 WAIT=${MINICLOUD_WAIT:-120}
 
 # The services, the stock client and the mail server of the tests; they resolve together.
-PACKAGES="keystone==30.0.0 nova==34.0.0 neutron==29.0.0 cinder==29.0.0 gunicorn==27.0.1 python-openstackclient==10.5.0 aiosmtpd==1.4.6"
+PACKAGES="keystone==30.0.0 nova==34.0.0 neutron==29.0.0 cinder==29.0.0 gunicorn==27.0.1 python-openstackclient==10.5.0 aiosmtpd==1.4.6 google-api-python-client==2.202.0 gspread==6.2.1"
 SERVICES="keystone nova neutron cinder"
 
 declare -A PORT=()
