@@ -10,7 +10,7 @@ use crate::plugin::{Capabilities, MailTemplates, PluginError, PluginHost, QuotaP
 use crate::quotas::Quotas;
 use crate::setpass::Setpass;
 use crate::settings::Settings;
-use crate::sheet::Sheet;
+use crate::sheet::Sheets;
 
 /// The built services.
 pub struct App {
@@ -30,8 +30,8 @@ pub struct App {
     pub outbox: Outbox,
     /// Links for choosing passwords.
     pub setpass: Setpass,
-    /// The access sheet.
-    pub access_sheet: Sheet,
+    /// The sign-up sheets.
+    pub sheets: Sheets,
     /// Where components run.
     pub plugins: PluginHost,
 }
@@ -82,20 +82,18 @@ impl App {
         let mailer = Mailer::new(&settings.mail)?;
         let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
         let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings.setpass);
-        let access_sheet = Sheet::access(&settings.sheet);
-        let sheets: Vec<_> =
-            std::iter::once(access_sheet.clone()).chain(Sheet::quota(&settings.sheet)).collect();
+        let sheets = Sheets::new(&settings.sheet);
         if access == Access::Write {
             finish_moves(&sheets).await;
         }
         let capabilities = Capabilities {
             keystone: Some(keystone.clone()),
             outbox: Some((outbox.clone(), database.clone())),
-            sheets,
+            sheets: sheets.iter().cloned().collect(),
             setpass: Some(setpass.clone()),
         };
         let plugins = PluginHost::new(&settings.plugins, capabilities)?;
-        Ok(Self { settings, clock, database, keys, keystone, quotas, outbox, setpass, access_sheet, plugins })
+        Ok(Self { settings, clock, database, keys, keystone, quotas, outbox, setpass, sheets, plugins })
     }
 
     /// The component that reads rows.
@@ -125,8 +123,8 @@ impl App {
 
 /// So that people do not edit a sheet whose rows are on their way. What needs the sheet reads it
 /// and then reports why it cannot be read; what does not need it goes on.
-async fn finish_moves(sheets: &[Sheet]) {
-    for sheet in sheets {
+async fn finish_moves(sheets: &Sheets) {
+    for sheet in sheets.iter() {
         if let Err(error) = sheet.finish().await {
             tracing::warn!(%error, "an interrupted move of rows, if there is one, is not finished yet");
         }

@@ -4,7 +4,10 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, fmt};
 use usher::app::{Access, App};
 use usher::cli::{Cli, Command, KeysCommand, PasswordCommand};
 use usher::clock::Clock;
@@ -38,12 +41,13 @@ fn in_words(error: &anyhow::Error) -> String {
 /// Diagnostics go to standard error; standard output is for what the command was asked for.
 fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,usher=info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    // Libraries write whole requests, tokens included, to their detailed logs.
+    let no_secrets = filter_fn(|event| event.target().starts_with("usher") || *event.level() <= Level::INFO);
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+        .with_target(false);
+    tracing_subscriber::registry().with(filter).with(no_secrets).with(lines).init();
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -140,8 +140,10 @@ impl Settings {
 
     fn check(&self) -> Result<(), (String, String)> {
         self.keystone.check()?;
+        self.sheet.check()?;
         self.mail.check()?;
         self.setpass.check()?;
+        self.import.check()?;
         self.plugins.check()
     }
 }

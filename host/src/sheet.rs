@@ -6,12 +6,15 @@
 //! Knows nothing of what the columns mean.
 
 mod csv;
+mod google;
 
 pub use csv::exported_rows;
+pub use google::{GoogleError, Remedy};
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::registration::{Row, RowNumber};
 use crate::settings;
@@ -21,6 +24,17 @@ use crate::settings;
 pub enum Sheet {
     /// A folder of CSV files.
     Csv(csv::CsvSheet),
+    /// A spreadsheet at Google.
+    Google(google::GoogleSheet),
+}
+
+/// The spreadsheets of a site.
+#[derive(Clone, Debug)]
+pub struct Sheets {
+    /// Accounts and projects.
+    pub access: Sheet,
+    /// Quotas, where the site has a sheet for them.
+    pub quota: Option<Sheet>,
 }
 
 /// What a worksheet held when it was read.
@@ -139,38 +153,56 @@ pub enum SheetError {
         /// The record of the move.
         record: PathBuf,
     },
+    /// Google did not do what it was asked.
+    #[error(transparent)]
+    Google(#[from] GoogleError),
 }
 
 impl SheetError {
     /// Whether reading again and trying again may help without anybody doing anything.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Changed { .. })
+        match self {
+            Self::Changed { .. } => true,
+            Self::Google(error) => error.remedy() == Remedy::Waiting,
+            _ => false,
+        }
+    }
+}
+
+impl Sheets {
+    /// The spreadsheets that the settings name. Looks at nothing yet.
+    #[must_use]
+    pub fn new(settings: &settings::sheet::Sheet) -> Self {
+        match settings {
+            settings::sheet::Sheet::Csv(csv) => {
+                let folder = |folder: &PathBuf| Sheet::Csv(csv::CsvSheet::new(folder.clone()));
+                Self { access: folder(&csv.access), quota: csv.quota.as_ref().map(folder) }
+            }
+            settings::sheet::Sheet::Google(google) => {
+                let account = Arc::new(google::Access::new(google));
+                let sheet = |id: &str| Sheet::Google(google::GoogleSheet::new(id, Arc::clone(&account)));
+                Self { access: sheet(&google.access), quota: google.quota.as_deref().map(sheet) }
+            }
+        }
+    }
+
+    /// All of them, the access sheet first.
+    pub fn iter(&self) -> impl Iterator<Item = &Sheet> {
+        std::iter::once(&self.access).chain(&self.quota)
     }
 }
 
 impl Sheet {
-    /// The access sheet.
-    #[must_use]
-    pub fn access(settings: &settings::sheet::Sheet) -> Self {
-        let settings::sheet::Sheet::Csv { access, .. } = settings;
-        Self::Csv(csv::CsvSheet::new(access.clone()))
-    }
-
-    /// The quota sheet, if the site has one.
-    #[must_use]
-    pub fn quota(settings: &settings::sheet::Sheet) -> Option<Self> {
-        let settings::sheet::Sheet::Csv { quota, .. } = settings;
-        quota.clone().map(|folder| Self::Csv(csv::CsvSheet::new(folder)))
-    }
-
     /// Finds out whether the sheet is there. Answers the names of its worksheets. Changes nothing.
     ///
     /// # Errors
     /// Where it cannot.
     pub async fn check(&self) -> Result<Vec<String>, SheetError> {
-        let Self::Csv(sheet) = self;
-        sheet.check().await
+        match self {
+            Self::Csv(sheet) => sheet.check().await,
+            Self::Google(sheet) => sheet.check().await,
+        }
     }
 
     /// Finishes a move of rows that was interrupted, if there is one.
@@ -178,8 +210,11 @@ impl Sheet {
     /// # Errors
     /// Where it cannot be finished.
     pub async fn finish(&self) -> Result<(), SheetError> {
-        let Self::Csv(sheet) = self;
-        sheet.finish().await
+        match self {
+            Self::Csv(sheet) => sheet.finish().await,
+            // Google makes a move as a whole or not at all.
+            Self::Google(_) => Ok(()),
+        }
     }
 
     /// Reads a worksheet, as it is once an interrupted move has been finished. Changes nothing.
@@ -187,8 +222,10 @@ impl Sheet {
     /// # Errors
     /// Where there is none of that name, or it cannot be read.
     pub async fn read(&self, worksheet: &str) -> Result<Snapshot, SheetError> {
-        let Self::Csv(sheet) = self;
-        sheet.read(worksheet).await
+        match self {
+            Self::Csv(sheet) => sheet.read(worksheet).await,
+            Self::Google(sheet) => sheet.read(worksheet).await,
+        }
     }
 
     /// Moves rows to the end of another worksheet, which is made where it is missing. All or nothing, also
@@ -197,8 +234,10 @@ impl Sheet {
     /// # Errors
     /// [`SheetError::Changed`] where the worksheet is not what was read; nothing has been moved then.
     pub async fn move_rows(&self, from: &Snapshot, rows: &[RowNumber], to: &str) -> Result<(), SheetError> {
-        let Self::Csv(sheet) = self;
-        sheet.move_rows(from, rows, to).await
+        match self {
+            Self::Csv(sheet) => sheet.move_rows(from, rows, to).await,
+            Self::Google(sheet) => sheet.move_rows(from, rows, to).await,
+        }
     }
 
     /// Writes a text into one cell of a row, whose column is counted from 0. The text is never evaluated as a
@@ -213,8 +252,10 @@ impl Sheet {
         column: u32,
         text: &str,
     ) -> Result<(), SheetError> {
-        let Self::Csv(sheet) = self;
-        sheet.mark(worksheet, expected, column, text).await
+        match self {
+            Self::Csv(sheet) => sheet.mark(worksheet, expected, column, text).await,
+            Self::Google(sheet) => sheet.mark(worksheet, expected, column, text).await,
+        }
     }
 
     /// Appends rows at the end of a worksheet. Cells are never evaluated as formulas.
@@ -222,11 +263,20 @@ impl Sheet {
     /// # Errors
     /// Where there is no such worksheet, or it cannot be changed.
     pub async fn append(&self, worksheet: &str, rows: &[Vec<String>]) -> Result<(), SheetError> {
-        let Self::Csv(sheet) = self;
-        sheet.append(worksheet, rows).await
+        match self {
+            Self::Csv(sheet) => sheet.append(worksheet, rows).await,
+            Self::Google(sheet) => sheet.append(worksheet, rows).await,
+        }
     }
 }
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether rows hold the same, where missing cells at the end are blank.
+fn same_cells(left: &[String], right: &[String]) -> bool {
+    let filled =
+        |cells: &[String]| cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
+    left[..filled(left)] == right[..filled(right)]
 }

@@ -50,8 +50,41 @@ fn what_the_example_settings_comment_out_can_be_read_too() {
     assert!(settings.keystone.region.is_some() && settings.keystone.ca_file.is_some());
     assert!(settings.mail.login.is_some() && settings.mail.ca_file.is_some());
     assert!(settings.plugins.row_parser.sha256.is_some() && settings.plugins.row_parser.limits.is_some());
-    let usher::settings::sheet::Sheet::Csv { quota, .. } = &settings.sheet;
-    assert!(quota.is_some());
+    let usher::settings::sheet::Sheet::Csv(csv) = &settings.sheet else { panic!("not the csv backend") };
+    assert!(csv.quota.is_some());
+}
+
+#[test]
+fn the_google_backend_is_explained_and_checked() {
+    let example = read("settings.example.toml");
+    let csv = "backend = \"csv\"\n# Folder of the access sheet.\naccess = \"/var/lib/usher/access\"\n";
+    assert!(example.contains(csv));
+    let google = |keys: &str| {
+        parse(&example.replace(csv, &format!("backend = \"google\"\ncredentials = \"key.json\"\n{keys}\n")))
+    };
+    let settings = google("access = \"1AbC-d_e\"\nquota = \"2AbC\"").unwrap();
+    let usher::settings::sheet::Sheet::Google(read) = &settings.sheet else {
+        panic!("not the google backend")
+    };
+    assert_eq!(read.base_url.as_str(), "https://sheets.googleapis.com/");
+    for key in ["credentials", "access, quota", "timeout", "base_url"] {
+        assert!(
+            example.lines().any(|line| line.starts_with(&format!("#       {key} "))),
+            "{key} is not explained"
+        );
+    }
+    for (keys, told) in [
+        ("access = \"a\"\nfolder = \"b\"", "unknown field `folder`"),
+        ("access = \"https://docs.google.com/spreadsheets/d/a/edit\"", "sheet.access: it has to be the id"),
+        ("access = \"a\"\nquota = \"a\"", "sheet.quota: it is the access sheet too"),
+        (
+            "access = \"a\"\nbase_url = \"http://sheets.example.org/\"",
+            "sheet.base_url: it has to be an https URL",
+        ),
+    ] {
+        let error = google(keys).unwrap_err();
+        assert!(error.contains(told), "{keys}: {error}");
+    }
 }
 
 /// Every key that a section of the settings knows. The names come from what serde lists when it
@@ -142,6 +175,7 @@ fn what_is_wrong_with_a_key_is_told_with_its_line() {
             "public_url",
             "setpass.public_url: ",
         ),
+        ("concurrency = 4", "concurrency = 0", "concurrency = ", "import.concurrency: "),
         ("max_attempts = 5", "max_attempts = 0", "max_attempts = ", "setpass.max_attempts: "),
         ("per_day = 20", "per_day = 4", "max_attempts_per_day", "setpass.max_attempts_per_day: "),
         (
@@ -162,7 +196,7 @@ fn what_is_wrong_with_a_key_is_told_with_its_line() {
         // Sections of which there are several kinds.
         ("access = \"/var", "acess = \"/var", "acess = ", "unknown field `acess`, expected"),
         ("quota = \"/var/lib/usher/quota\"", "quota = 5", "quota = 5", "invalid type: integer"),
-        ("backend = \"csv\"", "backend = \"odf\"", "backend = ", "unknown variant `odf`, expected `csv`"),
+        ("\nbackend = \"csv\"", "\nbackend = \"odf\"", "backend = ", "unknown variant `odf`, expected `csv`"),
         ("access = \"/var/lib/usher/access\"\n", "", "[sheet]", "missing field `access`"),
         (
             "password = { file = \"/etc/usher/keystone-password\" }\n",

@@ -7,7 +7,7 @@ use crate::database::DatabaseError;
 use crate::import::ImportError;
 use crate::keystone::KeystoneError;
 use crate::mailer::MailerError;
-use crate::sheet::SheetError;
+use crate::sheet::{Remedy, SheetError};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,10 @@ pub(super) fn of_sheet(error: &SheetError) -> Exit {
         | SheetError::SameWorksheet { .. } => Exit::Usage,
         SheetError::Changed { .. } | SheetError::Io { .. } => Exit::Unreachable,
         SheetError::Interrupted { .. } => Exit::Failed,
+        SheetError::Google(error) => match error.remedy() {
+            Remedy::Operator => Exit::Usage,
+            Remedy::Waiting => Exit::Unreachable,
+        },
     }
 }
 

@@ -14,6 +14,16 @@ pub struct Import {
     pub username: UsernameRule,
 }
 
+impl Import {
+    pub(crate) fn check(&self) -> Result<(), (String, String)> {
+        if self.concurrency == 0 {
+            let message = "with 0 requests at a time nothing is ever done; expected 1 or more";
+            return Err(("import.concurrency".to_owned(), message.to_owned()));
+        }
+        Ok(())
+    }
+}
+
 impl Default for Import {
     fn default() -> Self {
         Self { concurrency: 4, username: UsernameRule::default() }

