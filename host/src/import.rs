@@ -22,6 +22,7 @@ use self::plan::{Facts, Fate, Plan};
 use self::report::{Mail, Report};
 use crate::app::App;
 use crate::database::DatabaseError;
+use crate::fail_point;
 use crate::keystone::KeystoneError;
 use crate::mail_content;
 use crate::outbox::{self, OutboxError};
@@ -142,9 +143,12 @@ async fn run_alone(
     let plan = plan(app, parser, layout, selection).await?;
     let last_run = app.database.last_run(KIND).await?;
     let run = app.database.begin_run(KIND, app.clock.now()).await?;
+    fail_point::reached(|| "run begun".to_owned());
     let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run, exclusive };
     let endings = apply::apply(&tools, &plan, progress).await?;
+    fail_point::reached(|| "requests finished".to_owned());
     let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
+    fail_point::reached(|| "rows moved".to_owned());
     let mail = Mail {
         deliveries: app.outbox.deliver_due().await,
         pending: app.outbox.pending().await,
@@ -153,6 +157,7 @@ async fn run_alone(
             None => Ok(Vec::new()),
         },
     };
+    fail_point::reached(|| "mail sent".to_owned());
     let report = Report::new(run, &plan, &endings, moved, mail);
     if let Err(error) = app.database.finish_run(run, &report.summary(), app.clock.now()).await {
         tracing::warn!(%error, run, "the end of the run could not be recorded");
@@ -185,7 +190,7 @@ async fn plan(
     selection: &Selection,
 ) -> Result<Plan, ImportError> {
     let rule = app.settings.import.username;
-    let snapshot = app.access_sheet.read(&layout.access.requests).await?;
+    let snapshot = app.sheets.access.read(&layout.access.requests).await?;
     let Parsed { mut rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
     if let Selection::User(name) = selection {
         rows.retain(|row| is_of(row, name, rule));

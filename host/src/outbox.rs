@@ -6,8 +6,8 @@
 //! Nothing else is undone because of mail.
 //!
 //! A mail is claimed before it is sent, and the claim renewed while it is being sent, so that two
-//! processes never send the same one at the same time. If a process dies, its claim runs out within
-//! [`CLAIM`]. One case cannot be told apart: the process died after the server took the mail and before
+//! processes never send the same one at the same time. If a process dies, its claim is worth nothing on this
+//! host, and runs out within [`CLAIM`] for others. One case cannot be told apart: the process died after the server took the mail and before
 //! that was recorded. The mail is sent again then, with the same Message-ID, by which mail systems
 //! recognise it. SMTP has nothing better to offer.
 //!
@@ -30,8 +30,10 @@ pub use error::OutboxError;
 
 use crate::clock::Clock;
 use crate::database::{ClaimedMail, Database, RefusedMail, Transaction};
+use crate::fail_point;
 use crate::keys::Keys;
 use crate::mailer::{self, Mail, Mailer, MailerError, Message, RefusedRecipient};
+use crate::process::Process;
 use crate::{random, settings};
 
 /// How long a claim lasts unless it is renewed.
@@ -149,13 +151,16 @@ impl Outbox {
     /// # Errors
     /// Where the database fails. What happens to single mails is in the answer.
     pub async fn deliver_due(&self) -> Result<Vec<Delivery>, OutboxError> {
-        let claimant = random::identifier();
+        let claimant = Process::this().to_string();
         let mut deliveries = Vec::new();
         loop {
             let now = self.clock.now();
-            let Some(claimed) = self.database.claim_due_mail(&claimant, now, after(now, CLAIM)).await? else {
+            let until = after(now, CLAIM);
+            let claimed = self.database.claim_due_mail(&claimant, now, until, Process::is_gone).await?;
+            let Some(claimed) = claimed else {
                 break;
             };
+            fail_point::reached(|| format!("mail {} claimed", claimed.kind));
             let Some(delivery) = self.deliver(&claimant, &claimed).await? else {
                 continue;
             };
@@ -247,6 +252,7 @@ impl Outbox {
         let now = self.clock.now();
         let error = match sent {
             Ok(refused) => {
+                fail_point::reached(|| format!("mail {} taken", claimed.kind));
                 self.database.record_mail_sent(&claimed.origin, now).await?;
                 return Ok(DeliveryOutcome::Sent { refused });
             }

@@ -10,8 +10,10 @@
 
 mod concurrency;
 mod doctor;
+mod every_place;
 mod failures;
 mod fixture_sheet;
+mod google;
 mod killed;
 mod newcomer;
 mod operator;

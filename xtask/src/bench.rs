@@ -10,7 +10,7 @@ use usher_tests::mail_server::{Behaviour, MailServer};
 use usher_tests::site::Site;
 use usher_tests::{process, web, workspace};
 
-use crate::part::{USHER, cargo, succeed, title};
+use crate::part::{FOR_TESTS, USHER, cargo, succeed, title};
 use crate::plugins;
 
 /// How often a start is measured; the median counts.
@@ -26,7 +26,7 @@ pub fn run() -> Result<()> {
     succeed(cargo(&["build", "--release"]).args(USHER))?;
 
     // `Site` looks for the program beside this one; the one to measure is the release build.
-    succeed(cargo(&["build"]).args(USHER))?;
+    succeed(cargo(&["build"]).args(USHER).args(FOR_TESTS))?;
     let folder = workspace::target().join("bench");
     let cloud = Cloud::up(&folder.join("cloud"))?;
     let mails = folder.join("mail");

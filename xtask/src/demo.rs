@@ -17,7 +17,7 @@ use usher_tests::mail_server::{self, Behaviour, MailServer, Received};
 use usher_tests::site::Site;
 use usher_tests::{fixtures, interrupt, sheet, workspace};
 
-use crate::part::{USHER, cargo, succeed, title};
+use crate::part::{FOR_TESTS, USHER, cargo, succeed, title};
 use crate::plugins;
 use walk::Newcomer;
 
@@ -30,7 +30,7 @@ pub fn run() -> Result<()> {
     let folder = workspace::target().join("demo");
     title("building the components and usher");
     plugins::build_all(&workspace::root())?;
-    succeed(cargo(&["build", "--quiet"]).args(USHER))?;
+    succeed(cargo(&["build", "--quiet"]).args(USHER).args(FOR_TESTS))?;
 
     title("starting a cloud: Keystone, Nova, Neutron and Cinder");
     let cloud = Cloud::fresh(&folder.join("cloud"))?;

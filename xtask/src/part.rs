@@ -16,6 +16,10 @@ pub fn title(text: &str) {
 /// for, so that `--package usher` would choose others than the tests do, and build every dependency twice.
 pub const USHER: [&str; 3] = ["--workspace", "--bin", "usher"];
 
+/// With what every build for tests is asked for besides: the places where a test may kill the program. Builds
+/// without it would be others, and would build the program again each time.
+pub const FOR_TESTS: [&str; 2] = ["--features", "usher/fail-points"];
+
 /// Cargo, in the workspace.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

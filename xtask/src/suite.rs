@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use usher_tests::cloud::{self, Cloud};
 use usher_tests::{interrupt, process, workspace};
 
-use crate::part::{Parts, USHER, cargo, succeed, succeed_reading};
+use crate::part::{FOR_TESTS, Parts, USHER, cargo, succeed, succeed_reading};
 use crate::plugins::{self, system, toolchain::DOWNLOAD};
 
 /// What can be asked for by name.
@@ -21,7 +21,7 @@ pub enum Part {
     Lint,
     /// The tests beside the code.
     Unit,
-    /// The tests of the Python example.
+    /// The tests of what is written in Python.
     Python,
     /// The whole program against the real services.
     EndToEnd,
@@ -84,18 +84,22 @@ pub fn run(wanted: &[Part]) -> Result<()> {
         interrupt::check()?;
     }
     if wants(Part::Python) {
-        parts.run("Python example", || python(&mut count));
+        parts.run("Python", || python(&mut count));
         interrupt::check()?;
     }
     if wants(Part::Lint) {
-        let arguments = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+        let [features, fail_points] = FOR_TESTS;
+        let arguments =
+            ["clippy", "--workspace", "--all-targets", features, fail_points, "--", "--deny", "warnings"];
         parts.run("lint", || tool("clippy", &arguments));
         interrupt::check()?;
     }
     if wants(Part::Unit) {
-        parts.run("unit tests", || tests(cargo(&["test", "--no-fail-fast"]).args(UNIT), &mut count));
+        parts.run("unit tests", || {
+            tests(cargo(&["test", "--no-fail-fast"]).args(UNIT).args(FOR_TESTS), &mut count)
+        });
         parts.run("examples in the documentation", || {
-            tests(&mut cargo(&["test", "--no-fail-fast", "--workspace", "--doc"]), &mut count)
+            tests(cargo(&["test", "--no-fail-fast", "--workspace", "--doc"]).args(FOR_TESTS), &mut count)
         });
         interrupt::check()?;
     }
@@ -153,11 +157,11 @@ fn result_line(line: &str) -> Option<(u64, u64)> {
     Some((number(" passed")?, number(" failed")? + number(" ignored")?))
 }
 
-/// Runs the unit tests of the Python example.
+/// Runs the unit tests of the example in Python, and of the services that are written in it.
 fn python(count: &mut Count) -> Result<()> {
     cloud::install()?;
     let python = workspace::python_packages().join("bin/python");
-    for folder in python_examples()? {
+    for folder in python_tests()? {
         let mut command = Command::new(&python);
         command.args(["-m", "unittest", "discover", "--verbose"]).current_dir(&folder);
         let output = process::output(&mut command)?;
@@ -175,10 +179,10 @@ fn python(count: &mut Count) -> Result<()> {
     Ok(())
 }
 
-/// The folders below `plugins/` that hold Python tests.
-fn python_examples() -> Result<Vec<PathBuf>> {
+/// The folders that hold Python tests.
+fn python_tests() -> Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
-    let mut open = vec![workspace::root().join("plugins")];
+    let mut open = ["plugins", "tests/harness"].map(|folder| workspace::root().join(folder)).to_vec();
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
@@ -191,7 +195,7 @@ fn python_examples() -> Result<Vec<PathBuf>> {
         }
     }
     if folders.is_empty() {
-        bail!("there is no test_*.py below plugins/");
+        bail!("there is no test_*.py below plugins/ and tests/harness/");
     }
     Ok(folders)
 }
@@ -199,8 +203,8 @@ fn python_examples() -> Result<Vec<PathBuf>> {
 /// Starts a cloud, and runs the tests that need one.
 fn end_to_end(parts: &mut Parts, count: &mut Count) {
     let built = parts.run("build of usher and its tests", || {
-        succeed(cargo(&["build"]).args(USHER))?;
-        succeed(cargo(&["test", "--no-run"]).args(END_TO_END))
+        succeed(cargo(&["build"]).args(USHER).args(FOR_TESTS))?;
+        succeed(cargo(&["test", "--no-run"]).args(END_TO_END).args(FOR_TESTS))
     });
     let folder = workspace::target().join("test/cloud");
     let cloud = parts.run("cloud: Keystone, Nova, Neutron, Cinder", || Cloud::fresh(&folder));
@@ -208,7 +212,7 @@ fn end_to_end(parts: &mut Parts, count: &mut Count) {
         ensure!(built.is_some(), "not tried: the build failed");
         let cloud = cloud.context("not tried: there is no cloud")?;
         let mut command = cargo(&["test", "--no-fail-fast"]);
-        tests(command.args(END_TO_END).env(cloud::SHARED, cloud.folder()), count)
+        tests(command.args(END_TO_END).args(FOR_TESTS).env(cloud::SHARED, cloud.folder()), count)
     });
 }
 

@@ -15,11 +15,13 @@ use crate::keystone::Keystone;
 use crate::mail_content;
 use crate::mailer::Mailer;
 use crate::outbox;
-use crate::plugin::{Capabilities, PluginError, PluginHost, RowParser};
+use crate::plugin::{
+    Capabilities, Decision, PluginError, PluginHost, QuotaContext, QuotaOccasion, RowParser,
+};
 use crate::quotas::Quotas;
 use crate::registration::{Layout, Outcome, SheetKind};
 use crate::settings::{Settings, SettingsError};
-use crate::sheet::Sheet;
+use crate::sheet::{Sheet, Sheets};
 
 /// Runs the command. Every check is made, also after one that failed.
 pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> ExitCode {
@@ -113,12 +115,32 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
-    match host.quota_policy(&settings.plugins.quota_policy).await {
-        Ok(_) => {
-            findings.good(
-                "plugins",
-                format!("quota_policy {}", settings.plugins.quota_policy.component.display()),
-            );
+    let new_project = QuotaContext {
+        occasion: QuotaOccasion::NewProject,
+        project: "Project".to_owned(),
+        current: Vec::new(),
+        ports_not_held_by_instances: 0,
+    };
+    let decides = async {
+        let policy = host.quota_policy(&settings.plugins.quota_policy).await?;
+        policy.decide(&new_project).await
+    };
+    match decides.await {
+        Ok(decision) => {
+            let file = settings.plugins.quota_policy.component.display();
+            match decision {
+                Decision::Limits { limits, notices } => {
+                    let limits = counted(limits.len(), "limit", "limits");
+                    findings.good("plugins", format!("quota_policy {file}: {limits} for a new project"));
+                    // What the policy says about its settings would come up at each import.
+                    notices
+                        .iter()
+                        .for_each(|notice| findings.warn("plugins", format!("quota_policy: {notice}")));
+                }
+                Decision::Denied(reason) => {
+                    findings.warn("plugins", format!("quota_policy {file}: refuses a new project: {reason}"));
+                }
+            }
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
@@ -200,10 +222,9 @@ async fn check_sheets(
     row_parser: Option<&(RowParser, Layout)>,
     findings: &mut Findings,
 ) {
-    let access = Sheet::access(&settings.sheet);
-    let quota = Sheet::quota(&settings.sheet);
+    let sheets = Sheets::new(&settings.sheet);
     let Some((parser, layout)) = row_parser else {
-        for sheet in std::iter::once(access).chain(quota) {
+        for sheet in sheets.iter() {
             match sheet.check().await {
                 Ok(worksheets) => findings.warn(
                     "sheet",
@@ -214,10 +235,10 @@ async fn check_sheets(
         }
         return;
     };
-    check_worksheet(&access, &layout.access.requests, SheetKind::Access, parser, findings).await;
-    match (quota, &layout.quota) {
+    check_worksheet(&sheets.access, &layout.access.requests, SheetKind::Access, parser, findings).await;
+    match (&sheets.quota, &layout.quota) {
         (Some(sheet), Some(layout)) => {
-            check_worksheet(&sheet, &layout.requests, SheetKind::Quota, parser, findings).await;
+            check_worksheet(sheet, &layout.requests, SheetKind::Quota, parser, findings).await;
         }
         (Some(_), None) => {
             findings.warn("sheet", "the row parser does not read the quota sheet that the settings name");

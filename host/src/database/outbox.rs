@@ -84,7 +84,8 @@ impl Database {
         Ok(added.rows_affected() == 1)
     }
 
-    /// Claims the mail that has waited longest among those that are due and nobody else's.
+    /// Claims the mail that has waited longest among those that are due and nobody else's. What somebody has
+    /// claimed who `is_gone` is nobody's.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
@@ -93,8 +94,23 @@ impl Database {
         claimant: &str,
         now: Timestamp,
         until: Timestamp,
+        is_gone: impl Fn(&str) -> bool,
     ) -> Result<Option<ClaimedMail>, DatabaseError> {
         let mut transaction = self.begin().await?;
+        let claimants: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT claimed_by FROM outbox WHERE state = 'queued' AND claimed_until > $1",
+        )
+        .bind(now.as_millisecond())
+        .fetch_all(&mut *transaction)
+        .await?;
+        for gone in claimants.iter().filter(|claimant| is_gone(claimant)) {
+            sqlx::query(
+                "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $1 AND state = 'queued'",
+            )
+            .bind(gone)
+            .execute(&mut *transaction)
+            .await?;
+        }
         let row = sqlx::query(
             "UPDATE outbox SET claimed_by = $1, claimed_until = $2 WHERE origin = ( \
                  SELECT origin FROM outbox WHERE state = 'queued' AND next_attempt <= $3 \

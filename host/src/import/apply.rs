@@ -10,6 +10,7 @@ use super::journey::{Journey, StepError};
 use super::plan::{Fate, Plan, Target, Work};
 use crate::app::App;
 use crate::database::{DatabaseError, JournalRequest};
+use crate::fail_point;
 use crate::plugin::MailTemplates;
 use crate::random;
 use crate::registration::{RowNumber, SheetKind};
@@ -67,6 +68,7 @@ pub async fn apply(
         })
         .collect();
     let journal = take_up(tools, &works).await?;
+    fail_point::reached(|| "requests taken up".to_owned());
 
     let mut endings: BTreeMap<RowNumber, Ending> = BTreeMap::new();
     let mut made: BTreeMap<RowNumber, Made> = BTreeMap::new();

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::apply::Tools;
 use super::plan::{Action, Target, Work};
 use crate::database::{Begun, DatabaseError, JournalRequest};
+use crate::fail_point;
 use crate::keys::KeysError;
 use crate::keystone::{CreateProject, CreateUser, KeystoneError};
 use crate::outbox::OutboxError;
@@ -157,12 +158,11 @@ impl<'a> Journey<'a> {
         action: &Action,
         effect: impl Future<Output = Result<(), StepError>>,
     ) -> Result<(), StepError> {
-        let step = action.step();
-        if let Begun::Finished(_) = self.begin(&step, None).await? {
+        if let Begun::Finished(_) = self.begin(action, None).await? {
             return Ok(());
         }
         effect.await?;
-        self.finish(&step, "").await
+        self.finish(action, "").await
     }
 
     async fn create_project(
@@ -172,8 +172,7 @@ impl<'a> Journey<'a> {
         description: &str,
     ) -> Result<String, StepError> {
         let keystone = &self.tools.app.keystone;
-        let step = action.step();
-        let begun = self.begin(&step, None).await?;
+        let begun = self.begin(action, None).await?;
         if let Begun::Finished(id) = begun {
             return Ok(id);
         }
@@ -192,7 +191,7 @@ impl<'a> Journey<'a> {
                 },
             )
             .await?;
-        self.finish(&step, &id).await?;
+        self.finish(action, &id).await?;
         Ok(id)
     }
 
@@ -205,12 +204,11 @@ impl<'a> Journey<'a> {
     ) -> Result<String, StepError> {
         let keystone = &self.tools.app.keystone;
         let keys = &self.tools.app.keys;
-        let step = action.step();
         let mut password = random::password();
         // The password is in the journal before Keystone has it. After a crash in between, the
         // user is found with a password that is known.
         let sealed = keys.seal(&self.password_purpose(), password.expose_secret().as_bytes());
-        let begun = self.begin(&step, Some(&sealed)).await?;
+        let begun = self.begin(action, Some(&sealed)).await?;
         match &begun {
             Begun::Finished(id) => return Ok(id.clone()),
             Begun::Again(Some(sealed)) => password = self.open(sealed)?,
@@ -238,7 +236,7 @@ impl<'a> Journey<'a> {
                 },
             )
             .await?;
-        self.finish(&step, &id).await?;
+        self.finish(action, &id).await?;
         Ok(id)
     }
 
@@ -328,14 +326,20 @@ impl<'a> Journey<'a> {
         }
     }
 
-    async fn begin(&self, step: &str, secret: Option<&[u8]>) -> Result<Begun, StepError> {
+    async fn begin(&self, action: &Action, secret: Option<&[u8]>) -> Result<Begun, StepError> {
         let app = self.tools.app;
-        Ok(app.database.begin_step(self.request.id, step, secret, app.clock.now()).await?)
+        fail_point::reached(|| format!("{} to begin", action.kind()));
+        let begun = app.database.begin_step(self.request.id, &action.step(), secret, app.clock.now()).await?;
+        fail_point::reached(|| format!("{} begun", action.kind()));
+        Ok(begun)
     }
 
-    async fn finish(&self, step: &str, result: &str) -> Result<(), StepError> {
+    async fn finish(&self, action: &Action, result: &str) -> Result<(), StepError> {
         let app = self.tools.app;
-        Ok(app.database.finish_step(self.request.id, step, result, app.clock.now()).await?)
+        fail_point::reached(|| format!("{} done", action.kind()));
+        app.database.finish_step(self.request.id, &action.step(), result, app.clock.now()).await?;
+        fail_point::reached(|| format!("{} finished", action.kind()));
+        Ok(())
     }
 }
 

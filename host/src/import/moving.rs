@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ImportError, key, ready_key};
 use crate::app::App;
+use crate::fail_point;
 use crate::plugin::RowParser;
 use crate::registration::{Layout, Parsed, RowNumber, SheetKind};
 use crate::sheet::SheetError;
@@ -26,7 +27,7 @@ pub(super) async fn recognise_moved(
     if unmoved.is_empty() {
         return Ok(());
     }
-    let snapshot = match app.access_sheet.read(&layout.access.done).await {
+    let snapshot = match app.sheets.access.read(&layout.access.done).await {
         Ok(snapshot) => snapshot,
         // Nothing has ever moved there.
         Err(SheetError::NoSuchWorksheet { .. }) => return Ok(()),
@@ -71,7 +72,7 @@ pub(super) async fn move_finished(
     }
     let mut attempt = 1;
     loop {
-        let snapshot = app.access_sheet.read(&layout.access.requests).await?;
+        let snapshot = app.sheets.access.read(&layout.access.requests).await?;
         let Parsed { rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
         // Of twins, the first is the one that was processed.
         let mut found: BTreeMap<&str, RowNumber> = BTreeMap::new();
@@ -83,7 +84,8 @@ pub(super) async fn move_finished(
         let mut numbers: Vec<RowNumber> = found.values().copied().collect();
         numbers.sort_unstable();
         if !numbers.is_empty() {
-            match app.access_sheet.move_rows(&snapshot, &numbers, &layout.access.done).await {
+            fail_point::reached(|| "rows to move".to_owned());
+            match app.sheets.access.move_rows(&snapshot, &numbers, &layout.access.done).await {
                 Ok(()) => {}
                 Err(SheetError::Changed { .. }) if attempt < ATTEMPTS => {
                     attempt += 1;
@@ -92,6 +94,7 @@ pub(super) async fn move_finished(
                 Err(error) => return Err(error.into()),
             }
         }
+        fail_point::reached(|| "rows moved and not noted".to_owned());
         let moved: Vec<&str> = found.keys().copied().collect();
         let known = app.database.known_requests(SheetKind::Access, &moved).await?;
         let ids: Vec<i64> = known.values().map(|request| request.id).collect();

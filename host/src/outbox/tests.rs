@@ -242,7 +242,8 @@ async fn death_between_keeping_and_recording_keeps_the_same_file_again() {
     record(&site, &outbox, "a", "a@example.org").await;
     // As a process that dies right after the file was written, leaving its claim.
     let now = site.clock.now();
-    let claimed = site.database.claim_due_mail("dead", now, after(now, CLAIM)).await.unwrap().unwrap();
+    let claimed =
+        site.database.claim_due_mail("dead", now, after(now, CLAIM), |_| false).await.unwrap().unwrap();
     let mail = outbox.open(&claimed.payload).unwrap();
     let first = outbox.keep(&claimed.origin, &mail).await.unwrap();
     std::fs::write(first.with_extension("eml.part"), "half").unwrap();

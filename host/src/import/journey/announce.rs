@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Journey, StepError};
 use crate::database::{Begun, DatabaseError, finish_request_in, finish_step_in, step_secret_in};
+use crate::fail_point;
 use crate::import::plan::{Action, Announcement, Link};
 use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
 use crate::outbox::Compose;
@@ -18,7 +19,7 @@ pub(super) async fn announce(
     link: Link,
 ) -> Result<(), StepError> {
     let step = action.step();
-    if let Begun::Finished(_) = journey.begin(&step, None).await? {
+    if let Begun::Finished(_) = journey.begin(action, None).await? {
         return Ok(());
     }
     // Again where an operator resets the password meanwhile: the link that was prepared is worth nothing then.
@@ -71,7 +72,9 @@ async fn prepare_and_record(
         return Ok(true);
     }
     finish_request_in(&mut transaction, journey.request.id, now).await?;
+    fail_point::reached(|| "announce recorded".to_owned());
     transaction.commit().await.map_err(DatabaseError::from)?;
+    fail_point::reached(|| "announce finished".to_owned());
     Ok(true)
 }
 

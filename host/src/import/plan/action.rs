@@ -120,6 +120,19 @@ impl Action {
         }
     }
 
+    /// What the action does, without whom it is about.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::CreateProject { .. } => "create-project".to_owned(),
+            Self::SetQuotas { service, .. } => format!("set-quotas:{}", service.name()),
+            Self::CreateUser { .. } => "create-user".to_owned(),
+            Self::Grant { .. } => "grant".to_owned(),
+            Self::GrantMember { .. } => "grant-member".to_owned(),
+            Self::Announce { .. } => "announce".to_owned(),
+        }
+    }
+
     /// Whether a step of this name has made something that the row has to go on asking for.
     #[must_use]
     pub fn binds_row(step: &str) -> bool {

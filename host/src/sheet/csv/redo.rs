@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::{Folder, failure, is_name};
+use crate::fail_point;
 use crate::sheet::SheetError;
 
 /// The record of a move that has been decided.
@@ -94,6 +95,7 @@ impl Move {
     /// Does it all. The caller holds the folder's lock.
     pub(super) fn perform(&self, folder: &Folder) -> Result<(), SheetError> {
         for step in Step::ALL {
+            fail_point::reached(|| format!("files to {step:?}"));
             self.step(folder, step).inspect_err(|error| {
                 if matches!(error, SheetError::Changed { .. }) {
                     // Nothing was decided. What cannot be cleared away now, the next change clears away.

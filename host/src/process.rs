@@ -1,0 +1,108 @@
+//! Which process it is that holds something in the database, and whether it is still there.
+//!
+//! What a dead process holds on this host is free at once; only for one on another host does its time have to
+//! run out.
+
+/// A process that can be told from another one of the same number.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Process {
+    host: String,
+    /// The kernel's id of the host's current boot.
+    boot: String,
+    /// The kernel's name of the namespace that the number counts in: containers may share a host's
+    /// name and boot.
+    namespace: String,
+    pid: u32,
+    /// When the process was started, in the kernel's clock ticks since boot (proc_pid_stat(5)).
+    start: u64,
+}
+
+impl std::fmt::Display for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {} {} {}", self.host, self.boot, self.namespace, self.pid, self.start)
+    }
+}
+
+impl Process {
+    /// This one.
+    #[must_use]
+    pub fn this() -> Self {
+        let pid = std::process::id();
+        let read = |file| std::fs::read_to_string(file).unwrap_or_default().trim().to_owned();
+        Self {
+            host: read("/proc/sys/kernel/hostname"),
+            boot: read("/proc/sys/kernel/random/boot_id"),
+            namespace: std::fs::read_link("/proc/self/ns/pid")
+                .map(|link| link.display().to_string())
+                .unwrap_or_default(),
+            pid,
+            start: start_of(pid).unwrap_or(0),
+        }
+    }
+
+    /// The process that a text names; none where it names none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let process = Self {
+            host: words.next()?.to_owned(),
+            boot: words.next()?.to_owned(),
+            namespace: words.next()?.to_owned(),
+            pid: words.next()?.parse().ok()?,
+            start: words.next()?.parse().ok()?,
+        };
+        words.next().is_none().then_some(process)
+    }
+
+    /// Whether a process that holds something, as [`Process`] writes itself, cannot be running any more. One on
+    /// another host may be.
+    #[must_use]
+    pub fn is_gone(holder: &str) -> bool {
+        let (Some(other), this) = (Self::parse(holder), Self::this()) else { return false };
+        if other.host != this.host {
+            return false;
+        }
+        if other.boot != this.boot {
+            return true;
+        }
+        other.namespace == this.namespace && start_of(other.pid) != Some(other.start)
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        format!("process {} on {}", self.pid, self.host)
+    }
+}
+
+/// When a process of this host was started; none where there is no such process.
+fn start_of(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses and may hold anything; the start time
+    // is the 22nd field.
+    let after_name = stat.rsplit_once(')')?.1;
+    after_name.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_living_process_is_not_gone_and_a_dead_one_is() {
+        let this = Process::this();
+        assert_eq!(Process::parse(&this.to_string()), Some(Process::this()));
+        assert!(!Process::is_gone(&this.to_string()));
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let start = start_of(child.id()).unwrap();
+        let other = Process { pid: child.id(), start, ..Process::this() };
+        assert!(!Process::is_gone(&other.to_string()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(Process::is_gone(&other.to_string()));
+        let rebooted = Process { boot: "before".to_owned(), ..Process::this() };
+        assert!(Process::is_gone(&rebooted.to_string()));
+        let elsewhere = Process { host: "elsewhere".to_owned(), pid: other.pid, ..Process::this() };
+        assert!(!Process::is_gone(&elsewhere.to_string()));
+    }
+}
