@@ -79,8 +79,8 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    /// The lines about the sheets.
-    fn doctor(&self) -> Vec<String> {
+    /// The lines about one thing.
+    fn doctor(&self, thing: &str) -> Vec<String> {
         let Output { stdout, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_usher"))
             .arg("doctor")
             .env_remove("USHER_SETTINGS")
@@ -88,7 +88,7 @@ impl Site {
             .output()
             .unwrap();
         let stdout = String::from_utf8(stdout).unwrap();
-        let about = |line: &&str| line.split_whitespace().nth(1) == Some("sheet");
+        let about = |line: &&str| line.split_whitespace().nth(1) == Some(thing);
         let lines: Vec<_> = stdout.lines().filter(about).map(str::to_owned).collect();
         assert!(!lines.is_empty(), "{stdout}{}", String::from_utf8_lossy(&stderr));
         lines
@@ -98,7 +98,7 @@ impl Site {
 #[test]
 fn sheets_that_can_be_read_are_counted() {
     let site = Site::new();
-    let lines = site.doctor();
+    let lines = site.doctor("sheet");
     let [access, quota] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(access.contains("access: worksheet \"Form Responses 1\" has "), "{access}");
     assert!(access.starts_with("warn") && access.contains("cannot be used as they are"), "{access}");
@@ -110,15 +110,32 @@ fn sheets_that_cannot_be_read_are_told() {
     let site = Site::new();
     fs::write(site.file(ACCESS), "Approved,\"open\nno end").unwrap();
     fs::write(site.file(QUOTA), "Surname,Shoe Size\nUser,44\n").unwrap();
-    let lines = site.doctor();
+    let lines = site.doctor("sheet");
     let [access, quota] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(access.starts_with("FAIL") && access.contains("Form Responses 1.csv: row "), "{access}");
     assert!(quota.starts_with("FAIL") && quota.contains("quota: worksheet"), "{quota}");
 
     fs::remove_file(site.file(ACCESS)).unwrap();
     fs::remove_dir_all(site.file("quota")).unwrap();
-    let lines = site.doctor();
+    let lines = site.doctor("sheet");
     let [access, quota] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(access.starts_with("FAIL") && access.contains("no worksheet \"Form Responses 1\""), "{access}");
     assert!(quota.starts_with("FAIL") && quota.contains("quota: there is no folder"), "{quota}");
+}
+
+#[test]
+fn what_the_quota_policy_says_about_its_settings_is_told() {
+    let site = Site::new();
+    let settings = fs::read_to_string(site.file("settings.toml")).unwrap();
+    let wrong = settings.replace(
+        "standard-quotas.wasm\" }",
+        "standard-quotas.wasm\", settings = { new_project = { instance = 7, cores = 4 } } }",
+    );
+    assert_ne!(wrong, settings);
+    fs::write(site.file("settings.toml"), wrong).unwrap();
+    let lines = site.doctor("plugins");
+    let told =
+        |start: &str, part: &str| lines.iter().any(|line| line.starts_with(start) && line.contains(part));
+    assert!(told("ok", "quota_policy") && told("ok", "1 limit for a new project"), "{lines:?}");
+    assert!(told("warn", "did you mean `instances`?"), "{lines:?}");
 }
