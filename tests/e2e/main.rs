@@ -14,7 +14,6 @@ mod every_place;
 mod failures;
 mod fixture_sheet;
 mod google;
-mod killed;
 mod newcomer;
 mod operator;
 mod password;

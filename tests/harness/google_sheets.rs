@@ -1,16 +1,13 @@
 //! Google Sheets: the emulator of `sheets/`, which Google's own clients work with.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::{process, web, workspace};
+use crate::{process, python_service, web};
 
 /// A running emulator. Stopped on drop.
 #[derive(Debug)]
@@ -26,29 +23,8 @@ impl GoogleSheets {
     /// # Errors
     /// Where it does not start.
     pub fn start(folder: &Path) -> Result<Self> {
-        fs::create_dir_all(folder)?;
-        let log = fs::File::create(folder.join("server.log"))?;
-        // In a group of its own, so that Ctrl-C does not take it away from a program that is still using it. It
-        // ends by itself with the program that holds its standard input.
-        let mut child = Command::new(workspace::python_packages().join("bin/python"))
-            .arg(workspace::root().join("tests/harness/sheets/server.py"))
-            .arg("--folder")
-            .arg(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .context("cannot run the emulator of Google Sheets; `cargo xtask test` installs what it needs")?;
-        let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut line)?;
-        }
-        let Some(port) = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok()) else {
-            process::terminate(&mut child, Duration::from_secs(1));
-            bail!("the emulator did not start; see {}", folder.join("server.log").display());
-        };
-        Ok(Self { folder: folder.to_owned(), port, process: child })
+        let (process, port) = python_service::start("sheets/server.py", folder, &[])?;
+        Ok(Self { folder: folder.to_owned(), port, process })
     }
 
     /// Where the API is.

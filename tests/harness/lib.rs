@@ -11,6 +11,7 @@ pub mod identity;
 pub mod interrupt;
 pub mod mail_server;
 pub mod process;
+mod python_service;
 pub mod serving;
 pub mod sheet;
 pub mod site;

@@ -1,16 +1,14 @@
 //! A mail server: `mail_server.py`, which speaks real SMTP and keeps what it accepts.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde::Deserialize;
 
-use crate::{process, workspace};
+use crate::{process, python_service};
 
 /// How a server is to behave.
 #[derive(Clone, Debug, Default)]
@@ -92,39 +90,16 @@ impl MailServer {
     /// # Errors
     /// Where it does not start.
     pub fn start(folder: &Path, behaviour: &Behaviour) -> Result<Self> {
-        fs::create_dir_all(folder)?;
-        let log = fs::File::create(folder.join("server.log"))?;
-        let mut command = Command::new(workspace::python_packages().join("bin/python"));
-        command
-            .arg(workspace::root().join("tests/harness/mail_server.py"))
-            .arg("--folder")
-            .arg(folder)
-            .args(["--tls", behaviour.tls.option()])
-            .args(["--fail-first", &behaviour.fail_first.to_string()]);
+        let mut arguments = vec!["--tls".to_owned(), behaviour.tls.option().to_owned()];
+        arguments.extend(["--fail-first".to_owned(), behaviour.fail_first.to_string()]);
         if let Some((user, password)) = &behaviour.login {
-            command.arg("--login").arg(format!("{user}:{password}"));
+            arguments.extend(["--login".to_owned(), format!("{user}:{password}")]);
         }
         for address in &behaviour.refuse {
-            command.args(["--refuse", address]);
+            arguments.extend(["--refuse".to_owned(), address.clone()]);
         }
-        // In a group of its own, so that Ctrl-C does not take it away from a program that is still
-        // using it. It ends by itself with the program that holds its standard input.
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .context("cannot run the mail server; `cargo xtask test` installs what it needs")?;
-        let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut line)?;
-        }
-        let Some(port) = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok()) else {
-            process::terminate(&mut child, Duration::from_secs(1));
-            bail!("the mail server did not start; see {}", folder.join("server.log").display());
-        };
-        Ok(Self { folder: folder.to_owned(), port, process: child })
+        let (process, port) = python_service::start("mail_server.py", folder, &arguments)?;
+        Ok(Self { folder: folder.to_owned(), port, process })
     }
 
     /// The port on 127.0.0.1.
