@@ -2,7 +2,8 @@
 
     terminal.py [QUESTION ANSWER]... -- COMMAND...
 
-Each answer is typed once its question has appeared. Ends with the command's status, or with 124 where a
+Each answer is typed once its question has appeared and the terminal echoes no more, as all of these answers are
+secrets, and no person types before that. Ends with the command's status, or with 124 where a
 question does not appear, or the command does not end, within a minute.
 """
 
@@ -10,6 +11,7 @@ import os
 import pty
 import select
 import sys
+import termios
 import time
 
 words = sys.argv[1:sys.argv.index('--')]
@@ -22,8 +24,18 @@ if child == 0:
 
 shown, answered = b'', 0
 end = time.monotonic() + 60
+
+
+def echoes():
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+
 while time.monotonic() < end:
-    if not select.select([terminal], [], [], 0.1)[0]:
+    if dialogue and dialogue[0][0] in shown[answered:] and not echoes():
+        question, answer = dialogue.pop(0)
+        answered = shown.index(question, answered) + len(question)
+        os.write(terminal, answer + b'\n')
+    if not select.select([terminal], [], [], 0.01)[0]:
         continue
     try:
         part = os.read(terminal, 65536)
@@ -32,10 +44,6 @@ while time.monotonic() < end:
     if not part:
         break
     shown += part
-    while dialogue and dialogue[0][0] in shown[answered:]:
-        question, answer = dialogue.pop(0)
-        answered = shown.index(question, answered) + len(question)
-        os.write(terminal, answer + b'\n')
 else:
     os.kill(child, 9)
     dialogue.append(None)
