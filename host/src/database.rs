@@ -9,6 +9,7 @@ mod leases;
 mod outbox;
 mod runs;
 mod steps;
+mod subscriptions;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub use journal::*;
 pub use leases::*;
 pub use outbox::*;
 pub use steps::*;
+pub use subscriptions::*;
 pub use tokens::*;
 
 /// How long a process waits for another one's transaction.

@@ -1,7 +1,7 @@
 //! The import: approved rows of the access sheet become users who can log in.
 //!
-//! One run reads the sheet, plans, applies the plan through the journal, moves the finished rows
-//! and sends the mail. Knows nothing of how its report is shown.
+//! One run reads the sheet, plans, applies the plan through the journal, moves the finished rows,
+//! sends the mail and subscribes the new users to the mailing list. Knows nothing of how its report is shown.
 
 mod apply;
 mod directory;
@@ -10,6 +10,7 @@ mod journey;
 mod moving;
 pub mod plan;
 pub mod report;
+pub mod subscribing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -149,6 +150,8 @@ async fn run_alone(
     fail_point::reached(|| "requests finished".to_owned());
     let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
     fail_point::reached(|| "rows moved".to_owned());
+    // What is recorded before the mail is sent leaves with it.
+    let subscribed_by_mail = subscribing::by_mail(app, run, exclusive).await;
     let mail = Mail {
         deliveries: app.outbox.deliver_due().await,
         pending: app.outbox.pending().await,
@@ -158,7 +161,12 @@ async fn run_alone(
         },
     };
     fail_point::reached(|| "mail sent".to_owned());
-    let report = Report::new(run, &plan, &endings, moved, mail);
+    let subscriptions = match subscribed_by_mail {
+        Some(subscriptions) => Some(subscriptions),
+        None => subscribing::directly(app, exclusive).await,
+    };
+    let subscriptions = subscribing::finish(app, last_run, subscriptions).await;
+    let report = Report::new(run, &plan, &endings, moved, mail, subscriptions);
     if let Err(error) = app.database.finish_run(run, &report.summary(), app.clock.now()).await {
         tracing::warn!(%error, run, "the end of the run could not be recorded");
     }

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod keystone;
 pub mod mail_content;
 pub mod mailer;
+pub mod mailing_list;
 pub mod outbox;
 pub mod plugin;
 pub mod process;

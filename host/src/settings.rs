@@ -8,6 +8,7 @@ pub mod duration;
 pub mod import;
 pub mod keystone;
 pub mod mail;
+pub mod mailing_list;
 mod place;
 pub mod plugins;
 pub mod secret;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub sheet: sheet::Sheet,
     /// The mail server.
     pub mail: mail::Mail,
+    /// The mailing list that new users are subscribed to, where there is one.
+    pub mailing_list: Option<mailing_list::MailingList>,
     /// The page where users choose passwords.
     pub setpass: setpass::Setpass,
     /// How the import goes about its work.
@@ -135,6 +138,9 @@ impl Settings {
         self.keystone.resolve(folder);
         self.sheet.resolve(folder);
         self.mail.resolve(folder);
+        if let Some(list) = &mut self.mailing_list {
+            list.resolve(folder);
+        }
         self.plugins.resolve(folder);
     }
 
@@ -142,6 +148,9 @@ impl Settings {
         self.keystone.check()?;
         self.sheet.check()?;
         self.mail.check()?;
+        if let Some(list) = &self.mailing_list {
+            list.check()?;
+        }
         self.setpass.check()?;
         self.import.check()?;
         self.plugins.check()

@@ -39,6 +39,7 @@ fn the_example_settings_can_be_read() {
     // A copy names nothing that a site need not have.
     assert!(settings.keystone.region.is_none() && settings.keystone.ca_file.is_none());
     assert!(settings.mail.login.is_none() && settings.mail.ca_file.is_none());
+    assert!(settings.mailing_list.is_none());
     assert!(
         settings.plugins.all().iter().all(|(_, plugin)| plugin.sha256.is_none() && plugin.limits.is_none())
     );
@@ -49,6 +50,7 @@ fn what_the_example_settings_comment_out_can_be_read_too() {
     let settings = parse(&uncommented(&read("settings.example.toml"))).unwrap();
     assert!(settings.keystone.region.is_some() && settings.keystone.ca_file.is_some());
     assert!(settings.mail.login.is_some() && settings.mail.ca_file.is_some());
+    assert!(settings.mailing_list.is_some());
     assert!(settings.plugins.row_parser.sha256.is_some() && settings.plugins.row_parser.limits.is_some());
     let usher::settings::sheet::Sheet::Csv(csv) = &settings.sheet else { panic!("not the csv backend") };
     assert!(csv.quota.is_some());
@@ -87,6 +89,57 @@ fn the_google_backend_is_explained_and_checked() {
     }
 }
 
+#[test]
+fn the_kinds_of_mailing_list_are_explained_and_checked() {
+    use usher::settings::mailing_list::MailingList;
+
+    let example = read("settings.example.toml");
+    let list = |keys: &str| parse(&format!("{example}\n[mailing_list]\n{keys}\n"));
+    let mailman = "kind = \"mailman\"\nurl = \"http://localhost:8001/3.1\"\nuser = \"restadmin\"\n\
+                   password = { env = \"MAILMAN\" }\n";
+    let majordomo = "kind = \"majordomo\"\naddress = \"majordomo@lists.example.org\"\n";
+    let read = list(&format!("{mailman}list = \"users.lists.example.org\"")).unwrap();
+    assert!(matches!(read.mailing_list, Some(MailingList::Mailman(_))));
+    let read = list(&format!("{majordomo}list = \"users\"")).unwrap();
+    assert!(
+        matches!(read.mailing_list, Some(MailingList::Majordomo(majordomo)) if majordomo.password.is_none())
+    );
+    let read = list("kind = \"command\"\ncommand = [\"bin/subscribe\", \"a b\"]").unwrap();
+    let Some(MailingList::Command(command)) = &read.mailing_list else { panic!("not a command") };
+    assert_eq!(command.command, ["bin/subscribe", "a b"]);
+    let keys = ["url", "user, password", "list", "ca_file", "timeout", "address", "password", "command"];
+    for key in keys {
+        assert!(
+            example.lines().any(|line| line.starts_with(&format!("#       {key} "))),
+            "{key} is not explained"
+        );
+    }
+    for (keys, told) in [
+        ("kind = \"listserv\"".to_owned(), "unknown variant `listserv`, expected"),
+        (format!("{mailman}list = \"users.lists.example.org\"\ncolour = \"red\""), "unknown field `colour`"),
+        (format!("{mailman}list = \"users@lists.example.org\""), "mailing_list.list: expected the list's id"),
+        (
+            format!("{}list = \"users.lists.example.org\"", mailman.replace("http:", "ftp:")),
+            "mailing_list.url: expected an http",
+        ),
+        (format!("{majordomo}list = \"users lists\""), "mailing_list.list: expected the list's name"),
+        (
+            "kind = \"majordomo\"\naddress = \"majordomo\"\nlist = \"users\"".to_owned(),
+            "mailing_list.address: expected",
+        ),
+        ("kind = \"command\"\ncommand = []".to_owned(), "mailing_list.command: expected a program"),
+        ("kind = \"command\"\ncommand = \"subscribe\"".to_owned(), "invalid type: string"),
+    ] {
+        let error = list(&keys).unwrap_err();
+        assert!(error.contains(told), "{keys}: {error}");
+    }
+    // Placed at the key at fault, although serde reads the section as a whole.
+    let wrong = format!("{mailman}list = \"users.lists.example.org\"\ncolour = \"red\"");
+    let line = example.lines().count() + 2 + wrong.lines().count();
+    let error = list(&wrong).unwrap_err();
+    assert!(error.starts_with(&format!("x.toml:{line}:")), "{error}");
+}
+
 /// Every key that a section of the settings knows. The names come from what serde lists when it
 /// meets a key that it does not know.
 #[test]
@@ -100,6 +153,7 @@ fn the_example_settings_name_every_key() {
         "sheet",
         "mail",
         "mail.login",
+        "mailing_list",
         "setpass",
         "import",
         "plugins",

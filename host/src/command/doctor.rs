@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::Exit;
-use super::exit::of_sheet;
+use super::exit::{of_mailing_list, of_sheet};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::import::report::counted;
@@ -14,13 +14,15 @@ use crate::keys::Keys;
 use crate::keystone::Keystone;
 use crate::mail_content;
 use crate::mailer::Mailer;
+use crate::mailing_list::MailingList;
 use crate::outbox;
 use crate::plugin::{
     Capabilities, Decision, PluginError, PluginHost, QuotaContext, QuotaOccasion, RowParser,
 };
 use crate::quotas::Quotas;
 use crate::registration::{Layout, Outcome, SheetKind};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::sheet::is_protected;
+use crate::settings::{self, Settings, SettingsError};
 use crate::sheet::{Sheet, Sheets};
 
 /// Runs the command. Every check is made, also after one that failed.
@@ -39,6 +41,9 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
     let row_parser = check_plugins(&settings, &mut findings).await;
     check_keystone(&settings, clock, &mut findings).await;
     check_mail(&settings, &mut findings).await;
+    if let Some(list) = &settings.mailing_list {
+        check_mailing_list(list, &mut findings).await;
+    }
     check_sheets(&settings, row_parser.as_ref(), &mut findings).await;
     findings.exit()
 }
@@ -214,6 +219,19 @@ async fn check_mail(settings: &Settings, findings: &mut Findings) {
     match mailer.check().await {
         Ok(found) => findings.good("mail", found),
         Err(error) => findings.bad("mail", &error, reach(error.is_passing())),
+    }
+}
+
+async fn check_mailing_list(settings: &settings::mailing_list::MailingList, findings: &mut Findings) {
+    if let settings::mailing_list::MailingList::Mailman(mailman) = settings
+        && !is_protected(&mailman.url)
+    {
+        findings.warn("list", "mailing_list.url is http: Mailman's password crosses the network in clear");
+    }
+    let checked = async { MailingList::new(settings)?.check().await };
+    match checked.await {
+        Ok(found) => findings.good("list", found),
+        Err(error) => findings.bad("list", &error, of_mailing_list(&error)),
     }
 }
 

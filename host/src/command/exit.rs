@@ -7,6 +7,7 @@ use crate::database::DatabaseError;
 use crate::import::ImportError;
 use crate::keystone::KeystoneError;
 use crate::mailer::MailerError;
+use crate::mailing_list::MailingListError;
 use crate::sheet::{Remedy, SheetError};
 
 /// How a command ended.
@@ -64,6 +65,11 @@ fn of_import(error: &ImportError) -> Exit {
         | ImportError::Plugin(_)
         | ImportError::Wording { .. } => Exit::Usage,
     }
+}
+
+/// The exit status for a mailing list that nobody can be subscribed to at present.
+pub(super) fn of_mailing_list(error: &MailingListError) -> Exit {
+    if error.is_unreachable() { Exit::Unreachable } else { Exit::Usage }
 }
 
 fn of_keystone(error: &KeystoneError) -> Exit {

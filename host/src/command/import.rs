@@ -8,10 +8,12 @@ use super::Exit;
 use super::table::{printable, table};
 use crate::app::App;
 use crate::cli::ImportArgs;
-use crate::import::plan::{Fate, Plan};
+use crate::import::plan::{Action, Fate, Plan};
 use crate::import::report::counted;
 use crate::import::report::{MailOutcome, Report};
+use crate::import::subscribing::Subscriptions;
 use crate::import::{self, Ending, Selection};
+use crate::mailing_list::MailingList;
 
 /// Runs the command.
 ///
@@ -24,7 +26,7 @@ pub async fn run(app: &App, args: &ImportArgs) -> anyhow::Result<ExitCode> {
         if args.json {
             println!("{}", serde_json::to_string_pretty(&plan)?);
         } else {
-            print_plan(&plan);
+            print_plan(&plan, app.mailing_list.as_ref());
         }
         return Ok(if is_clean(&plan) { Exit::Done } else { Exit::Failed }.into());
     }
@@ -45,7 +47,7 @@ pub async fn run(app: &App, args: &ImportArgs) -> anyhow::Result<ExitCode> {
     }
     let exit = if report.unreachable {
         Exit::Unreachable
-    } else if report.mail_server_unusable {
+    } else if report.mail_server_unusable || report.mailing_list_unusable {
         Exit::Usage
     } else if report.is_complete() {
         Exit::Done
@@ -59,12 +61,12 @@ fn is_clean(plan: &Plan) -> bool {
     !plan.rows.iter().any(|row| matches!(row.fate, Fate::Conflict { .. } | Fate::Rejected { .. }))
 }
 
-fn print_plan(plan: &Plan) {
+fn print_plan(plan: &Plan, mailing_list: Option<&MailingList>) {
     let mut shown = table(["Row", "User", "Project", "What will be done"]);
     let mut counts = [0usize; 3];
     for row in &plan.rows {
         let mut lines = match &row.fate {
-            Fate::Apply(work) => work.actions.iter().map(import::plan::Action::describe).collect(),
+            Fate::Apply(work) => work.actions.iter().map(Action::describe).collect(),
             Fate::Move { .. } => vec!["nothing: it was done before".to_owned()],
             Fate::Conflict { reason } => vec![format!("CONFLICT: {reason}")],
             Fate::Rejected { reason } => vec![format!("REJECTED: {reason}")],
@@ -89,6 +91,15 @@ fn print_plan(plan: &Plan) {
     println!(
         "Left alone: {waiting} waiting for a decision, {denied} denied, {unnotified} with the helpdesk not notified."
     );
+    if let Some(list) = mailing_list {
+        let is_new = |action: &Action| matches!(action, Action::CreateUser { .. });
+        let works = plan.rows.iter().filter_map(|row| match &row.fate {
+            Fate::Apply(work) => Some(work),
+            _ => None,
+        });
+        let new = works.flat_map(|work| &work.actions).filter(|action| is_new(action)).count();
+        println!("To be subscribed to the {}: {}.", list.describe(), counted(new, "new user", "new users"));
+    }
     print_notices(&plan.notices);
     println!("Nothing was changed.");
 }
@@ -131,11 +142,33 @@ fn print_report(report: &Report) {
         println!("{count}; `usher serve` and the next import try again.");
         errors.iter().for_each(|error| println!("  {error}"));
     }
+    report.subscriptions.iter().for_each(print_subscriptions);
     if let Some(error) = &report.move_error {
         println!("Finished rows could not be moved, the next run moves them: {}", printable(error));
     }
     print_notices(&report.notices);
     println!("Run {}: {}.", report.run, report.summary());
+}
+
+fn print_subscriptions(subscriptions: &Subscriptions) {
+    let Subscriptions { list, subscribed, already, waiting, refused, error, .. } = subscriptions;
+    if *subscribed > 0 {
+        println!("Subscribed to the {list}: {}.", counted(*subscribed, "new user", "new users"));
+    }
+    if *already > 0 {
+        println!("Already subscribed: {}.", counted(*already, "new user", "new users"));
+    }
+    for refused in refused {
+        println!(
+            "{} cannot be subscribed to the {list}: {}",
+            printable(&refused.address),
+            printable(&refused.reason)
+        );
+    }
+    if let Some(error) = error {
+        let count = counted(*waiting, "subscription waits", "subscriptions wait");
+        println!("{count} for the next import: {}", printable(error));
+    }
 }
 
 fn print_notices(notices: &[String]) {

@@ -8,6 +8,7 @@ use super::ImportError;
 use super::apply::Ending;
 use super::moving::Moved;
 use super::plan::{Fate, Plan};
+use super::subscribing::Subscriptions;
 use crate::database::RefusedMail;
 use crate::outbox::{Delivery, DeliveryOutcome, OutboxError, PendingMail};
 use crate::registration::RowNumber;
@@ -27,10 +28,14 @@ pub struct Report {
     pub move_error: Option<String>,
     /// What became of mail that was due, and what waits, also from earlier runs.
     pub mails: Vec<ReportedMail>,
+    /// What became of subscriptions to the mailing list; none where there is no list.
+    pub subscriptions: Option<Subscriptions>,
     /// Whether a service was out of reach.
     pub unreachable: bool,
     /// Whether the mail server cannot be used as the settings say.
     pub mail_server_unusable: bool,
+    /// Whether the mailing list cannot be used as the settings say.
+    pub mailing_list_unusable: bool,
     /// Whether something besides the rows was left undone: mail that was tried in vain.
     pub incomplete: bool,
 }
@@ -147,6 +152,7 @@ impl Report {
         endings: &BTreeMap<RowNumber, Ending>,
         moved: Result<Moved, ImportError>,
         mail: Mail,
+        subscriptions: Option<Subscriptions>,
     ) -> Self {
         let rows: Vec<ReportedRow> =
             plan.rows.iter().map(|row| reported_row(row, endings.get(&row.row))).collect();
@@ -184,7 +190,11 @@ impl Report {
             .collect();
         let unreachable =
             endings.values().any(|ending| matches!(ending, Ending::Failed { unreachable: true, .. }))
-                || mail_server_unreachable;
+                || mail_server_unreachable
+                || subscriptions.as_ref().is_some_and(|subscriptions| subscriptions.unreachable);
+        let mailing_list_unusable =
+            subscriptions.as_ref().is_some_and(|subscriptions| subscriptions.unusable);
+        notices.extend(subscriptions.as_ref().and_then(pending_notice));
         let (moved, move_error) = match moved {
             Ok(moved) => {
                 notices.extend(moved.notices);
@@ -192,7 +202,19 @@ impl Report {
             }
             Err(error) => (0, Some(error.to_string())),
         };
-        Self { run, rows, notices, moved, move_error, mails, unreachable, mail_server_unusable, incomplete }
+        Self {
+            run,
+            rows,
+            notices,
+            moved,
+            move_error,
+            mails,
+            subscriptions,
+            unreachable,
+            mail_server_unusable,
+            mailing_list_unusable,
+            incomplete,
+        }
     }
 
     /// Whether everything that could be done is done.
@@ -200,6 +222,7 @@ impl Report {
     pub fn is_complete(&self) -> bool {
         !self.incomplete
             && self.move_error.is_none()
+            && self.subscriptions.as_ref().is_none_or(Subscriptions::is_complete)
             && !self.rows.iter().any(|row| row.outcome.is_problem())
             && !self.mails.iter().any(|mail| mail.outcome == MailOutcome::Refused)
     }
@@ -228,8 +251,24 @@ impl Report {
                 parts.push(counted(mails(outcome), one, several));
             }
         }
+        let of_list = self.subscriptions.iter().flat_map(|subscriptions| {
+            [
+                (subscriptions.subscribed, "user subscribed", "users subscribed"),
+                (subscriptions.waiting, "subscription waits", "subscriptions wait"),
+                (subscriptions.refused.len(), "subscription refused", "subscriptions refused"),
+            ]
+        });
+        parts.extend(
+            of_list.filter(|(number, ..)| *number > 0).map(|(number, one, more)| counted(number, one, more)),
+        );
         parts.join(", ")
     }
+}
+
+fn pending_notice(subscriptions: &Subscriptions) -> Option<String> {
+    let Subscriptions { list, pending, .. } = subscriptions;
+    let requests = counted(*pending, "subscription waits", "subscriptions wait");
+    (*pending > 0).then(|| format!("{requests} until a moderator of the {list} approves"))
 }
 
 fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> ReportedRow {

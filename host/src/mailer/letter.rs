@@ -5,11 +5,14 @@
 use std::time::SystemTime;
 
 use lettre::address::Address;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 
 use super::{Mail, MailerError};
+
+/// The longest line of a mail, in bytes without its end.
+const LONGEST_LINE: usize = 998;
 
 /// A mail with its envelope.
 pub(super) struct Letter {
@@ -70,7 +73,7 @@ pub(super) fn write(mail: &Mail) -> Result<Letter, MailerError> {
     for mailbox in cc {
         builder = builder.cc(mailbox);
     }
-    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(plain_lines(&mail.text));
+    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text_body(&mail.text));
     let message = match &mail.html {
         None => builder.singlepart(text),
         Some(html) => {
@@ -81,6 +84,17 @@ pub(super) fn write(mail: &Mail) -> Result<Letter, MailerError> {
     };
     let message = message.map_err(|error| MailerError::Letter(error.to_string()))?;
     Ok(Letter { sender, recipients, addressees, bytes: message.formatted() })
+}
+
+/// Programs read some of the mails, and not all of them know of encodings: plain ASCII goes as it is, as long as
+/// no line is too long for SMTP (RFC 5322, section 2.1.1).
+fn text_body(text: &str) -> Body {
+    let lines = plain_lines(text);
+    if lines.is_ascii() && lines.lines().all(|line| line.len() <= LONGEST_LINE) {
+        let wire = lines.replace('\n', "\r\n").into_bytes();
+        return Body::dangerous_pre_encoded(wire, ContentTransferEncoding::SevenBit);
+    }
+    Body::new(lines)
 }
 
 fn add_new(recipients: &mut Vec<Address>, mailboxes: &[Mailbox]) {

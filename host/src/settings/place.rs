@@ -8,7 +8,7 @@ use super::Settings;
 
 /// The keys that choose between the kinds of a section. serde reads such a section as a whole before
 /// it looks at the other keys, and places what is wrong with any of them at the section.
-const CHOOSING_KEYS: [&str; 2] = ["backend", "method"];
+const CHOOSING_KEYS: [&str; 3] = ["backend", "kind", "method"];
 
 /// Line and column of an offset in bytes, both counted from 1.
 pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {

@@ -1,9 +1,12 @@
-//! The last step of a request: the setpass link and the mails, recorded in one transaction.
+//! The last step of a request: the setpass link, the mails and the address for the mailing list, recorded in one
+//! transaction.
 
 use jiff::Timestamp;
 
 use super::{Journey, StepError};
-use crate::database::{Begun, DatabaseError, finish_request_in, finish_step_in, step_secret_in};
+use crate::database::{
+    Begun, DatabaseError, add_subscription_in, finish_request_in, finish_step_in, step_secret_in,
+};
 use crate::fail_point;
 use crate::import::plan::{Action, Announcement, Link};
 use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
@@ -67,6 +70,11 @@ async fn prepare_and_record(
         app.outbox.enqueue(&mut transaction, &origin, mail.name(), compose).await?;
     }
     let now = app.clock.now();
+    if app.mailing_list.is_some()
+        && let Some(address) = new_address(journey)
+    {
+        add_subscription_in(&mut transaction, journey.request.id, address, now).await?;
+    }
     if !finish_step_in(&mut transaction, journey.request.id, step, "", now).await? {
         // Another process was quicker: its link is the one that is mailed.
         return Ok(true);
@@ -76,6 +84,14 @@ async fn prepare_and_record(
     transaction.commit().await.map_err(DatabaseError::from)?;
     fail_point::reached(|| "announce finished".to_owned());
     Ok(true)
+}
+
+/// The address of the user whom the request makes; none where it makes none.
+fn new_address<'a>(journey: &Journey<'a>) -> Option<&'a str> {
+    journey.work.actions.iter().find_map(|action| match action {
+        Action::CreateUser { email, .. } => Some(email.as_str()),
+        _ => None,
+    })
 }
 
 async fn prepare_link(journey: &Journey<'_>) -> Result<Option<Prepared>, StepError> {

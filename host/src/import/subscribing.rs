@@ -1,0 +1,277 @@
+//! The end of an import: new users' addresses go to the site's mailing list.
+//!
+//! Addresses were recorded together with the end of their requests. What cannot be subscribed stays recorded, and
+//! the next run tries it again, whichever rows that one is about.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::exclusive::Exclusive;
+use crate::app::App;
+use crate::database::{DatabaseError, OpenSubscription, finish_subscriptions_in, refuse_subscription_in};
+use crate::fail_point;
+use crate::mailing_list::command::Command;
+use crate::mailing_list::mailman::{Answer, Mailman};
+use crate::mailing_list::majordomo::Majordomo;
+use crate::mailing_list::{MailingList, MailingListError, is_plain_address};
+use crate::outbox::{Compose, OutboxError};
+
+/// What the mail to Majordomo is called in reports.
+const KIND: &str = "mailing-list";
+
+/// What became of the subscriptions.
+#[derive(Debug, Serialize)]
+pub struct Subscriptions {
+    /// The list.
+    pub list: String,
+    /// How many addresses it has got.
+    pub subscribed: usize,
+    /// How many it had before.
+    pub already: usize,
+    /// How many wait until a moderator, or the person, has agreed.
+    pub pending: usize,
+    /// How many wait for the next run.
+    pub waiting: usize,
+    /// Those that it will never take, since the run before.
+    pub refused: Vec<Refused>,
+    /// Why some wait for the next run.
+    pub error: Option<String>,
+    /// Whether whoever keeps the list was out of reach.
+    #[serde(skip)]
+    pub unreachable: bool,
+    /// Whether the list cannot be used as the settings say.
+    #[serde(skip)]
+    pub unusable: bool,
+}
+
+/// An address that the list will never take.
+#[derive(Debug, Serialize)]
+pub struct Refused {
+    /// The address.
+    pub address: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why subscribing stopped.
+#[derive(Debug, thiserror::Error)]
+enum SubscribingError {
+    /// Whoever keeps the list.
+    #[error(transparent)]
+    List(#[from] MailingListError),
+    /// The records.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The mail to Majordomo cannot be recorded.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Another import has taken over, and subscribes them.
+    #[error("stopped: this import was stalled for so long that another one has taken over")]
+    TakenOver,
+}
+
+impl Subscriptions {
+    fn none(list: String) -> Self {
+        Self {
+            list,
+            subscribed: 0,
+            already: 0,
+            pending: 0,
+            waiting: 0,
+            refused: Vec::new(),
+            error: None,
+            unreachable: false,
+            unusable: false,
+        }
+    }
+
+    fn stopped(mut self, by: &SubscribingError) -> Self {
+        if let SubscribingError::List(error) = by {
+            self.unreachable = error.is_unreachable();
+            self.unusable = error.is_setting();
+        }
+        self.error.get_or_insert_with(|| by.to_string());
+        self
+    }
+
+    /// Whether every address is where it should be.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.error.is_none() && self.refused.is_empty()
+    }
+}
+
+/// Records the mail that subscribes everybody who is not yet; none where the list is not kept by mail.
+pub(super) async fn by_mail(app: &App, run: i64, exclusive: &Exclusive) -> Option<Subscriptions> {
+    let Some(MailingList::Majordomo(majordomo)) = &app.mailing_list else { return None };
+    let mut counts = Subscriptions::none(majordomo.describe());
+    let ended = async {
+        let open = open(app, exclusive).await?;
+        write(app, run, majordomo, &open, &mut counts).await
+    };
+    Some(match ended.await {
+        Ok(()) => counts,
+        Err(error) => counts.stopped(&error),
+    })
+}
+
+/// Subscribes everybody who is not yet; none where there is no list, or it is kept by mail.
+pub(super) async fn directly(app: &App, exclusive: &Exclusive) -> Option<Subscriptions> {
+    let list = app.mailing_list.as_ref()?;
+    let mut counts = Subscriptions::none(list.describe());
+    let ended = async {
+        let open = match list {
+            MailingList::Majordomo(_) => Vec::new(),
+            MailingList::Mailman(_) | MailingList::Command(_) => open(app, exclusive).await?,
+        };
+        match list {
+            MailingList::Mailman(mailman) => ask(app, mailman, &open, exclusive, &mut counts).await,
+            MailingList::Command(command) => run(app, command, &open, &mut counts).await,
+            MailingList::Majordomo(_) => Ok(()),
+        }
+    };
+    let counts = match ended.await {
+        Ok(()) => counts,
+        Err(error) => counts.stopped(&error),
+    };
+    fail_point::reached(|| "subscriptions finished".to_owned());
+    Some(counts)
+}
+
+/// Adds what the records say: how many wait, and who was refused since the last run, whichever run it was that
+/// could not tell any more.
+pub(super) async fn finish(
+    app: &App,
+    last_run: Option<Timestamp>,
+    counts: Option<Subscriptions>,
+) -> Option<Subscriptions> {
+    let mut counts = counts?;
+    let recorded = async {
+        let refused = app.database.refused_subscriptions(last_run.unwrap_or(Timestamp::MIN)).await?;
+        Ok::<_, DatabaseError>((app.database.open_subscriptions().await?, refused))
+    };
+    match recorded.await {
+        Ok((open, refused)) => {
+            counts.waiting = open.len();
+            counts.refused = refused
+                .into_iter()
+                .map(|refused| Refused { address: refused.address, reason: refused.reason })
+                .collect();
+            Some(counts)
+        }
+        Err(error) => Some(counts.stopped(&error.into())),
+    }
+}
+
+/// Those who are to be subscribed. Whose address no list takes is refused at once.
+async fn open(app: &App, exclusive: &Exclusive) -> Result<Vec<OpenSubscription>, SubscribingError> {
+    if exclusive.is_lost() {
+        return Err(SubscribingError::TakenOver);
+    }
+    let open = app.database.open_subscriptions().await?;
+    let (plain, odd): (Vec<_>, Vec<_>) = open.into_iter().partition(|one| is_plain_address(&one.address));
+    for one in odd {
+        refuse(app, &one, "it is not an address that a mailing list takes").await?;
+    }
+    Ok(plain)
+}
+
+/// Mail and record come about together, so that each address is mailed once.
+async fn write(
+    app: &App,
+    run: i64,
+    majordomo: &Majordomo,
+    open: &[OpenSubscription],
+    counts: &mut Subscriptions,
+) -> Result<(), SubscribingError> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    let compose = Compose {
+        to: vec![majordomo.address().to_owned()],
+        message: majordomo.write(open.iter().map(|one| one.address.as_str())),
+        worthless_from: None,
+    };
+    let mut transaction = app.database.begin().await?;
+    app.outbox.enqueue(&mut transaction, &format!("{KIND}:{run}"), KIND, &compose).await?;
+    finish_subscriptions_in(&mut transaction, &requests(open), app.clock.now()).await?;
+    fail_point::reached(|| "subscriptions mailed".to_owned());
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    fail_point::reached(|| "subscriptions finished".to_owned());
+    counts.subscribed = open.len();
+    Ok(())
+}
+
+/// One address after the other, until Mailman cannot be used.
+async fn ask(
+    app: &App,
+    mailman: &Mailman,
+    open: &[OpenSubscription],
+    exclusive: &Exclusive,
+    counts: &mut Subscriptions,
+) -> Result<(), SubscribingError> {
+    for one in open {
+        if exclusive.is_lost() {
+            return Err(SubscribingError::TakenOver);
+        }
+        fail_point::reached(|| "subscription to begin".to_owned());
+        let answer = match mailman.subscribe(&one.address).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                app.database.note_subscription_error(&[one.request], &error.to_string()).await?;
+                return Err(MailingListError::from(error).into());
+            }
+        };
+        fail_point::reached(|| "subscription taken".to_owned());
+        let counted = match answer {
+            Answer::Subscribed => &mut counts.subscribed,
+            Answer::Already => &mut counts.already,
+            Answer::Pending => &mut counts.pending,
+            Answer::Refused(reason) => {
+                refuse(app, one, &reason).await?;
+                continue;
+            }
+        };
+        *counted += 1;
+        finish_all(app, std::slice::from_ref(one)).await?;
+    }
+    Ok(())
+}
+
+/// All addresses in one go.
+async fn run(
+    app: &App,
+    command: &Command,
+    open: &[OpenSubscription],
+    counts: &mut Subscriptions,
+) -> Result<(), SubscribingError> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    let addresses: Vec<&str> = open.iter().map(|one| one.address.as_str()).collect();
+    fail_point::reached(|| "subscription to begin".to_owned());
+    if let Err(error) = command.run(&addresses).await {
+        app.database.note_subscription_error(&requests(open), &error.to_string()).await?;
+        return Err(MailingListError::from(error).into());
+    }
+    fail_point::reached(|| "subscription taken".to_owned());
+    finish_all(app, open).await?;
+    counts.subscribed = open.len();
+    Ok(())
+}
+
+async fn finish_all(app: &App, done: &[OpenSubscription]) -> Result<(), DatabaseError> {
+    let mut transaction = app.database.begin().await?;
+    finish_subscriptions_in(&mut transaction, &requests(done), app.clock.now()).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn refuse(app: &App, one: &OpenSubscription, reason: &str) -> Result<(), DatabaseError> {
+    let mut transaction = app.database.begin().await?;
+    refuse_subscription_in(&mut transaction, one.request, reason, app.clock.now()).await?;
+    Ok(transaction.commit().await?)
+}
+
+fn requests(subscriptions: &[OpenSubscription]) -> Vec<i64> {
+    subscriptions.iter().map(|one| one.request).collect()
+}
