@@ -8,7 +8,7 @@ use serde_json::Value;
 use usher_tests::cloud::Cloud;
 use usher_tests::mail_server::{Behaviour, MailServer};
 use usher_tests::sheet::AccessRow;
-use usher_tests::site::{Run, Site};
+use usher_tests::site::{self, Run, Site};
 use usher_tests::{process, workspace};
 
 /// What the sites' settings give new projects, by the names of the stock command line.
@@ -108,6 +108,18 @@ pub fn sheets(site: &Site) -> BTreeMap<String, Vec<u8>> {
     }
     assert!(!files.is_empty());
     files
+}
+
+/// A mail's subject and plain text, decoded by another library than the one that wrote them.
+#[track_caller]
+pub fn decode(mail: &str) -> String {
+    let script = "import email.policy, email, sys
+mail = email.message_from_string(sys.stdin.read(), policy=email.policy.default)
+print(mail['subject'], mail.get_body(('plain',)).get_content())";
+    let mut command = Command::new(workspace::python_packages().join("bin/python"));
+    let run = site::run(command.args(["-X", "utf8", "-c", script]), Some(mail)).unwrap();
+    expect_status(&run, 0);
+    run.stdout
 }
 
 /// The run must have ended with this status.

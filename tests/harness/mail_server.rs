@@ -133,6 +133,19 @@ impl MailServer {
         files.iter().map(|file| Ok(serde_json::from_slice(&fs::read(file)?)?)).collect()
     }
 
+    /// The messages accepted so far as they came over the wire, in order.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn sources(&self) -> Result<Vec<String>> {
+        let mut files: Vec<PathBuf> = fs::read_dir(&self.folder)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<std::io::Result<_>>()?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
+        files.sort();
+        files.iter().map(|file| Ok(String::from_utf8_lossy(&fs::read(file)?).into_owned())).collect()
+    }
+
     /// Waits until at least `count` messages were accepted, and returns all.
     ///
     /// # Errors

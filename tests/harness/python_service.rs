@@ -1,16 +1,11 @@
-//! Starts the services that are written in Python: each prints `listening PORT` once it answers, and ends when
-//! its standard input is closed.
+//! Starts the services that are written in Python.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use crate::{process, workspace};
+use crate::{listening, workspace};
 
 /// Starts a script below `tests/harness` that keeps its files in `folder`, and returns it with its port. What it
 /// says goes to `server.log` there.
@@ -18,28 +13,20 @@ use crate::{process, workspace};
 /// # Errors
 /// Where it does not start.
 pub(crate) fn start(script: &str, folder: &Path, arguments: &[String]) -> Result<(Child, u16)> {
-    fs::create_dir_all(folder)?;
-    let log = fs::File::create(folder.join("server.log"))?;
-    // In a group of its own, so that Ctrl-C does not take it away from a program that is still using it. It ends by
-    // itself with the program that holds its standard input.
-    let mut child = Command::new(workspace::python_packages().join("bin/python"))
-        .arg(workspace::root().join("tests/harness").join(script))
-        .arg("--folder")
-        .arg(folder)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .with_context(|| format!("cannot run {script}; `cargo xtask test` installs what it needs"))?;
-    let mut line = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line)?;
-    }
-    let Some(port) = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok()) else {
-        process::terminate(&mut child, Duration::from_secs(1));
-        bail!("{script} did not start; see {}", folder.join("server.log").display());
-    };
-    Ok((child, port))
+    start_in(&workspace::python_packages(), script, folder, arguments)
+}
+
+/// The same for a script that belongs to a virtual environment of its own.
+///
+/// # Errors
+/// Where it does not start.
+pub(crate) fn start_in(
+    environment: &Path,
+    script: &str,
+    folder: &Path,
+    arguments: &[String],
+) -> Result<(Child, u16)> {
+    let mut command = Command::new(environment.join("bin/python"));
+    command.arg(workspace::root().join("tests/harness").join(script)).arg("--folder").arg(folder);
+    listening::start(command.args(arguments), script, folder)
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use usher_tests::cloud::{self, Cloud};
-use usher_tests::{interrupt, process, workspace};
+use usher_tests::{interrupt, mailman, postfix, process, workspace};
 
 use crate::part::{FOR_TESTS, Parts, USHER, cargo, succeed, succeed_reading};
 use crate::plugins::{self, system, toolchain::DOWNLOAD};
@@ -208,8 +208,14 @@ fn end_to_end(parts: &mut Parts, count: &mut Count) {
     });
     let folder = workspace::target().join("test/cloud");
     let cloud = parts.run("cloud: Keystone, Nova, Neutron, Cinder", || Cloud::fresh(&folder));
+    // After the cloud, whose packages bring a quicker installer.
+    let servers = parts.run("packages: Mailman, Postfix", || {
+        mailman::install()?;
+        postfix::install()
+    });
     parts.run("end-to-end tests", || {
         ensure!(built.is_some(), "not tried: the build failed");
+        ensure!(servers.is_some(), "not tried: Mailman or Postfix is missing");
         let cloud = cloud.context("not tried: there is no cloud")?;
         let mut command = cargo(&["test", "--no-fail-fast"]);
         tests(command.args(END_TO_END).args(FOR_TESTS).env(cloud::SHARED, cloud.folder()), count)

@@ -102,7 +102,7 @@ fn bodies_survive_what_users_type() {
 fn plain_ascii_goes_as_it_is_for_programs_that_know_of_no_encoding() {
     let command = format!("approve {} subscribe users a=b@example.org", "x".repeat(100));
     let text = written(&Mail { text: format!("{command}\nend\n"), ..mail() });
-    assert!(text.ends_with(&format!("\r\n\r\n{command}\r\nend\r\n")), "{text}");
+    assert!(text.contains(&format!("\r\n\r\n{command}\r\nend\r\n")), "{text}");
     assert!(text.contains("Content-Transfer-Encoding: 7bit\r\n"), "{text}");
     // What no server has to take is folded.
     let text = written(&Mail { text: "x".repeat(999), ..mail() });
