@@ -23,6 +23,9 @@ const MEMBER: &str = "member@places.example.org";
 
 const PIN: &str = "4821";
 
+/// The file below a site that its mailing list is kept in.
+const LIST: &str = "list";
+
 #[test]
 fn the_next_import_makes_good_whatever_the_last_one_left() {
     let stage = Stage::new();
@@ -99,6 +102,10 @@ impl Scene {
         let mut member = AccessRow::joining(MEMBER, &project);
         member.set(7, "Yes").set(3, "3/14/2018 15:48:50");
         let site = stage.site(&[founder, joiner, member]);
+        let list = site.folder().join(LIST).display().to_string();
+        let section =
+            format!("[mailing_list]\nkind = \"command\"\ncommand = [\"tee\", \"-a\", \"{list}\"]\n\n");
+        site.change_settings("[setpass]\n", &format!("{section}[setpass]\n")).unwrap();
         Self { site, name: name.to_owned(), looks_at_quotas: true }
     }
 
@@ -152,6 +159,10 @@ impl Scene {
         for mail in self.mails(stage) {
             end.insert(format!("mail {:?} {}", mail.to, mail.subject));
         }
+        // An address that was handed over before that could be recorded is handed over again.
+        for address in fs::read_to_string(self.site.folder().join(LIST)).unwrap_or_default().lines() {
+            end.insert(format!("subscribed {address}"));
+        }
         end.extend(self.records());
         end.into_iter().map(|line| line.replace(&self.name, "NAME")).collect()
     }
@@ -165,6 +176,7 @@ for query in [
     'SELECT id, key, state, error FROM request ORDER BY id',
     'SELECT request, name, finished IS NULL, secret FROM step ORDER BY request, name',
     'SELECT origin, kind, state, payload FROM outbox ORDER BY origin',
+    'SELECT request, address, state, last_error FROM subscription ORDER BY request',
     'SELECT COUNT(*), SUM(attempts), SUM(unsettled) FROM setpass_link',
     'SELECT COUNT(*) FROM lease',
 ]:

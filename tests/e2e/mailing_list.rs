@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use usher_tests::mailman::{LIST, Mailman};
 use usher_tests::sheet::{self, AccessRow};
@@ -47,8 +49,13 @@ fn import(site: &Site, rows: &[AccessRow]) -> Run {
     site.import(&["--all"]).unwrap()
 }
 
+/// The project of a user; OpenStack takes no name of more than 64 characters.
+fn project(user: &str) -> String {
+    format!("List {}", user.chars().take(50).collect::<String>())
+}
+
 fn founding(user: &str) -> AccessRow {
-    AccessRow::founding(user, &format!("List {user}"))
+    AccessRow::founding(user, &project(user))
 }
 
 #[test]
@@ -70,7 +77,7 @@ fn new_users_become_members_and_nobody_else_does() {
         ("pre_approved", "true"),
     ];
     assert_eq!(list.mailman.ask("POST", "members", &early).unwrap().0, 201);
-    let mut joining = AccessRow::joining(known, &format!("List {first}"));
+    let mut joining = AccessRow::joining(known, &project(first));
     joining.set(7, "Yes").set(3, "3/14/2018 15:48:50");
     let site = stage.site(&[founding(first), founding(second), joining, founding(subscribed)]);
     list.use_in(&site);
@@ -257,23 +264,62 @@ fn majordomo_gets_one_mail_with_a_command_for_each_new_user() {
     let mut mails = stage.mail.received().unwrap();
     mails.retain(|mail| mail.to == ["majordomo@lists.example.org"]);
     assert_eq!(mails.len(), 1);
-    assert_eq!(
-        mails[0].text.as_deref().map(str::trim_end),
-        Some(
-            format!(
-                "approve open-sesame subscribe cloud-users {long}\n\
-                 approve open-sesame subscribe cloud-users {second}\nend"
-            )
-            .as_str()
-        )
-    );
+    let commands: Vec<&str> = mails[0].text.as_deref().unwrap().trim_end().lines().collect();
+    let wanted = [&long, second].map(|user| format!("approve open-sesame subscribe cloud-users {user}"));
+    assert_eq!(commands, [&wanted[0], &wanted[1], "end"]);
     // Majordomo reads what came over the wire, and decodes nothing.
     assert!(
-        stage.mail.sources().unwrap().iter().any(|source| {
-            source.contains(&format!("\r\napprove open-sesame subscribe cloud-users {long}\r\n"))
-        }),
+        stage
+            .mail
+            .sources()
+            .unwrap()
+            .iter()
+            .any(|source| { source.contains(&format!("\r\n{}\r\n", wanted[0])) }),
         "the commands are encoded"
     );
+}
+
+/// Runs an import that dies at a place.
+#[track_caller]
+fn kill_at(site: &Site, place: &str) {
+    let mut command = site.command(&["import", "--all"]);
+    let status = command
+        .env("USHER_KILL_AT", format!("{place}#1"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.signal(), Some(9), "{place} was not reached: {status}");
+}
+
+#[test]
+fn an_import_that_dies_while_it_subscribes_loses_nobody_and_tells_majordomo_once() {
+    let stage = Stage::new();
+    let list = List::new();
+    let (first, second) = ("first@killed.list.example.org", "second@killed.list.example.org");
+    let site = stage.site(&[founding(first), founding(second)]);
+    list.use_in(&site);
+    kill_at(&site, "subscription taken");
+    assert_eq!(list.mailman.members().unwrap(), [first]);
+    let run = site.import(&["--all"]).unwrap();
+    expect_status(&run, 0);
+    expect_words(&run, &["Already subscribed: 1 new user", "1 user subscribed"]);
+    assert_eq!(list.mailman.members().unwrap(), [first, second]);
+
+    for (number, place) in ["subscriptions mailed", "subscriptions finished"].into_iter().enumerate() {
+        let user = format!("user{number}@killed.list.example.org");
+        let site = stage.site(&[founding(&user)]);
+        configure(&site, "kind = \"majordomo\"\naddress = \"majordomo@lists.example.org\"\nlist = \"users\"");
+        kill_at(&site, place);
+        expect_status(&site.import(&["--all"]).unwrap(), 0);
+        expect_status(&site.import(&["--all"]).unwrap(), 0);
+        let command = format!("subscribe users {user}");
+        let mails = stage.mail.received().unwrap();
+        let told = mails
+            .iter()
+            .filter(|mail| mail.text.as_ref().is_some_and(|text| text.lines().any(|line| line == command)));
+        assert_eq!(told.count(), 1, "{place}");
+    }
 }
 
 #[test]

@@ -194,7 +194,7 @@ impl Report {
                 || subscriptions.as_ref().is_some_and(|subscriptions| subscriptions.unreachable);
         let mailing_list_unusable =
             subscriptions.as_ref().is_some_and(|subscriptions| subscriptions.unusable);
-        notices.extend(subscriptions.as_ref().and_then(pending_notice));
+        notices.extend(subscriptions.as_ref().and_then(Subscriptions::notice));
         let (moved, move_error) = match moved {
             Ok(moved) => {
                 notices.extend(moved.notices);
@@ -251,24 +251,9 @@ impl Report {
                 parts.push(counted(mails(outcome), one, several));
             }
         }
-        let of_list = self.subscriptions.iter().flat_map(|subscriptions| {
-            [
-                (subscriptions.subscribed, "user subscribed", "users subscribed"),
-                (subscriptions.waiting, "subscription waits", "subscriptions wait"),
-                (subscriptions.refused.len(), "subscription refused", "subscriptions refused"),
-            ]
-        });
-        parts.extend(
-            of_list.filter(|(number, ..)| *number > 0).map(|(number, one, more)| counted(number, one, more)),
-        );
+        parts.extend(self.subscriptions.iter().flat_map(Subscriptions::counts));
         parts.join(", ")
     }
-}
-
-fn pending_notice(subscriptions: &Subscriptions) -> Option<String> {
-    let Subscriptions { list, pending, .. } = subscriptions;
-    let requests = counted(*pending, "subscription waits", "subscriptions wait");
-    (*pending > 0).then(|| format!("{requests} until a moderator of the {list} approves"))
 }
 
 fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> ReportedRow {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exclusive::Exclusive;
+use super::report::counted;
 use crate::app::App;
 use crate::database::{DatabaseError, OpenSubscription, finish_subscriptions_in, refuse_subscription_in};
 use crate::fail_point;
@@ -92,6 +93,26 @@ impl Subscriptions {
         }
         self.error.get_or_insert_with(|| by.to_string());
         self
+    }
+
+    /// What a summary says of them: how many, in words.
+    pub(super) fn counts(&self) -> Vec<String> {
+        let counts = [
+            (self.subscribed, "user subscribed", "users subscribed"),
+            (self.waiting, "subscription waits", "subscriptions wait"),
+            (self.refused.len(), "subscription refused", "subscriptions refused"),
+        ];
+        counts
+            .into_iter()
+            .filter(|(number, ..)| *number > 0)
+            .map(|(number, one, several)| counted(number, one, several))
+            .collect()
+    }
+
+    /// What a moderator has to do.
+    pub(super) fn notice(&self) -> Option<String> {
+        let waiting = counted(self.pending, "subscription waits", "subscriptions wait");
+        (self.pending > 0).then(|| format!("{waiting} until a moderator of the {} approves", self.list))
     }
 
     /// Whether every address is where it should be.

@@ -8,7 +8,7 @@ use crate::database::{
     Begun, DatabaseError, add_subscription_in, finish_request_in, finish_step_in, step_secret_in,
 };
 use crate::fail_point;
-use crate::import::plan::{Action, Announcement, Link};
+use crate::import::plan::{Action, Announcement, Link, Target};
 use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
 use crate::outbox::Compose;
 use crate::setpass::{IssuedToken, Pin, Prepared, Registration};
@@ -86,12 +86,9 @@ async fn prepare_and_record(
     Ok(true)
 }
 
-/// The address of the user whom the request makes; none where it makes none.
+/// The address of the user whom the request makes, in this run or before; none where it makes none.
 fn new_address<'a>(journey: &Journey<'a>) -> Option<&'a str> {
-    journey.work.actions.iter().find_map(|action| match action {
-        Action::CreateUser { email, .. } => Some(email.as_str()),
-        _ => None,
-    })
+    (journey.work.user == Target::Made).then(|| journey.work.request.email.trim())
 }
 
 async fn prepare_link(journey: &Journey<'_>) -> Result<Option<Prepared>, StepError> {
