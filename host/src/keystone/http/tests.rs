@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::keystone::fake::{Fake, with_token};
+use crate::keystone::limit::CallLimit;
 use crate::keystone::{CreateProject, Keystone};
 
 const PROJECT: CreateProject<'_> = CreateProject { name: "x", description: "", marker: None };
@@ -122,7 +123,8 @@ async fn a_server_that_hangs_up_is_unreachable() {
             drop(connection);
         }
     });
-    let http = Http::new(std::iter::empty(), Duration::from_secs(5), 0, Clock::system()).unwrap();
+    let http =
+        Http::new(std::iter::empty(), Duration::from_secs(5), 0, CallLimit::new(4), Clock::system()).unwrap();
     let error = http.send(&Request::new("Keystone", Method::GET, url), None).await.err().unwrap();
     assert!(error.is_passing() && !error.had_no_effect(), "{error}");
     server.abort();
@@ -152,7 +154,8 @@ fn errors_show_neither_query_nor_user_information() {
 
 #[test]
 fn a_secret_at_the_end_of_what_is_repeated_is_hidden_whole() {
-    let http = Http::new(std::iter::empty(), Duration::from_secs(5), 0, Clock::system()).unwrap();
+    let http =
+        Http::new(std::iter::empty(), Duration::from_secs(5), 0, CallLimit::new(4), Clock::system()).unwrap();
     let url = "https://h/v3/users".parse().unwrap();
     let request = Request::new("Keystone", Method::POST, url).hiding(&"open-sesame".into());
     let words = format!("{}open-sesame is too weak{}", "x".repeat(LONGEST_MESSAGE - 4), "y".repeat(999));
