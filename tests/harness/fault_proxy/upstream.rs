@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hyper::body::Bytes;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, TRANSFER_ENCODING,
+};
 use hyper::http::request::Parts;
 use hyper::{StatusCode, Uri};
 use serde_json::Value;
@@ -80,7 +82,8 @@ impl Upstream {
         let mut headers = std::mem::take(response.headers_mut());
         OF_THE_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
         let mut body = response.bytes().await?;
-        let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let is_json =
+            headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         if name == IDENTITY && is_json {
             body = self.in_our_terms(body);
         }
