@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use comfy_table::{Cell, Color};
 use jiff::tz::TimeZone;
-use schemars::schema_for;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 
 use super::{print_json, report_table};
 use crate::cli::{ImportCommand, JsonOutput};
@@ -25,10 +26,10 @@ pub async fn run(settings: Settings, command: &ImportCommand) -> anyhow::Result<
     let open = || Database::open_for_reading(&settings.database.file);
     match *command {
         ImportCommand::Schema { output } => print_json(&match output {
-            JsonOutput::Plan => schema_for!(Plan),
-            JsonOutput::Report => schema_for!(Report),
-            JsonOutput::History => schema_for!(Vec<PastRun>),
-            JsonOutput::Run => schema_for!(RecordedRun),
+            JsonOutput::Plan => schema::<Plan>(),
+            JsonOutput::Report => schema::<Report>(),
+            JsonOutput::History => schema::<Vec<PastRun>>(),
+            JsonOutput::Run => schema::<RecordedRun>(),
         })?,
         ImportCommand::History { last, json } => {
             let runs = history::history(&open().await?, last).await?;
@@ -43,6 +44,11 @@ pub async fn run(settings: Settings, command: &ImportCommand) -> anyhow::Result<
         }
     }
     Ok(Exit::Done.into())
+}
+
+/// The schema of what is written, in which a field that may be null is there all the same.
+fn schema<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }
 
 const DID_NOT_END: &str = "did not end: it is running, or was killed";
