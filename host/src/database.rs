@@ -6,6 +6,7 @@
 
 mod journal;
 mod leases;
+mod mail_records;
 mod outbox;
 mod runs;
 mod steps;
@@ -20,7 +21,9 @@ use sqlx::{Sqlite, SqlitePool};
 
 pub use journal::*;
 pub use leases::*;
+pub use mail_records::*;
 pub use outbox::*;
+pub use runs::*;
 pub use steps::*;
 pub use subscriptions::*;
 pub use tokens::*;

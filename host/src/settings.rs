@@ -152,7 +152,6 @@ impl Settings {
             list.check()?;
         }
         self.setpass.check()?;
-        self.import.check()?;
         self.plugins.check()
     }
 }

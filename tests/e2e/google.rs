@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use usher_tests::google_sheets::GoogleSheets;
-use usher_tests::sheet::{AccessRow, DONE, HEADER, REQUESTS};
+use usher_tests::sheet::{AccessRow, DONE, REQUESTS};
 use usher_tests::site::Site;
 
 use crate::newcomer;
@@ -32,35 +32,11 @@ impl AtGoogle {
         let stage = Stage::new();
         let folder = tempfile::Builder::new().prefix("usher-google-").tempdir().unwrap();
         let google = GoogleSheets::start(folder.path()).unwrap();
-        let header: Vec<String> = HEADER.iter().map(|&heading| heading.to_owned()).collect();
-        let all: Vec<Vec<String>> =
-            std::iter::once(header.clone()).chain(rows.iter().map(|row| row.0.clone())).collect();
-        let done = [header];
-        let mut worksheets = vec![(REQUESTS, all.as_slice())];
-        if with_done {
-            worksheets.push((DONE, &done));
-        }
-        let spreadsheet = google.create(&worksheets).unwrap();
+        let spreadsheet = google.create_access(rows, with_done).unwrap();
         let site = stage.site(&[]);
-        let key_file = google.key_file();
-        let at = Self { stage, google, site, spreadsheet, _folder: folder };
-        at.use_google(&key_file);
-        at.google.calm().unwrap();
-        at
-    }
-
-    fn use_google(&self, key_file: &Path) {
-        self.site
-            .change_settings(
-                "backend = \"csv\"\naccess = \"access\"\nquota = \"quota\"\n",
-                &format!(
-                    "backend = \"google\"\ncredentials = \"{}\"\naccess = \"{}\"\nbase_url = \"{}\"\ntimeout = \"5s\"\n",
-                    key_file.display(),
-                    self.spreadsheet,
-                    self.google.url()
-                ),
-            )
-            .unwrap();
+        site.use_google(&google, &spreadsheet).unwrap();
+        google.calm().unwrap();
+        Self { stage, google, site, spreadsheet, _folder: folder }
     }
 
     fn requests(&self) -> Vec<Vec<String>> {

@@ -14,6 +14,7 @@ mod every_place;
 mod failures;
 mod fixture_sheet;
 mod google;
+mod looking_back;
 mod mailing_list;
 mod newcomer;
 mod operator;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::sheet::{AccessRow, DONE, HEADER, REQUESTS};
 use crate::{process, python_service, web};
 
 /// A running emulator. Stopped on drop.
@@ -62,6 +63,22 @@ impl GoogleSheets {
         Ok(made["id"].as_str().context("no id")?.to_owned())
     }
 
+    /// Makes an access sheet of the bundled layout with these rows to import, and answers its id.
+    ///
+    /// # Errors
+    /// Where the emulator refuses.
+    pub fn create_access(&self, rows: &[AccessRow], with_done: bool) -> Result<String> {
+        let header: Vec<String> = HEADER.iter().map(|&heading| heading.to_owned()).collect();
+        let all: Vec<Vec<String>> =
+            std::iter::once(header.clone()).chain(rows.iter().map(|row| row.0.clone())).collect();
+        let done = [header];
+        let mut worksheets = vec![(REQUESTS, all.as_slice())];
+        if with_done {
+            worksheets.push((DONE, &done));
+        }
+        self.create(&worksheets)
+    }
+
     /// The rows of a worksheet as people see them, without blank cells at their ends; none where there is no such
     /// worksheet.
     ///
@@ -112,10 +129,19 @@ impl GoogleSheets {
     /// # Errors
     /// Where the emulator refuses.
     pub fn calls(&self) -> Result<Vec<String>> {
+        let mut methods = self.calls_and_logins()?;
+        methods.retain(|method| method != "token");
+        Ok(methods)
+    }
+
+    /// The same, with `token` where an account proved who it is.
+    ///
+    /// # Errors
+    /// Where the emulator refuses.
+    pub fn calls_and_logins(&self) -> Result<Vec<String>> {
         let report = self.control("GET", "calls", None)?;
         let calls = report["calls"].as_array().context("no calls")?;
-        let methods = calls.iter().filter_map(|call| call["method"].as_str());
-        Ok(methods.filter(|method| *method != "token").map(str::to_owned).collect())
+        Ok(calls.iter().filter_map(|call| call["method"].as_str()).map(str::to_owned).collect())
     }
 
     /// The emulator must have answered as Google's definition of the API says, and no program must have written a

@@ -11,6 +11,8 @@ use crate::web::{self, Answer};
 pub struct Identity {
     url: String,
     token: String,
+    /// Each service's type with its public URL.
+    catalog: Vec<(String, String)>,
 }
 
 impl Identity {
@@ -24,7 +26,14 @@ impl Identity {
             bail!("Keystone answers {} to the login of {user}", answer.status);
         }
         let token = answer.header("x-subject-token").context("Keystone sent no token")?.to_owned();
-        Ok(Self { url: url.to_owned(), token })
+        let body = answer.json()?;
+        let services = body["token"]["catalog"].as_array().into_iter().flatten();
+        let catalog = services.filter_map(|service| {
+            let mut endpoints = service["endpoints"].as_array()?.iter();
+            let public = endpoints.find(|endpoint| endpoint["interface"] == "public")?;
+            Some((service["type"].as_str()?.to_owned(), public["url"].as_str()?.to_owned()))
+        });
+        Ok(Self { url: url.to_owned(), token, catalog: catalog.collect() })
     }
 
     /// The token of this session.
@@ -80,8 +89,27 @@ impl Identity {
     /// # Errors
     /// Where the status is not a success.
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-        let mut request =
-            web::request(method, &format!("{}{path}", self.url)).header("X-Auth-Token", &self.token);
+        self.call_at(&self.url, method, path, body)
+    }
+
+    /// One call below the URL of another service, by its type in the catalog.
+    ///
+    /// # Errors
+    /// Where there is no such service, or the status is not a success.
+    pub fn call_service(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value> {
+        let found = self.catalog.iter().find(|(kind, _)| kind == service);
+        let (_, url) = found.with_context(|| format!("the catalog has no service {service}"))?;
+        self.call_at(url, method, path, body)
+    }
+
+    fn call_at(&self, url: &str, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        let mut request = web::request(method, &format!("{url}{path}")).header("X-Auth-Token", &self.token);
         if let Some(body) = body {
             request = request.json(body);
         }

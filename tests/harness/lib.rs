@@ -5,6 +5,7 @@
 //! Whatever is started here is stopped when its value is dropped, by the process id that was kept.
 
 pub mod cloud;
+pub mod fault_proxy;
 pub mod fixtures;
 pub mod google_sheets;
 pub mod identity;

@@ -9,6 +9,10 @@ and a second authority that has signed nothing (`other-ca.pem`).
 
 Each accepted message N becomes `DIR/N.eml`, as received, and `DIR/N.json`: envelope, TLS version, login and the
 decoded subject and bodies. The .json file appears last and complete.
+
+A file `DIR/fault` that holds `PLACE N` makes the N-th thing of that kind from now go wrong, and is gone then. Places:
+`greeting` (the connection is closed as soon as it is there), `mail`, `rcpt` and `data` (the answer is 451), and `taken`
+(the message is kept, and the connection closed without an answer).
 """
 
 import argparse
@@ -81,6 +85,16 @@ def certificates(folder):
     return context
 
 
+LATER = '451 4.3.0 try again later'
+
+
+class Closed(asyncio.Protocol):
+    """Closes the connection as soon as it is there."""
+
+    def connection_made(self, transport):
+        transport.abort()
+
+
 class Mailbox:
     """Accepts, defers or refuses, and keeps what it accepted."""
 
@@ -88,16 +102,44 @@ class Mailbox:
         self.folder, self.refuse, self.fail_left = folder, {a.lower() for a in refuse}, fail_first
         self.count = 0
 
+    def fault(self, place):
+        """Whether something of this kind is to go wrong now."""
+        path = os.path.join(self.folder, 'fault')
+        try:
+            with open(path) as file:
+                wanted, left = file.read().split()
+        except FileNotFoundError:
+            return False
+        if wanted != place:
+            return False
+        if int(left) > 1:
+            write(path + '.part', f'{wanted} {int(left) - 1}'.encode())
+            os.rename(path + '.part', path)
+            return False
+        os.remove(path)
+        return True
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if self.fault('mail'):
+            return LATER
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return '250 OK'
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.lower() in self.refuse:
             return '550 5.1.1 no such mailbox here'
+        if self.fault('rcpt'):
+            return LATER
         envelope.rcpt_tos.append(address)
         return '250 OK'
 
     async def handle_DATA(self, server, session, envelope):
         if self.fail_left > 0:
             self.fail_left -= 1
-            return '451 4.3.0 try again later'
+            return LATER
+        if self.fault('data'):
+            return LATER
         self.count += 1
         tls = server.transport.get_extra_info('ssl_object')
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
@@ -118,6 +160,8 @@ class Mailbox:
         write(path + '.eml', envelope.content)
         write(path + '.part', json.dumps(record).encode())
         os.rename(path + '.part', path + '.json')
+        if self.fault('taken'):
+            server.transport.abort()
         return '250 2.0.0 kept as %d' % self.count
 
 
@@ -151,7 +195,7 @@ async def main():
     mailbox = Mailbox(given.folder, given.refuse, given.fail_first)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(mailbox, loop=loop, **options), host='127.0.0.1', port=0,
+        lambda: Closed() if mailbox.fault('greeting') else SMTP(mailbox, loop=loop, **options), host='127.0.0.1', port=0,
         ssl=context if given.tls == 'implicit' else None)
     print('listening', server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)

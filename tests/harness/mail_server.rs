@@ -35,6 +35,21 @@ pub enum Tls {
     Absent,
 }
 
+/// What a server does wrong once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It closes a connection as soon as it is there.
+    Greeting,
+    /// It puts off the sender of a message (451).
+    Mail,
+    /// It puts off a recipient (451).
+    Rcpt,
+    /// It puts off a message (451).
+    Data,
+    /// It keeps a message, and closes the connection without an answer.
+    Taken,
+}
+
 /// A running server. Stopped on drop.
 #[derive(Debug)]
 pub struct MailServer {
@@ -120,6 +135,22 @@ impl MailServer {
         self.folder.join("other-ca.pem")
     }
 
+    /// What is to go wrong with the `nth` thing of its kind from now on, and with no other one.
+    ///
+    /// # Errors
+    /// Where the server cannot be told.
+    pub fn fault(&self, fault: Fault, nth: usize) -> Result<()> {
+        let (file, whole) = (self.folder.join("fault.part"), self.folder.join("fault"));
+        fs::write(&file, format!("{} {nth}", fault.place()))?;
+        Ok(fs::rename(file, whole)?)
+    }
+
+    /// Whether what was to go wrong has gone wrong.
+    #[must_use]
+    pub fn fault_is_over(&self) -> bool {
+        !self.folder.join("fault").exists()
+    }
+
     /// The messages accepted so far, in order.
     ///
     /// # Errors
@@ -155,6 +186,18 @@ impl MailServer {
             let mails = self.received()?;
             Ok((mails.len() >= count).then_some(mails))
         })
+    }
+}
+
+impl Fault {
+    fn place(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Data => "data",
+            Self::Taken => "taken",
+        }
     }
 }
 

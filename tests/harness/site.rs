@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cloud::Cloud;
+use crate::fault_proxy::FaultProxy;
+use crate::google_sheets::GoogleSheets;
 use crate::mail_server::MailServer;
 use crate::serving::Serving;
 use crate::sheet::{self, AccessRow, DONE, REQUESTS};
@@ -155,6 +157,31 @@ impl Site {
         let text = fs::read_to_string(self.settings())?;
         ensure!(text.matches(from).count() == 1, "the settings do not hold {from:?} exactly once:\n{text}");
         Ok(fs::write(self.settings(), text.replacen(from, to, 1))?)
+    }
+
+    /// Reaches the cloud through a proxy from now on.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn use_proxy(&self, cloud: &Cloud, proxy: &FaultProxy) -> Result<()> {
+        let file = self.folder.join("proxied-clouds.yaml");
+        proxy.write_clouds_yaml(cloud, &file)?;
+        self.change_settings(&cloud.clouds_yaml().display().to_string(), &file.display().to_string())
+    }
+
+    /// Has the access sheet at Google from now on, and no quota sheet.
+    ///
+    /// # Errors
+    /// Where the settings cannot be written.
+    pub fn use_google(&self, google: &GoogleSheets, spreadsheet: &str) -> Result<()> {
+        self.change_settings(
+            "backend = \"csv\"\naccess = \"access\"\nquota = \"quota\"\n",
+            &format!(
+                "backend = \"google\"\ncredentials = \"{}\"\naccess = \"{spreadsheet}\"\nbase_url = \"{}\"\ntimeout = \"5s\"\n",
+                google.key_file().display(),
+                google.url()
+            ),
+        )
     }
 
     /// The program with this site's settings, to be run from nowhere in particular.

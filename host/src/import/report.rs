@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::ImportError;
 use super::apply::Ending;
@@ -14,7 +15,7 @@ use crate::outbox::{Delivery, DeliveryOutcome, OutboxError, PendingMail};
 use crate::registration::RowNumber;
 
 /// What an import did.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The run's number in the journal.
     pub run: i64,
@@ -35,6 +36,7 @@ pub struct Report {
     /// Whether the mail server cannot be used as the settings say.
     pub mail_server_unusable: bool,
     /// Whether the mailing list cannot be used as the settings say.
+    #[serde(default)]
     pub mailing_list_unusable: bool,
     /// Whether something besides the rows was left undone: mail that was tried in vain.
     pub incomplete: bool,
@@ -51,7 +53,7 @@ pub struct Mail {
 }
 
 /// One row.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReportedRow {
     /// Its number when the sheet was read.
     pub row: RowNumber,
@@ -70,7 +72,7 @@ pub struct ReportedRow {
 }
 
 /// What happened to a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowOutcome {
     /// All of it is done.
@@ -121,7 +123,7 @@ impl RowOutcome {
 }
 
 /// What became of one mail.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReportedMail {
     /// The kind of mail.
     pub kind: String,
@@ -134,7 +136,7 @@ pub struct ReportedMail {
 }
 
 /// What became of a mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MailOutcome {
     /// The mail server has it.
@@ -225,6 +227,14 @@ impl Report {
             && self.subscriptions.as_ref().is_none_or(Subscriptions::is_complete)
             && !self.rows.iter().any(|row| row.outcome.is_problem())
             && !self.mails.iter().any(|mail| mail.outcome == MailOutcome::Refused)
+    }
+
+    /// The report as the journal keeps it: JSON, without the rows that nobody asked anything of.
+    pub(super) fn to_keep(&self) -> String {
+        let mut kept = self.clone();
+        kept.rows.retain(|row| !row.outcome.is_left_alone());
+        // Nothing in it can fail to be JSON; were it so, the run would count as one that did not end.
+        serde_json::to_string(&kept).unwrap_or_default()
     }
 
     /// One sentence about the whole.

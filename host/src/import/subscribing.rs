@@ -4,7 +4,8 @@
 //! the next run tries it again, whichever rows that one is about.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::exclusive::Exclusive;
 use super::report::counted;
@@ -21,7 +22,7 @@ use crate::outbox::{Compose, OutboxError};
 const KIND: &str = "mailing-list";
 
 /// What became of the subscriptions.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Subscriptions {
     /// The list.
     pub list: String,
@@ -46,7 +47,7 @@ pub struct Subscriptions {
 }
 
 /// An address that the list will never take.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Refused {
     /// The address.
     pub address: String,
