@@ -11,6 +11,7 @@ pub mod command;
 pub mod database;
 mod fail_point;
 pub mod http;
+mod http_client;
 pub mod import;
 pub mod keys;
 pub mod keystone;

@@ -2,12 +2,11 @@
 //!
 //! Knows nothing of tokens' lives or of what the calls mean.
 
-use std::error::Error as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, ClientBuilder, Method, StatusCode, redirect};
+use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,6 +17,7 @@ use super::error::{Call, KeystoneError, Unreached};
 use super::limit::{CallLimit, Sign};
 use super::retry;
 use crate::clock::Clock;
+use crate::http_client::{self, causes, innermost};
 use crate::random;
 
 /// No answer may be larger: 64 MiB are some 100,000 users.
@@ -25,9 +25,6 @@ const LARGEST_ANSWER: usize = 64 << 20;
 
 /// How much of a service's own words an error repeats, in characters.
 const LONGEST_MESSAGE: usize = 400;
-
-/// How long a connection may take to come about, whatever a whole call may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Ids of OpenStack's services are UUIDs of 32 digits, or longer.
 const SHORTEST_ID: usize = 32;
@@ -135,26 +132,14 @@ impl Http {
         limit: CallLimit,
         clock: Clock,
     ) -> Result<Self, KeystoneError> {
-        // Fails where a provider is installed already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut authorities = Vec::new();
         for file in certificates {
-            authorities.extend(read_certificates(file)?);
+            let read = http_client::read_certificates(file);
+            authorities.extend(
+                read.map_err(|reason| CredentialsError::Certificates { file: file.clone(), reason })?,
+            );
         }
-        let common = || -> ClientBuilder {
-            Client::builder()
-                .no_proxy()
-                .redirect(redirect::Policy::none())
-                .connect_timeout(CONNECT_TIMEOUT.min(timeout))
-                .timeout(timeout)
-                .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
-        };
-        // A machine without any authorities of its own cannot use the system's verifier.
-        let client = common()
-            .tls_certs_merge(authorities.clone())
-            .build()
-            .or_else(|_| common().tls_certs_only(authorities).build())
-            .map_err(|error| CredentialsError::Tls(innermost(&error)))?;
+        let client = http_client::build(authorities, timeout).map_err(CredentialsError::Tls)?;
         Ok(Self { client, timeout, retries, limit, clock })
     }
 
@@ -329,23 +314,6 @@ fn tls_failure(error: &rustls::Error) -> Unreached {
     }
 }
 
-/// What an error comes from, step by step. An `io::Error` does not name the error that it was made
-/// of as its source.
-fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |&cause| {
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        match wrapped {
-            Some(wrapped) => Some(wrapped),
-            None => cause.source(),
-        }
-    })
-}
-
-/// The last error of the chain, which says most and holds no URL.
-fn innermost(error: &reqwest::Error) -> String {
-    causes(error).last().map_or_else(|| "no reason is known".to_owned(), ToString::to_string)
-}
-
 /// What an OpenStack service says in an error's body. Keystone wraps its message as `error`,
 /// Nova and Cinder as the kind of error, Neutron as `NeutronError`.
 fn own_words(body: &[u8]) -> Option<String> {
@@ -356,17 +324,6 @@ fn own_words(body: &[u8]) -> Option<String> {
         .or_else(|| body.get("message").and_then(Value::as_str))
         .or_else(|| body.get("NeutronError").and_then(Value::as_str))?;
     Some(words.trim().to_owned())
-}
-
-fn read_certificates(file: &PathBuf) -> Result<Vec<Certificate>, CredentialsError> {
-    let unusable = |reason: String| CredentialsError::Certificates { file: file.clone(), reason };
-    let text = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-    let certificates =
-        Certificate::from_pem_bundle(&text).map_err(|_| unusable("it is not in PEM form".to_owned()))?;
-    if certificates.is_empty() {
-        return Err(unusable("it holds no certificate in PEM form".to_owned()));
-    }
-    Ok(certificates)
 }
 
 #[cfg(test)]

@@ -7,11 +7,9 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error as _;
-use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
@@ -19,10 +17,8 @@ use url::Url;
 pub use error::MailmanError;
 
 use super::first_line;
+use crate::http_client::{self, causes, innermost};
 use crate::settings;
-
-/// How long a connection may take to come about, whatever a whole call may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// No answer may be larger.
 const LARGEST_ANSWER: usize = 1 << 20;
@@ -69,23 +65,12 @@ impl Mailman {
     /// # Errors
     /// Where one of these cannot be read or used.
     pub fn new(settings: &settings::mailing_list::Mailman) -> Result<Self, MailmanError> {
-        // Fails where a provider is installed already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let authorities = settings.ca_file.as_deref().map(read_certificates).transpose()?.unwrap_or_default();
-        let common = || -> ClientBuilder {
-            Client::builder()
-                .no_proxy()
-                .redirect(redirect::Policy::none())
-                .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
-                .timeout(settings.timeout)
-                .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
-        };
-        // A machine without any authorities of its own cannot use the system's verifier.
-        let client = common()
-            .tls_certs_merge(authorities.clone())
-            .build()
-            .or_else(|_| common().tls_certs_only(authorities).build())
-            .map_err(|error| MailmanError::Tls(innermost(&error)))?;
+        let mut authorities = Vec::new();
+        if let Some(file) = &settings.ca_file {
+            let read = http_client::read_certificates(file);
+            authorities = read.map_err(|reason| MailmanError::Certificates { file: file.clone(), reason })?;
+        }
+        let client = http_client::build(authorities, settings.timeout).map_err(MailmanError::Tls)?;
         Ok(Self {
             client,
             url: settings.url.clone(),
@@ -226,30 +211,4 @@ fn own_words(body: &[u8]) -> String {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
     let words = said["description"].as_str().or_else(|| said["title"].as_str());
     words.unwrap_or_default().to_owned()
-}
-
-/// What an error comes from, step by step. An `io::Error` does not name the error that it was made of as its
-/// source.
-fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |&cause| {
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        match wrapped {
-            Some(wrapped) => Some(wrapped),
-            None => cause.source(),
-        }
-    })
-}
-
-/// The last error of the chain, which says most and holds no URL.
-fn innermost(error: &reqwest::Error) -> String {
-    causes(error).last().map_or_else(|| "no reason is known".to_owned(), ToString::to_string)
-}
-
-fn read_certificates(file: &Path) -> Result<Vec<Certificate>, MailmanError> {
-    let unusable = |reason: String| MailmanError::Certificates { file: file.to_owned(), reason };
-    let text = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-    match Certificate::from_pem_bundle(&text) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(unusable("it holds no certificate in PEM form".to_owned())),
-    }
 }
