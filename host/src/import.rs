@@ -4,6 +4,7 @@
 //! sends the mail and subscribes the new users to the mailing list. Knows nothing of how its report is shown.
 
 mod apply;
+mod courier;
 mod directory;
 mod exclusive;
 pub mod history;
@@ -14,6 +15,8 @@ pub mod report;
 pub mod subscribing;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::Notify;
 
 use self::apply::Tools;
 pub use self::apply::{Ending, Progress};
@@ -147,14 +150,22 @@ async fn run_alone(
     let run = app.database.begin_run(KIND, app.clock.now()).await?;
     fail_point::reached(|| "run begun".to_owned());
     let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run, exclusive };
-    let endings = apply::apply(&tools, &plan, &progress).await?;
+    let news = Notify::new();
+    let applying = apply::apply(&tools, &plan, |step| {
+        progress(step);
+        news.notify_one();
+    });
+    let (endings, mut deliveries) = courier::alongside(&app.outbox, &news, applying).await;
+    let endings = endings?;
     fail_point::reached(|| "requests finished".to_owned());
     let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
     fail_point::reached(|| "rows moved".to_owned());
     // What is recorded before the mail is sent leaves with it.
     let subscribed_by_mail = subscribing::by_mail(app, run, exclusive).await;
+    let failure = app.outbox.deliver_due().await.map(|last| deliveries.extend(last)).err();
     let mail = Mail {
-        deliveries: app.outbox.deliver_due().await,
+        deliveries,
+        failure,
         pending: app.outbox.pending().await,
         refused: match last_run {
             Some(since) => app.outbox.refused(since).await,

@@ -9,7 +9,7 @@ use usher_tests::site::{Run, Site};
 use usher_tests::{process, workspace};
 
 use crate::newcomer;
-use crate::stage::{Stage, entries, expect_status, expect_words, text};
+use crate::stage::{Stage, entries, expect_status, expect_words, on_a_terminal, text};
 
 #[test]
 fn a_refused_mail_is_listed_shown_tried_again_and_dropped() {
@@ -166,4 +166,22 @@ sys.exit('the schema requires nothing')
     let mut python = Command::new(workspace::python_packages().join("bin/python"));
     let checked = process::output(python.args(["-c", VALIDATE]).arg(&schema_file).arg(&value_file)).unwrap();
     assert!(checked.status.success(), "{output}: {}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn a_terminal_shows_progress_and_colours_and_a_pipe_plain_lines() {
+    let stage = Stage::new();
+    let row = |user: &str| {
+        AccessRow::founding(&format!("{user}@screen.looking.example.org"), &format!("Screen {user}"))
+    };
+    let site = stage.site(&[row("first"), row("second")]);
+    let plan = on_a_terminal(&site, &["import", "--all", "--dry-run"], &[]);
+    let green = "\u{1b}[38;5;10m";
+    assert!(plan.contains(green) && plan.contains("In sum: 2 projects, 2 users, 2 roles, 6 mails"), "{plan}");
+    let run = site.import(&["--user", "first@screen.looking.example.org"]).unwrap();
+    expect_status(&run, 0);
+    assert!(run.stderr.contains("row 2: done\n") && !run.said().contains('\u{1b}'), "{}", run.said());
+    let screen = on_a_terminal(&site, &["import", "--all"], &[]);
+    assert!(screen.contains("1 of 1 requests") && screen.contains("up to 4 calls at a time"), "{screen}");
+    assert!(screen.contains("/s") && screen.contains("1 done, 1 row moved, 3 mails sent"), "{screen}");
 }
