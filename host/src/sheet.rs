@@ -70,6 +70,8 @@ pub struct MoveOutcome {
     pub put_back: Vec<RowNumber>,
     /// Rows that are in both worksheets, because somebody edited them in that moment.
     pub in_both: Vec<RowNumber>,
+    /// How many rows were deleted that nobody has read, because they were put in in that moment.
+    pub unread: usize,
 }
 
 /// Why a sheet was not read or not changed.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::report::counted;
 use super::{ImportError, key, ready_key};
 use crate::app::App;
 use crate::fail_point;
@@ -104,6 +105,9 @@ pub(super) async fn move_finished(
         let mut notices: Vec<String> = left.map(|key| not_moved(key)).collect();
         notices.extend(outcome.put_back.iter().map(|number| put_back(&rows, *number)));
         notices.extend(outcome.in_both.iter().map(|number| in_both(&rows, *number, layout)));
+        if outcome.unread > 0 {
+            notices.push(unread(outcome.unread, layout));
+        }
         return Ok(Moved { rows: numbers.len(), notices });
     }
 }
@@ -134,6 +138,16 @@ fn in_both(rows: &[ParsedRow], number: RowNumber, layout: &Layout) -> String {
         named(rows, number),
         layout.access.done,
         layout.access.requests
+    )
+}
+
+fn unread(count: usize, layout: &Layout) -> String {
+    format!(
+        "somebody put rows into the worksheet \"{}\" in the moment in which finished ones moved, and {} deleted before \
+         anybody could read {}: look for what is missing in the spreadsheet's version history",
+        layout.access.requests,
+        counted(count, "row was", "rows were"),
+        if count == 1 { "it" } else { "them" }
     )
 }
 

@@ -89,3 +89,33 @@ fn pair<'a>(numbers: &[RowNumber], rows: &[&'a ReportedRow]) -> Vec<(RowNumber, 
     }
     numbers.iter().copied().zip(rows.iter().copied()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(number: RowNumber, outcome: RowOutcome) -> ReportedRow {
+        ReportedRow {
+            row: number,
+            user: String::new(),
+            project: String::new(),
+            outcome,
+            done: Vec::new(),
+            error: Some("why".to_owned()),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn rows_that_are_alike_are_paired_by_their_order_or_not_at_all() {
+        let (first, second) = (row(2, RowOutcome::Done), row(5, RowOutcome::Rejected));
+        let rows = [&first, &second];
+        let pairs = |numbers: &[RowNumber]| -> Vec<_> {
+            pair(numbers, &rows).into_iter().map(|(number, row)| (number, row.row)).collect()
+        };
+        assert_eq!(pairs(&[2, 5]), [(2, 2), (5, 5)], "neither has moved");
+        assert_eq!(pairs(&[4]), [(4, 5)], "the finished one has moved");
+        assert_eq!(pairs(&[2, 4, 5]), [], "somebody has copied one of them");
+        assert_eq!(pairs(&[]), []);
+    }
+}

@@ -159,11 +159,14 @@ impl GoogleSheet {
             reason,
         };
         let mut reason = "it was edited again and again".to_owned();
-        for _ in 0..REPAIRS {
+        for attempt in 0..REPAIRS {
             let now =
                 self.read(&from.worksheet).await.map_err(|error| unsettled(&missing, error.to_string()))?;
             let repair = Repair::plan(from, rows, &now);
             outcome.in_both.clone_from(&repair.edited);
+            if attempt == 0 {
+                outcome.unread = repair.unread();
+            }
             if !repair.is_needed() {
                 return Ok(outcome);
             }

@@ -6,7 +6,7 @@
 
 use usher_plugin::types::SheetKind;
 
-use crate::cells::{Cells, letter};
+use crate::cells::{Cells, letter, short};
 use crate::row::{self, is_address};
 use crate::{dates, stage};
 
@@ -120,7 +120,7 @@ fn misplaced(columns: &[Column], at: usize, header: Cells<'_>) -> Option<String>
         let column = &columns[other];
         column.distinctive && fits(at, column) && !fits(other, column)
     })?;
-    let heading = header.text(at);
+    let heading = short(header.text(at));
     Some(format!(
         "column {} should be \"{}\" and is headed \"{heading}\", which belongs in column {}",
         letter(at),

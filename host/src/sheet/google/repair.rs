@@ -55,6 +55,12 @@ impl Repair {
         repair
     }
 
+    /// How many rows were deleted that are none of those that were read: for each that should have gone and is
+    /// there, another one went.
+    pub(super) fn unread(&self) -> usize {
+        (self.still_there.len() + self.edited.len()).saturating_sub(self.missing.len())
+    }
+
     /// Whether there is something to do.
     pub(super) fn is_needed(&self) -> bool {
         !(self.missing.is_empty() && self.still_there.is_empty())
@@ -92,6 +98,7 @@ mod tests {
         let expected = Repair { missing: vec![3], still_there: vec![(2, 2)], edited: Vec::new() };
         assert_eq!(repair, expected);
         assert!(repair.is_needed());
+        assert_eq!(repair.unread(), 0);
     }
 
     #[test]
@@ -107,6 +114,7 @@ mod tests {
         let now = snapshot(&["head|er", "a|edited", "b|2", "c|3", "d|4"]);
         let repair = Repair::plan(&snapshot(&BEFORE), &[2], &now);
         assert_eq!(repair, Repair { edited: vec![2], ..Repair::default() });
+        assert_eq!(repair.unread(), 1, "what was deleted in its place is none of these rows");
     }
 
     #[test]
