@@ -8,6 +8,7 @@
     reason = "what fails here fails the test, also in the functions that tests share"
 )]
 
+mod at_google;
 mod concurrency;
 mod doctor;
 mod every_place;
@@ -15,9 +16,11 @@ mod failures;
 mod fixture_sheet;
 mod google;
 mod newcomer;
+mod odd_rows;
 mod operator;
 mod password;
 mod python_parser;
+mod remarks;
 mod setpass;
 mod shutdown;
 mod stage;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cloud::Cloud;
+use crate::google_sheets::GoogleSheets;
 use crate::mail_server::MailServer;
 use crate::serving::Serving;
 use crate::sheet::{self, AccessRow, DONE, REQUESTS};
@@ -155,6 +156,19 @@ impl Site {
         let text = fs::read_to_string(self.settings())?;
         ensure!(text.matches(from).count() == 1, "the settings do not hold {from:?} exactly once:\n{text}");
         Ok(fs::write(self.settings(), text.replacen(from, to, 1))?)
+    }
+
+    /// Has the access sheet at Google from now on, and no quota sheet.
+    ///
+    /// # Errors
+    /// Where the settings are not as they were written.
+    pub fn move_to_google(&self, google: &GoogleSheets, spreadsheet: &str) -> Result<()> {
+        let section = format!(
+            "backend = \"google\"\ncredentials = \"{}\"\naccess = \"{spreadsheet}\"\nbase_url = \"{}\"\ntimeout = \"5s\"\n",
+            google.key_file().display(),
+            google.url()
+        );
+        self.change_settings("backend = \"csv\"\naccess = \"access\"\nquota = \"quota\"\n", &section)
     }
 
     /// The program with this site's settings, to be run from nowhere in particular.

@@ -10,7 +10,7 @@ use super::{ImportError, key, ready_key};
 use crate::app::App;
 use crate::fail_point;
 use crate::plugin::RowParser;
-use crate::registration::{Layout, Parsed, ParsedRow, RowNumber, SheetKind};
+use crate::registration::{Layout, Outcome, Parsed, ParsedRow, RowNumber, SheetKind};
 use crate::sheet::{MoveOutcome, SheetError};
 
 /// How often a sheet that changes between reading and moving is read again.
@@ -153,8 +153,11 @@ fn unread(count: usize, layout: &Layout) -> String {
 
 /// A row that moved, or stayed, by the number that it had.
 fn named(rows: &[ParsedRow], number: RowNumber) -> String {
-    match rows.iter().find(|row| row.number == number).and_then(key) {
-        Some(key) => format!("row {number} (the request \"{key}\")"),
-        None => format!("row {number}"),
+    match rows.iter().find(|row| row.number == number).map(|row| &row.outcome) {
+        Some(Outcome::Request(request)) => format!("row {number} (the request \"{}\")", request.key),
+        Some(Outcome::Rejected(rejection)) if !rejection.requester.is_empty() => {
+            format!("row {number} (of {})", rejection.requester)
+        }
+        _ => format!("row {number}"),
     }
 }
