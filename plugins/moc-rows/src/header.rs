@@ -185,6 +185,13 @@ mod tests {
     }
 
     #[test]
+    fn further_columns_are_the_sites_own() {
+        let mut headings = meanings(&ACCESS);
+        headings.extend(["", "Usher", "Approved by"]);
+        assert_eq!(check_headings(SheetKind::Access, &headings), Ok(()));
+    }
+
+    #[test]
     fn a_question_may_use_the_word_of_another_column() {
         let mut headings = meanings(&ACCESS);
         headings[9] = "Student or sponsored researcher?";
