@@ -10,6 +10,7 @@ mod exclusive;
 pub mod history;
 mod journey;
 mod moving;
+mod noting;
 pub mod plan;
 pub mod report;
 pub mod subscribing;
@@ -39,7 +40,7 @@ use crate::registration::{
     Body, DecidedLimit, Layout, Outcome, Parsed, ParsedRow, ProjectChoice, QuotaService, Request, RowNumber,
     SheetKind, Stage, UsernameRule, fold, same_name,
 };
-use crate::sheet::SheetError;
+use crate::sheet::{SheetError, Snapshot};
 
 /// What an import is called among the runs.
 const KIND: &str = "import";
@@ -111,7 +112,7 @@ pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, ImportErr
     let layout = parser.describe().await?;
     check_wording(app).await?;
     member_role(app).await?;
-    plan(app, &parser, &layout, selection).await
+    Ok(plan(app, &parser, &layout, selection).await?.0)
 }
 
 /// Runs an import. `progress` is told how far it has come.
@@ -145,7 +146,9 @@ async fn run_alone(
 ) -> Result<Report, ImportError> {
     let member_role_id = member_role(app).await?;
     moving::recognise_moved(app, parser, layout).await?;
-    let plan = plan(app, parser, layout, selection).await?;
+    let (plan, snapshot) = plan(app, parser, layout, selection).await?;
+    // What was read is large, and only needed to find the rows again.
+    let seen = app.settings.sheet.write_errors().then_some(snapshot);
     let last_run = app.database.last_run(KIND).await?;
     let run = app.database.begin_run(KIND, app.clock.now()).await?;
     fail_point::reached(|| "run begun".to_owned());
@@ -178,7 +181,10 @@ async fn run_alone(
         None => subscribing::directly(app, exclusive).await,
     };
     let subscriptions = subscribing::finish(app, last_run, subscriptions).await;
-    let report = Report::new(run, &plan, &endings, moved, mail, subscriptions);
+    let mut report = Report::new(run, &plan, &endings, moved, mail, subscriptions);
+    if let Some(seen) = seen {
+        report.notices.extend(noting::note_problems(app, &seen, &report.rows).await);
+    }
     if let Err(error) =
         app.database.finish_run(run, &report.summary(), &report.to_keep(), app.clock.now()).await
     {
@@ -205,12 +211,13 @@ async fn member_role(app: &App) -> Result<String, ImportError> {
     role.map(|role| role.id).ok_or_else(|| ImportError::NoMemberRole(name.clone()))
 }
 
+/// The plan, and the worksheet that it was made from.
 async fn plan(
     app: &App,
     parser: &RowParser,
     layout: &Layout,
     selection: &Selection,
-) -> Result<Plan, ImportError> {
+) -> Result<(Plan, Snapshot), ImportError> {
     let rule = app.settings.import.username;
     let snapshot = app.sheets.access.read(&layout.access.requests).await?;
     let Parsed { mut rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
@@ -228,7 +235,7 @@ async fn plan(
         Selection::User(_) => Vec::new(),
     };
     let quotas = decide_quotas(app, &rows, &mut notices).await?;
-    Ok(plan::build(Facts {
+    let facts = Facts {
         rows: &rows,
         journal: &journal,
         directory: &directory,
@@ -236,7 +243,8 @@ async fn plan(
         rule,
         closed_project: app.settings.keystone.closed_project(),
         notices,
-    }))
+    };
+    Ok((plan::build(facts), snapshot))
 }
 
 /// An operator may name a user by user name or by address.

@@ -8,6 +8,7 @@
     reason = "what fails here fails the test, also in the functions that tests share"
 )]
 
+mod at_google;
 mod concurrency;
 mod doctor;
 mod every_place;
@@ -17,10 +18,12 @@ mod google;
 mod looking_back;
 mod mailing_list;
 mod newcomer;
+mod odd_rows;
 mod operator;
 mod password;
 mod postfix;
 mod python_parser;
+mod remarks;
 mod setpass;
 mod shutdown;
 mod stage;
