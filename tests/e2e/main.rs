@@ -18,6 +18,7 @@ mod newcomer;
 mod operator;
 mod password;
 mod python_parser;
+mod scene;
 mod setpass;
 mod shutdown;
 mod stage;
