@@ -10,6 +10,7 @@
 
 mod concurrency;
 mod doctor;
+mod every_fault;
 mod every_place;
 mod failures;
 mod fixture_sheet;
