@@ -8,7 +8,7 @@ use std::sync::Arc;
 use usher_tests::google_sheets::GoogleSheets;
 use usher_tests::site;
 
-use crate::scene::{Scene, Stagehand, difference, in_parallel};
+use crate::scene::{Scene, Stagehand, difference, in_parallel, kill_import_at};
 use crate::stage::expect_status;
 
 /// The least number of places that there have to be: each step of the journal has four.
@@ -82,7 +82,7 @@ fn places(log: &str) -> Vec<String> {
 fn play(hand: &Stagehand, scene: &Scene, place: &str, wanted: &BTreeSet<String>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut note = |fault: String| faults.push(format!("{place}: {fault}"));
-    scene.kill_at(place).into_iter().for_each(&mut note);
+    kill_import_at(&scene.site, place).into_iter().for_each(&mut note);
     let run = scene.import();
     if run.status != Some(0) {
         note(run.said());

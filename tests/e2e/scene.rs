@@ -93,15 +93,6 @@ impl Scene {
         self.site.import(&["--all"]).unwrap()
     }
 
-    /// Runs an import that dies at a place. The answer is what was wrong.
-    pub fn kill_at(&self, place: &str) -> Option<String> {
-        use std::os::unix::process::ExitStatusExt as _;
-        let mut command = self.site.command(&["import", "--all"]);
-        command.env("USHER_KILL_AT", place).stdout(Stdio::null()).stderr(Stdio::null());
-        let status = command.status().unwrap();
-        (status.signal() != Some(9)).then(|| format!("was not reached: {status}"))
-    }
-
     /// Everything that the imports have brought about, without what differs from scene to scene.
     pub fn end(&self, hand: &Stagehand) -> BTreeSet<String> {
         let identity = &hand.identity;
@@ -220,6 +211,15 @@ for query in [
     }
 }
 
+/// Runs an import that dies at a place. The answer is what was wrong.
+pub fn kill_import_at(site: &Site, place: &str) -> Option<String> {
+    use std::os::unix::process::ExitStatusExt as _;
+    let mut command = site.command(&["import", "--all"]);
+    command.env("USHER_KILL_AT", place).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = command.status().unwrap();
+    (status.signal() != Some(9)).then(|| format!("was not reached: {status}"))
+}
+
 /// What two ends differ in.
 pub fn difference(wanted: &BTreeSet<String>, end: &BTreeSet<String>) -> Option<String> {
     let missing: Vec<_> = wanted.difference(end).collect();
@@ -253,13 +253,18 @@ fn member(test: &str) -> String {
 
 /// The limits of a project with all services.
 fn limits(identity: &Identity, project: &str) -> Vec<String> {
-    let services =
-        [("compute", "os-quota-sets", "quota_set"), ("network", "v2.0/quotas", "quota"), ("volumev3", "os-quota-sets", "quota_set")];
+    let services = [
+        ("compute", "os-quota-sets", "quota_set"),
+        ("network", "v2.0/quotas", "quota"),
+        ("volumev3", "os-quota-sets", "quota_set"),
+    ];
     let mut limits = Vec::new();
     for (service, path, key) in services {
         let answer = identity.call_service(service, "GET", &format!("/{path}/{project}"), None).unwrap();
         let shown = answer[key].as_object().unwrap();
-        limits.extend(shown.iter().filter(|(key, _)| *key != "id").map(|(key, limit)| format!("{key} {limit}")));
+        limits.extend(
+            shown.iter().filter(|(key, _)| *key != "id").map(|(key, limit)| format!("{key} {limit}")),
+        );
     }
     limits
 }

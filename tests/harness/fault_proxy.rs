@@ -63,8 +63,7 @@ impl FaultProxy {
     /// # Errors
     /// Where it does not start.
     pub fn start(cloud: &Cloud) -> Result<Self> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         let upstream = Upstream::new(&format!("http://{address}"), &cloud.keystone_url()?)?;

@@ -46,7 +46,9 @@ impl Expected {
         };
         (!right).then(|| match self {
             Self::MadeGood => format!("was not made good: {}", run.said()),
-            Self::Told(status, words) => format!("status {status} and {words:?} were to come: {}", run.said()),
+            Self::Told(status, words) => {
+                format!("status {status} and {words:?} were to come: {}", run.said())
+            }
         })
     }
 }
@@ -83,7 +85,11 @@ fn cloud_cases(calls: &[Call]) -> Vec<Case> {
         let mut case = |always, trouble, expected| {
             let fault = fault_proxy::Fault { kind: call.kind.clone(), nth: call.nth, always, trouble };
             let when = if always { "and all after it" } else { "once" };
-            cases.push(Case { name: format!("{call} {when}, {trouble:?}"), what: What::Cloud(fault), expected });
+            cases.push(Case {
+                name: format!("{call} {when}, {trouble:?}"),
+                what: What::Cloud(fault),
+                expected,
+            });
         };
         for trouble in [
             Trouble::Unavailable,
@@ -134,7 +140,7 @@ fn sheet_cases(methods: &[String]) -> Vec<Case> {
             // Google asks for more patience than an import has.
             let always = json!({ "status": 429, "retry_after": 600, "times": 100 });
             let first_read = method.ends_with("values.get") && nth == 1;
-            case("status", always, Expected::Told(if first_read { 3 } else { 1 }, "a test wants it so"));
+            case("status", always, Expected::Told(if first_read { 3 } else { 1 }, "that the test wanted"));
         } else {
             let always = json!({ "status": 503, "times": 100 });
             case("status", always, Expected::Told(3, "token service does not answer"));
@@ -152,7 +158,7 @@ fn mail_cases(mails: &[Received]) -> Vec<Case> {
         expected,
     };
     let mut cases = vec![
-        case(Greeting, 1, Expected::Told(3, "cannot connect to the mail server")),
+        case(Greeting, 1, Expected::Told(3, "broke at the greeting")),
         Case {
             name: "no mail server".to_owned(),
             what: What::NoMailServer,

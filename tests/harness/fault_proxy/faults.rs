@@ -95,9 +95,10 @@ impl Book {
         let count = pages.counts.entry(kind.clone()).or_default();
         *count += 1;
         let nth = *count;
-        let trouble = pages.fault.as_ref().filter(|fault| {
-            fault.kind == kind && (fault.nth == nth || (fault.always && fault.nth < nth))
-        });
+        let trouble = pages
+            .fault
+            .as_ref()
+            .filter(|fault| fault.kind == kind && (fault.nth == nth || (fault.always && fault.nth < nth)));
         let trouble = trouble.map(|fault| fault.trouble);
         let number = Number { edition: pages.edition, index: pages.calls.len() };
         pages.calls.push(Call { kind, nth, status: None, lasted: Duration::ZERO });

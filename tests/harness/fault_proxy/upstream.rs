@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, TRANSFER_ENCODING,
+};
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
@@ -84,7 +86,8 @@ impl Upstream {
         let (head, body) = self.client.request(request).await?.into_parts();
         let headers = without_the_connection(head.headers);
         let mut body = body.collect().await?.to_bytes();
-        let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let is_json =
+            headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         if name == IDENTITY && is_json {
             body = self.in_our_terms(body);
         }
