@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::plugin::PluginArgs;
 
@@ -25,8 +25,11 @@ Set RUST_LOG (for example RUST_LOG=usher=debug) for a more detailed log on stand
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Process the approved rows of the access sheet
+    /// Process the approved rows of the access sheet, or look at earlier imports
     Import(ImportArgs),
+    /// Look at the outbox, and have mail sent again or dropped
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Serve setpass, the page where users choose passwords, and send waiting mail
     Serve,
     /// Check settings, plugins, database, Keystone, mail server and sheet
@@ -43,8 +46,15 @@ pub enum Command {
 
 /// `usher import`
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("selection").required(true).args(["all", "user"])))]
+#[command(
+    group(ArgGroup::new("selection").required(true).args(["all", "user"])),
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct ImportArgs {
+    /// What to do in place of an import.
+    #[command(subcommand)]
+    pub command: Option<ImportCommand>,
     /// Process every row that is ready
     #[arg(long)]
     pub all: bool,
@@ -57,6 +67,84 @@ pub struct ImportArgs {
     /// Print JSON in place of tables
     #[arg(long)]
     pub json: bool,
+}
+
+/// `usher import` followed by a word
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// List the last imports
+    History {
+        /// How many
+        #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+        last: u32,
+        /// Print JSON in place of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what one import did: its report, and each step with its times
+    Show {
+        /// Number of the run
+        run: i64,
+        /// Print JSON in place of tables
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the JSON Schema of what --json prints
+    Schema {
+        /// Which output
+        output: JsonOutput,
+    },
+}
+
+/// What `usher import` prints as JSON.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum JsonOutput {
+    /// usher import --dry-run --json
+    Plan,
+    /// usher import --json
+    Report,
+    /// usher import history --json
+    History,
+    /// usher import show --json
+    Run,
+}
+
+/// `usher mail`
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// List the mails that wait or were refused
+    List {
+        /// Also those that were sent or dropped
+        #[arg(long)]
+        all: bool,
+        /// Print JSON in place of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one mail
+    Show {
+        /// Number of the mail
+        number: i64,
+        /// Print the mail itself; the links in it are secret
+        #[arg(long)]
+        content: bool,
+    },
+    /// Try to send mails now, also refused ones, as if they had never been tried
+    #[command(group(ArgGroup::new("mails").required(true).args(["numbers", "all"])))]
+    Retry {
+        /// Numbers of the mails
+        #[arg(value_name = "NUMBER")]
+        numbers: Vec<i64>,
+        /// All that wait or were refused
+        #[arg(long)]
+        all: bool,
+    },
+    /// Wipe mails that wait or were refused, so that they are never sent
+    Drop {
+        /// Numbers of the mails
+        #[arg(value_name = "NUMBER", required = true)]
+        numbers: Vec<i64>,
+    },
 }
 
 /// `usher password`
@@ -94,5 +182,8 @@ mod tests {
         assert!(refusal(&["usher", "import", "--all", "--user", "a"]).contains("cannot be used with"));
         assert_eq!(refusal(&["usher", "import", "--all"]), "");
         assert_eq!(refusal(&["usher", "import", "--user", "a", "--dry-run"]), "");
+        assert_eq!(refusal(&["usher", "import", "show", "3"]), "");
+        assert!(refusal(&["usher", "import", "--all", "history"]).contains("cannot be used with"));
+        assert!(refusal(&["usher", "mail", "retry"]).contains("<NUMBER|--all>"));
     }
 }

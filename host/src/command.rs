@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod import;
 pub mod keys;
+pub mod mail;
 pub mod password;
 pub mod plugin;
 pub mod serve;

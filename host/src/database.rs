@@ -6,6 +6,7 @@
 
 mod journal;
 mod leases;
+mod mail_records;
 mod outbox;
 mod runs;
 mod steps;
@@ -19,7 +20,9 @@ use sqlx::{Sqlite, SqlitePool};
 
 pub use journal::*;
 pub use leases::*;
+pub use mail_records::*;
 pub use outbox::*;
+pub use runs::*;
 pub use steps::*;
 pub use tokens::*;
 

@@ -6,6 +6,7 @@
 mod apply;
 mod directory;
 mod exclusive;
+pub mod history;
 mod journey;
 mod moving;
 pub mod plan;
@@ -13,8 +14,8 @@ pub mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use self::apply::Ending;
 use self::apply::Tools;
+pub use self::apply::{Ending, Progress};
 use self::directory::{Directory, DirectoryError};
 use self::exclusive::{Exclusive, ExclusiveError};
 pub use self::journey::announce::in_words;
@@ -109,14 +110,14 @@ pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, ImportErr
     plan(app, &parser, &layout, selection).await
 }
 
-/// Runs an import. `progress` is told each row as it ends.
+/// Runs an import. `progress` is told how far it has come.
 ///
 /// # Errors
 /// Where it could not be made at all. From the first change on, what goes wrong is in the report.
 pub async fn run(
     app: &App,
     selection: &Selection,
-    progress: impl Fn(RowNumber, &Ending),
+    progress: impl Fn(Progress<'_>),
 ) -> Result<Report, ImportError> {
     let parser = app.row_parser().await?;
     let layout = parser.describe().await?;
@@ -136,7 +137,7 @@ async fn run_alone(
     parser: &RowParser,
     mail_templates: &MailTemplates,
     layout: &Layout,
-    progress: impl Fn(RowNumber, &Ending),
+    progress: impl Fn(Progress<'_>),
 ) -> Result<Report, ImportError> {
     let member_role_id = member_role(app).await?;
     moving::recognise_moved(app, parser, layout).await?;
@@ -145,7 +146,7 @@ async fn run_alone(
     let run = app.database.begin_run(KIND, app.clock.now()).await?;
     fail_point::reached(|| "run begun".to_owned());
     let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run, exclusive };
-    let endings = apply::apply(&tools, &plan, progress).await?;
+    let endings = apply::apply(&tools, &plan, &progress).await?;
     fail_point::reached(|| "requests finished".to_owned());
     let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
     fail_point::reached(|| "rows moved".to_owned());
@@ -159,7 +160,9 @@ async fn run_alone(
     };
     fail_point::reached(|| "mail sent".to_owned());
     let report = Report::new(run, &plan, &endings, moved, mail);
-    if let Err(error) = app.database.finish_run(run, &report.summary(), app.clock.now()).await {
+    if let Err(error) =
+        app.database.finish_run(run, &report.summary(), &report.to_keep(), app.clock.now()).await
+    {
         tracing::warn!(%error, run, "the end of the run could not be recorded");
     }
     Ok(report)
@@ -200,8 +203,7 @@ async fn plan(
     }
     let keys: Vec<&str> = rows.iter().filter_map(ready_key).collect();
     let journal = app.database.known_requests(SheetKind::Access, &keys).await?;
-    let concurrency = app.settings.import.concurrency.max(1);
-    let directory = Directory::read(&rows, &app.keystone, &app.database, rule, concurrency).await?;
+    let directory = Directory::read(&rows, &app.keystone, &app.database, rule).await?;
     let mut notices = match selection {
         Selection::All => withdrawn(app, &rows).await?,
         Selection::User(_) => Vec::new(),

@@ -11,6 +11,7 @@ mod credentials;
 mod error;
 mod find;
 mod http;
+mod limit;
 mod password;
 mod probe;
 mod project;
@@ -42,6 +43,7 @@ pub(crate) use catalog::Lookup;
 pub(crate) use http::Request;
 
 use http::Http;
+use limit::CallLimit;
 use session::Session;
 
 /// The service's name in errors.
@@ -89,7 +91,8 @@ impl Keystone {
     pub fn new(settings: &settings::keystone::Keystone, clock: Clock) -> Result<Self, KeystoneError> {
         let account = credentials::read(settings)?;
         let certificates = settings.ca_file.iter().chain(account.ca_file.iter());
-        let http = Http::new(certificates, settings.timeout, settings.retries, clock.clone())?;
+        let limit = CallLimit::new(settings.concurrency);
+        let http = Http::new(certificates, settings.timeout, settings.retries, limit, clock.clone())?;
         let region = settings.region.clone().or(account.region);
         let interface = settings.interface.or(account.interface).unwrap_or_default();
         Ok(Self {
@@ -106,6 +109,18 @@ impl Keystone {
     /// Where Keystone cannot be reached or does not accept the credentials.
     pub async fn whoami(&self) -> Result<Identity, KeystoneError> {
         Ok(self.session.token().await?.identity.clone())
+    }
+
+    /// How many calls may be made to the services at the same time now.
+    #[must_use]
+    pub fn calls_at_a_time(&self) -> usize {
+        self.session.limit().current()
+    }
+
+    /// How many calls may be made at the same time at most, where the services keep up.
+    #[must_use]
+    pub fn most_calls_at_a_time(&self) -> usize {
+        self.session.limit().most()
     }
 
     /// A URL below Keystone's own, each segment escaped.

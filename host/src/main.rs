@@ -9,7 +9,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 use usher::app::{Access, App};
-use usher::cli::{Cli, Command, KeysCommand, PasswordCommand};
+use usher::cli::{Cli, Command, ImportArgs, KeysCommand, PasswordCommand};
 use usher::clock::Clock;
 use usher::command::{self, Exit};
 use usher::settings::Settings;
@@ -54,10 +54,17 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let load = || Settings::load(cli.settings.as_deref());
     let clock = Clock::system();
     match cli.command {
+        Command::Import(ImportArgs { command: Some(other), .. }) => {
+            command::import::look_back(load()?, &other).await
+        }
         Command::Import(args) => {
             let access = if args.dry_run { Access::Read } else { Access::Write };
             let app = App::build(load()?, clock, access).await?;
             command::import::run(&app, &args).await
+        }
+        Command::Mail(command) => {
+            let app = App::build(load()?, clock, Access::Write).await?;
+            command::mail::run(&app, &command).await
         }
         Command::Serve => {
             let app = App::build(load()?, clock, Access::Write).await?;

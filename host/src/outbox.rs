@@ -2,8 +2,8 @@
 //!
 //! Each mail has an origin, a name that it keeps for ever: recorded twice, it is one mail. It lies sealed
 //! in the database until the server has taken it, and is wiped then. What fails in passing is tried
-//! again, later and later; what the server refuses for good is kept as an `.eml` file and reported.
-//! Nothing else is undone because of mail.
+//! again, later and later; what the server refuses for good is kept as an `.eml` file and reported, until an
+//! operator has it tried again or dropped. Nothing else is undone because of mail.
 //!
 //! A mail is claimed before it is sent, and the claim renewed while it is being sent, so that two
 //! processes never send the same one at the same time. If a process dies, its claim is worth nothing on this
@@ -15,6 +15,7 @@
 
 mod delivery;
 mod error;
+mod operator;
 #[cfg(test)]
 mod tests;
 mod undeliverable;
@@ -27,9 +28,10 @@ use zeroize::Zeroizing;
 
 pub use delivery::{Delivery, DeliveryOutcome};
 pub use error::OutboxError;
+pub use operator::{MailActionError, OutboxMail};
 
 use crate::clock::Clock;
-use crate::database::{ClaimedMail, Database, RefusedMail, Transaction};
+use crate::database::{ClaimedMail, Database, MailRecord, MailState, RefusedMail, Transaction};
 use crate::fail_point;
 use crate::keys::Keys;
 use crate::mailer::{self, Mail, Mailer, MailerError, Message, RefusedRecipient};
@@ -179,9 +181,9 @@ impl Outbox {
     /// # Errors
     /// Where the database fails.
     pub async fn pending(&self) -> Result<Vec<PendingMail>, OutboxError> {
-        let queued = self.database.queued_mails().await?;
+        let queued = self.database.mails_in(&[MailState::Queued]).await?;
         let pending = queued.into_iter().map(|mail| PendingMail {
-            to: self.open(&mail.payload).map(|opened| opened.to).unwrap_or_default(),
+            to: self.recipients(&mail),
             origin: mail.origin,
             kind: mail.kind,
             attempts: mail.attempts,
@@ -312,6 +314,12 @@ impl Outbox {
             Ok(Err(source)) => Err(OutboxError::Keep { file, source }),
             Err(stopped) => Err(OutboxError::Keep { file, source: std::io::Error::other(stopped) }),
         }
+    }
+
+    /// The recipients of a mail; none where its content is gone or cannot be opened.
+    fn recipients(&self, mail: &MailRecord) -> Vec<String> {
+        let opened = mail.payload.as_deref().and_then(|payload| self.open(payload).ok());
+        opened.map(|opened| opened.to).unwrap_or_default()
     }
 
     fn open(&self, payload: &[u8]) -> Result<Mail, OutboxError> {

@@ -3,6 +3,7 @@
 //! Knows nothing of sheets, databases, services or components.
 
 use jiff::civil;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -271,7 +272,7 @@ pub struct QuotaRequest {
 }
 
 /// A service that keeps quotas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QuotaService {
     /// Nova.
@@ -298,7 +299,7 @@ impl QuotaService {
 }
 
 /// A limit that is to be set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecidedLimit {
     /// The service that keeps it.
     pub service: QuotaService,

@@ -143,7 +143,6 @@ impl Settings {
         self.sheet.check()?;
         self.mail.check()?;
         self.setpass.check()?;
-        self.import.check()?;
         self.plugins.check()
     }
 }

@@ -175,7 +175,7 @@ fn what_is_wrong_with_a_key_is_told_with_its_line() {
             "public_url",
             "setpass.public_url: ",
         ),
-        ("concurrency = 4", "concurrency = 0", "concurrency = ", "import.concurrency: "),
+        ("concurrency = 16", "concurrency = 0", "concurrency = ", "keystone.concurrency: "),
         ("max_attempts = 5", "max_attempts = 0", "max_attempts = ", "setpass.max_attempts: "),
         ("per_day = 20", "per_day = 4", "max_attempts_per_day", "setpass.max_attempts_per_day: "),
         (

@@ -15,6 +15,7 @@ mod every_place;
 mod failures;
 mod fixture_sheet;
 mod google;
+mod looking_back;
 mod newcomer;
 mod operator;
 mod password;

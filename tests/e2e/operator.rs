@@ -1,13 +1,10 @@
 //! What operators see: the closing table, the components, and the ways to give a PIN.
 
-use std::process::Command;
-
 use usher_tests::sheet::AccessRow;
-use usher_tests::site::Site;
-use usher_tests::{identity, process, sheet, web, workspace};
+use usher_tests::{identity, sheet, web, workspace};
 
 use crate::newcomer;
-use crate::stage::{Stage, expect_status, expect_words};
+use crate::stage::{Stage, expect_status, expect_words, on_a_terminal};
 
 #[test]
 fn an_import_of_one_user_leaves_the_other_rows_alone() {
@@ -96,23 +93,15 @@ fn a_pin_typed_on_a_terminal_is_not_shown() {
     let user = "typist@reset.operator.example.org";
     stage.cloud.identity().unwrap().create_user(user, "the old password").unwrap();
     let site = stage.site(&[]);
-    let shown = on_a_terminal(&site, &["PIN: ", "7359", "PIN once more: ", "7350"], user);
+    let shown =
+        on_a_terminal(&site, &["password", "reset", user], &["PIN: ", "7359", "PIN once more: ", "7350"]);
     assert!(shown.contains("the two PINs are not the same") && !shown.contains("735"), "{shown}");
-    let shown = on_a_terminal(&site, &["PIN: ", "7359", "PIN once more: ", "7359"], user);
+    let shown =
+        on_a_terminal(&site, &["password", "reset", user], &["PIN: ", "7359", "PIN once more: ", "7359"]);
     assert!(shown.contains("a link was mailed") && !shown.contains("7359"), "{shown}");
     let link = newcomer::links(&stage.mail, user).remove(0);
     let serving = site.serve().unwrap();
     assert_eq!(newcomer::choose(&serving, &link, "7359", "the next password").status, 200);
-}
-
-/// What a terminal shows of a reset.
-fn on_a_terminal(site: &Site, dialogue: &[&str], user: &str) -> String {
-    let command = site.command(&["password", "reset", user]);
-    let mut terminal = Command::new(workspace::python_packages().join("bin/python"));
-    terminal.arg(workspace::root().join("tests/harness/terminal.py")).args(dialogue).arg("--");
-    terminal.arg(command.get_program()).args(command.get_args());
-    let output = process::output(&mut terminal).unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Somebody who forgot the password asks on setpass's own page, with a PIN of their choice; the helpdesk gets

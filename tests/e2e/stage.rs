@@ -110,6 +110,16 @@ pub fn sheets(site: &Site) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// What a terminal shows of a run of the program, in which each question is given the answer after it.
+pub fn on_a_terminal(site: &Site, arguments: &[&str], questions_and_answers: &[&str]) -> String {
+    let command = site.command(arguments);
+    let mut terminal = Command::new(workspace::python_packages().join("bin/python"));
+    terminal.arg(workspace::root().join("tests/harness/terminal.py")).args(questions_and_answers).arg("--");
+    terminal.arg(command.get_program()).args(command.get_args());
+    let output = process::output(terminal.env_remove("NO_COLOR").env("TERM", "xterm-256color")).unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// The run must have ended with this status.
 #[track_caller]
 pub fn expect_status(run: &Run, status: i32) {

@@ -1,4 +1,4 @@
-"""Runs a command on a terminal of its own, answers its questions, and prints what the terminal showed.
+"""Runs a command on a terminal of its own, answers what it asks, and prints what the terminal showed.
 
     terminal.py [QUESTION ANSWER]... -- COMMAND...
 
@@ -7,9 +7,11 @@ secrets, and no person types before that. Ends with the command's status, or wit
 question does not appear, or the command does not end, within a minute.
 """
 
+import fcntl
 import os
 import pty
 import select
+import struct
 import sys
 import termios
 import time
@@ -22,6 +24,8 @@ child, terminal = pty.fork()
 if child == 0:
     os.execvp(command[0], command)
 
+# As large as a person's window; a new terminal has no size.
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('HHHH', 50, 160, 0, 0))
 shown, answered = b'', 0
 end = time.monotonic() + 60
 

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: the benchmarks of the host, and what only whole processes show.
 
+mod import;
+
 use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -16,23 +18,46 @@ use crate::plugins;
 /// How often a start is measured; the median counts.
 const STARTS: usize = 20;
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Everything.
+    All,
+    /// A large import.
+    Import,
+}
+
 /// Measures, and compares with what is wanted.
-pub fn run() -> Result<()> {
+pub fn run(subject: Subject) -> Result<()> {
     title("components");
     plugins::build_all(&workspace::root())?;
-    title("benchmarks of the host");
-    succeed(&mut cargo(&["bench", "--workspace", "--bench", "plugin"]))?;
-    title("whole processes");
+    if subject == Subject::All {
+        title("benchmarks of the host");
+        succeed(&mut cargo(&["bench", "--workspace", "--bench", "plugin"]))?;
+    }
+    title("the program");
     succeed(cargo(&["build", "--release"]).args(USHER))?;
-
     // `Site` looks for the program beside this one; the one to measure is the release build.
     succeed(cargo(&["build"]).args(USHER).args(FOR_TESTS))?;
+    if subject == Subject::All {
+        processes()?;
+    }
+    import::run()
+}
+
+/// Has a site run the release build.
+fn use_release(site: &mut Site) {
+    site.use_program(&workspace::target().join("release/usher"));
+}
+
+/// What only whole processes show.
+fn processes() -> Result<()> {
     let folder = workspace::target().join("bench");
     let cloud = Cloud::up(&folder.join("cloud"))?;
     let mails = folder.join("mail");
     let mail = MailServer::start(&mails, &Behaviour::default())?;
     let mut site = Site::with_rows(&cloud, &mail, &[])?;
-    site.use_program(&workspace::target().join("release/usher"));
+    use_release(&mut site);
 
     let start = start(&site)?;
     let (rss, pss) = resident(&site)?;

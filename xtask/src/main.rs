@@ -17,7 +17,7 @@ Usage: cargo xtask COMMAND
   demo               a whole site on this machine: cloud, mail server, sheet, import, setpass
   test [PART...]     everything that can be checked; parts: format lint unit python e2e
   plugins            build the bundled components into target/components
-  bench              measure, and compare with what is wanted
+  bench [import]     measure, and compare with what is wanted; only a large import
 ";
 
 fn main() -> ExitCode {
@@ -30,7 +30,8 @@ fn main() -> ExitCode {
             Err(unknown) => return usage(&unknown),
         },
         ["plugins"] => run(|| plugins::build_all(&workspace::root())),
-        ["bench"] => run(bench::run),
+        ["bench"] => run(|| bench::run(bench::Subject::All)),
+        ["bench", "import"] => run(|| bench::run(bench::Subject::Import)),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -1,7 +1,9 @@
 //! Tables for people.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{Cell, Color, ContentArrangement, Table};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// An empty table with a header, as wide as the terminal.
 pub fn table<const N: usize>(header: [&str; N]) -> Table {
@@ -11,6 +13,17 @@ pub fn table<const N: usize>(header: [&str; N]) -> Table {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
     table
+}
+
+/// A cell in a colour; without it where there is no terminal, or people do not want any (https://no-color.org).
+pub fn coloured(text: &str, colour: Color) -> Cell {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if unwanted { Cell::new(text) } else { Cell::new(text).fg(colour) }
+}
+
+/// A moment in the site's time zone, to the second.
+pub fn moment(moment: Timestamp, zone: &TimeZone) -> String {
+    moment.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// Text from a sheet may hold control characters, which a terminal would obey. They are shown

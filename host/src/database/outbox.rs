@@ -24,22 +24,6 @@ pub struct ClaimedMail {
     pub worthless_from: Option<Timestamp>,
 }
 
-/// A mail that waits.
-pub struct QueuedMail {
-    /// Names the mail.
-    pub origin: String,
-    /// What it is.
-    pub kind: String,
-    /// The mail, sealed.
-    pub payload: Vec<u8>,
-    /// How often sending was tried.
-    pub attempts: u32,
-    /// When it may be tried next.
-    pub next_attempt: Timestamp,
-    /// Why the last attempt failed.
-    pub last_error: Option<String>,
-}
-
 /// A mail that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedMail {
@@ -204,7 +188,7 @@ impl Database {
         Ok(())
     }
 
-    /// Records that a mail was given up and is kept in a file, and wipes it.
+    /// Records that a mail was given up and is kept in a file.
     ///
     /// # Errors
     /// Where the database fails.
@@ -217,7 +201,7 @@ impl Database {
         kept_in: &Path,
     ) -> Result<(), DatabaseError> {
         sqlx::query(
-            "UPDATE outbox SET state = 'refused', payload = NULL, claimed_by = NULL, claimed_until = NULL, \
+            "UPDATE outbox SET state = 'refused', claimed_by = NULL, claimed_until = NULL, \
              attempts = attempts + 1, first_attempt = COALESCE(first_attempt, $1), last_error = $2, \
              kept_in = $3, finished = $1 WHERE origin = $4 AND claimed_by = $5 AND state = 'queued'",
         )
@@ -229,20 +213,6 @@ impl Database {
         .execute(&self.pool)
         .await?;
         Ok(())
-    }
-
-    /// The mails that wait, in the order in which they were recorded.
-    ///
-    /// # Errors
-    /// Where the database fails or holds damage.
-    pub async fn queued_mails(&self) -> Result<Vec<QueuedMail>, DatabaseError> {
-        let rows = sqlx::query(
-            "SELECT origin, kind, payload, attempts, next_attempt, last_error FROM outbox \
-             WHERE state = 'queued' ORDER BY position",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(queued).collect()
     }
 
     /// The mails that were given up since a moment, in the order in which they were recorded.
@@ -259,17 +229,6 @@ impl Database {
         .await?;
         rows.iter().map(refused).collect()
     }
-}
-
-fn queued(row: &SqliteRow) -> Result<QueuedMail, DatabaseError> {
-    Ok(QueuedMail {
-        origin: row.try_get("origin")?,
-        kind: row.try_get("kind")?,
-        payload: row.try_get("payload")?,
-        attempts: row.try_get("attempts")?,
-        next_attempt: timestamp(row.try_get("next_attempt")?)?,
-        last_error: row.try_get("last_error")?,
-    })
 }
 
 fn refused(row: &SqliteRow) -> Result<RefusedMail, DatabaseError> {

@@ -17,7 +17,7 @@ pub enum Begun {
 }
 
 impl Database {
-    /// Records that a step is about to be taken. `secret` is kept with it, and is what a later
+    /// Records that a step is about to be taken by a run. `secret` is kept with it, and is what a later
     /// attempt gets back instead of its own.
     ///
     /// # Errors
@@ -27,6 +27,7 @@ impl Database {
         request: i64,
         name: &str,
         secret: Option<&[u8]>,
+        run: i64,
         now: Timestamp,
     ) -> Result<Begun, DatabaseError> {
         let mut transaction = self.begin().await?;
@@ -38,24 +39,30 @@ impl Database {
                 .await?;
         let begun = match before {
             None => {
-                sqlx::query("INSERT INTO step (request, name, started, secret) VALUES ($1, $2, $3, $4)")
-                    .bind(request)
-                    .bind(name)
-                    .bind(now.as_millisecond())
-                    .bind(secret)
-                    .execute(&mut *transaction)
-                    .await?;
+                sqlx::query(
+                    "INSERT INTO step (request, name, started, secret, run) VALUES ($1, $2, $3, $4, $5)",
+                )
+                .bind(request)
+                .bind(name)
+                .bind(now.as_millisecond())
+                .bind(secret)
+                .bind(run)
+                .execute(&mut *transaction)
+                .await?;
                 Begun::First
             }
             Some(row) if row.try_get::<Option<i64>, _>("finished")?.is_some() => {
                 Begun::Finished(row.try_get::<Option<String>, _>("result")?.unwrap_or_default())
             }
             Some(row) => {
-                sqlx::query("UPDATE step SET attempts = attempts + 1 WHERE request = $1 AND name = $2")
-                    .bind(request)
-                    .bind(name)
-                    .execute(&mut *transaction)
-                    .await?;
+                sqlx::query(
+                    "UPDATE step SET attempts = attempts + 1, run = $3 WHERE request = $1 AND name = $2",
+                )
+                .bind(request)
+                .bind(name)
+                .bind(run)
+                .execute(&mut *transaction)
+                .await?;
                 Begun::Again(row.try_get("secret")?)
             }
         };

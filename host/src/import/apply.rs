@@ -1,9 +1,13 @@
-//! Applying a plan: every request through its steps, in waves, so that a request starts when the
-//! rows that it needs are finished.
+//! Applying a plan: every request through its steps, many at a time, each as soon as the rows that it needs
+//! are finished.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod schedule;
 
-use futures::stream::{self, StreamExt};
+use std::collections::BTreeMap;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+
+use self::schedule::Schedule;
 
 use super::exclusive::Exclusive;
 use super::journey::{Journey, StepError};
@@ -50,16 +54,39 @@ struct Made {
     project: Option<String>,
 }
 
-/// Applies the plan. `progress` is told each row as it ends.
+/// What an import tells while it works.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// That many requests are to be worked on.
+    Begins {
+        /// How many.
+        requests: usize,
+    },
+    /// One of them has ended.
+    Ends {
+        /// Its row.
+        row: RowNumber,
+        /// How.
+        ending: &'a Ending,
+    },
+    /// All of them have ended, and what remains is done for all together.
+    Finishes,
+}
+
+/// Requests that are worked on for each call that may be made at the same time, so that the services have
+/// something to do while other requests write to the journal.
+const REQUESTS_PER_CALL: usize = 2;
+
+/// Applies the plan.
 ///
 /// # Errors
 /// Where the journal cannot be written: nothing can be done safely then.
 pub async fn apply(
     tools: &Tools<'_>,
     plan: &Plan,
-    progress: impl Fn(RowNumber, &Ending),
+    progress: &impl Fn(Progress<'_>),
 ) -> Result<BTreeMap<RowNumber, Ending>, DatabaseError> {
-    let works: Vec<(RowNumber, &Work)> = plan
+    let works: BTreeMap<RowNumber, &Work> = plan
         .rows
         .iter()
         .filter_map(|row| match &row.fate {
@@ -67,77 +94,85 @@ pub async fn apply(
             _ => None,
         })
         .collect();
+    progress(Progress::Begins { requests: works.len() });
     let journal = take_up(tools, &works).await?;
     fail_point::reached(|| "requests taken up".to_owned());
 
-    let mut endings: BTreeMap<RowNumber, Ending> = BTreeMap::new();
+    let mut schedule =
+        Schedule::new(&works.iter().map(|(row, work)| (*row, work.after.as_slice())).collect());
+    let mut endings = Endings { by_row: BTreeMap::new(), progress };
     let mut made: BTreeMap<RowNumber, Made> = BTreeMap::new();
-    let mut waiting = works;
     let mut unreachable: Option<String> = None;
-    while !waiting.is_empty() {
-        let pending: BTreeSet<RowNumber> = waiting.iter().map(|(row, _)| *row).collect();
-        let (wave, later): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|(_, work)| work.after.iter().all(|on| !pending.contains(on)));
-        waiting = later;
-        if wave.is_empty() {
-            for (row, work) in waiting.drain(..) {
-                let others: Vec<_> = work.after.iter().map(|on| format!("row {on}")).collect();
-                end(
-                    &mut endings,
-                    &progress,
-                    row,
-                    failed(format!("waits for {}, which waits for this row", others.join(", "))),
-                );
-            }
-            break;
+    let most = tools.app.keystone.most_calls_at_a_time() * REQUESTS_PER_CALL;
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < most
+            && let Some(row) = schedule.next()
+        {
+            let work = works[&row];
+            let ending = match (&unreachable, targets(work, &made, &endings.by_row)) {
+                (Some(reason), _) => {
+                    Ending::Failed { reason: format!("not tried: {reason}"), unreachable: true }
+                }
+                (None, Err(reason)) => failed(reason),
+                (None, Ok(targets)) => {
+                    let request = &journal[&row];
+                    running.push(async move { (row, finish(tools, request, work, targets).await) });
+                    continue;
+                }
+            };
+            endings.add(row, ending);
+            schedule.ended(row);
         }
-        let mut ready = Vec::new();
-        for (row, work) in wave {
-            if let Some(reason) = &unreachable {
-                let reason = format!("not tried: {reason}");
-                end(&mut endings, &progress, row, Ending::Failed { reason, unreachable: true });
-                continue;
-            }
-            match targets(work, &made, &endings) {
-                Ok(targets) => ready.push((row, work, targets)),
-                Err(reason) => end(&mut endings, &progress, row, failed(reason)),
-            }
+        // Nothing else is awaited in this loop: requests that are not polled may be in the middle of a
+        // transaction, for which whoever writes here would wait in vain.
+        let Some((row, result)) = running.next().await else { break };
+        let (ending, ids) = result?;
+        if let Some(ids) = ids {
+            made.insert(row, ids);
         }
-        // Nothing but the stream is awaited below: requests that are not polled may be in the middle
-        // of a transaction, for which whoever writes in this loop would wait in vain.
-        let mut running = stream::iter(ready)
-            .map(|(row, work, targets)| {
-                let request = &journal[&row];
-                async move { (row, finish(tools, request, work, targets).await) }
-            })
-            .buffer_unordered(tools.app.settings.import.concurrency.max(1));
-        while let Some((row, result)) = running.next().await {
-            let (ending, ids) = result?;
-            if let Some(ids) = ids {
-                made.insert(row, ids);
-            }
-            if let Ending::Failed { reason, unreachable: true } = &ending {
-                unreachable.get_or_insert_with(|| reason.clone());
-            }
-            end(&mut endings, &progress, row, ending);
+        if let Ending::Failed { reason, unreachable: true } = &ending {
+            unreachable.get_or_insert_with(|| reason.clone());
         }
+        endings.add(row, ending);
+        schedule.ended(row);
     }
-    Ok(endings)
+    drop(running);
+    for (row, before) in schedule.stuck() {
+        let others: Vec<_> = before.iter().map(|on| format!("row {on}")).collect();
+        let reason = format!("waits for {}, which waits for this row", others.join(", "));
+        endings.add(row, failed(reason));
+    }
+    progress(Progress::Finishes);
+    Ok(endings.by_row)
+}
+
+/// How rows have ended, each told as it does.
+struct Endings<'a, P> {
+    by_row: BTreeMap<RowNumber, Ending>,
+    progress: &'a P,
+}
+
+impl<P: Fn(Progress<'_>)> Endings<'_, P> {
+    fn add(&mut self, row: RowNumber, ending: Ending) {
+        (self.progress)(Progress::Ends { row, ending: &ending });
+        self.by_row.insert(row, ending);
+    }
 }
 
 /// Records all requests of the batch before the first one has any effect, so that a later run
 /// knows which of them belonged together.
 async fn take_up(
     tools: &Tools<'_>,
-    works: &[(RowNumber, &Work)],
+    works: &BTreeMap<RowNumber, &Work>,
 ) -> Result<BTreeMap<RowNumber, JournalRequest>, DatabaseError> {
-    let batch: Vec<_> = works.iter().map(|(_, work)| (work.key.as_str(), random::identifier())).collect();
+    let batch: Vec<_> = works.values().map(|work| (work.key.as_str(), random::identifier())).collect();
     let requests = tools
         .app
         .database
         .take_up_requests(SheetKind::Access, &batch, tools.run, tools.app.clock.now())
         .await?;
-    Ok(works.iter().map(|(row, _)| *row).zip(requests).collect())
+    Ok(works.keys().copied().zip(requests).collect())
 }
 
 /// The ids that a request starts with; or why it cannot start.
@@ -200,14 +235,4 @@ async fn work_on(
 
 fn failed(reason: String) -> Ending {
     Ending::Failed { reason, unreachable: false }
-}
-
-fn end(
-    endings: &mut BTreeMap<RowNumber, Ending>,
-    progress: &impl Fn(RowNumber, &Ending),
-    row: RowNumber,
-    ending: Ending,
-) {
-    progress(row, &ending);
-    endings.insert(row, ending);
 }

@@ -28,7 +28,7 @@ pub enum DirectoryError {
 }
 
 impl Directory {
-    /// Looks up every name that a ready row mentions, `concurrency` at a time.
+    /// Looks up every name that a ready row mentions, as many at a time as Keystone lets answer.
     ///
     /// # Errors
     /// Where Keystone or the journal does not answer.
@@ -37,9 +37,9 @@ impl Directory {
         keystone: &Keystone,
         database: &Database,
         rule: UsernameRule,
-        concurrency: usize,
     ) -> Result<Self, DirectoryError> {
         let (users, projects) = names(rows, rule);
+        let concurrency = keystone.most_calls_at_a_time();
         let users = stream::iter(users)
             .map(|(folded, name)| async move {
                 Ok::<_, KeystoneError>((folded, found(keystone.find_user(&name).await)?))

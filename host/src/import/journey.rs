@@ -329,7 +329,8 @@ impl<'a> Journey<'a> {
     async fn begin(&self, action: &Action, secret: Option<&[u8]>) -> Result<Begun, StepError> {
         let app = self.tools.app;
         fail_point::reached(|| format!("{} to begin", action.kind()));
-        let begun = app.database.begin_step(self.request.id, &action.step(), secret, app.clock.now()).await?;
+        let (step, run) = (action.step(), self.tools.run);
+        let begun = app.database.begin_step(self.request.id, &step, secret, run, app.clock.now()).await?;
         fail_point::reached(|| format!("{} begun", action.kind()));
         Ok(begun)
     }

@@ -8,6 +8,7 @@ mod build;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use action::{Action, Announcement, Link};
@@ -16,7 +17,7 @@ pub use build::{Facts, build};
 use crate::registration::{AccessRequest, RowNumber};
 
 /// What will become of every row of the request worksheet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Plan {
     /// The rows, in the order of the sheet.
     pub rows: Vec<PlannedRow>,
@@ -25,7 +26,7 @@ pub struct Plan {
 }
 
 /// One row.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PlannedRow {
     /// Its number.
     pub row: RowNumber,
@@ -41,7 +42,7 @@ pub struct PlannedRow {
 }
 
 /// What will become of a row.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "fate", rename_all = "kebab-case")]
 pub enum Fate {
     /// It is processed.
@@ -71,7 +72,7 @@ pub enum Fate {
 }
 
 /// What is to be done for one request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Work {
     /// The request's name in the journal.
     #[serde(skip)]

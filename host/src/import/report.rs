@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::ImportError;
 use super::apply::Ending;
@@ -13,7 +14,7 @@ use crate::outbox::{Delivery, DeliveryOutcome, OutboxError, PendingMail};
 use crate::registration::RowNumber;
 
 /// What an import did.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The run's number in the journal.
     pub run: i64,
@@ -46,7 +47,7 @@ pub struct Mail {
 }
 
 /// One row.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReportedRow {
     /// Its number when the sheet was read.
     pub row: RowNumber,
@@ -65,7 +66,7 @@ pub struct ReportedRow {
 }
 
 /// What happened to a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowOutcome {
     /// All of it is done.
@@ -116,7 +117,7 @@ impl RowOutcome {
 }
 
 /// What became of one mail.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReportedMail {
     /// The kind of mail.
     pub kind: String,
@@ -129,7 +130,7 @@ pub struct ReportedMail {
 }
 
 /// What became of a mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MailOutcome {
     /// The mail server has it.
@@ -202,6 +203,14 @@ impl Report {
             && self.move_error.is_none()
             && !self.rows.iter().any(|row| row.outcome.is_problem())
             && !self.mails.iter().any(|mail| mail.outcome == MailOutcome::Refused)
+    }
+
+    /// The report as the journal keeps it: JSON, without the rows that nobody asked anything of.
+    pub(super) fn to_keep(&self) -> String {
+        let mut kept = self.clone();
+        kept.rows.retain(|row| !row.outcome.is_left_alone());
+        // Nothing in it can fail to be JSON; were it so, the run would count as one that did not end.
+        serde_json::to_string(&kept).unwrap_or_default()
     }
 
     /// One sentence about the whole.

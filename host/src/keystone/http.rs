@@ -15,6 +15,7 @@ use url::Url;
 
 use super::credentials::CredentialsError;
 use super::error::{Call, KeystoneError, Unreached};
+use super::limit::{CallLimit, Sign};
 use super::retry;
 use crate::clock::Clock;
 use crate::random;
@@ -27,6 +28,9 @@ const LONGEST_MESSAGE: usize = 400;
 
 /// How long a connection may take to come about, whatever a whole call may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Ids of OpenStack's services are UUIDs of 32 digits, or longer.
+const SHORTEST_ID: usize = 32;
 
 static AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
@@ -74,6 +78,16 @@ impl Request {
         let _ = url.set_password(None);
         Call { service: self.service, what: format!("{} {url}", self.method).into() }
     }
+
+    /// What calls are alike: those that differ in nothing but ids and what is searched for.
+    fn kind(&self) -> String {
+        let mut kind = format!("{} {}", self.service, self.method);
+        for segment in self.url.path().split('/').filter(|segment| !segment.is_empty()) {
+            kind.push('/');
+            kind.push_str(if segment.len() < SHORTEST_ID { segment } else { "*" });
+        }
+        kind
+    }
 }
 
 /// A successful answer.
@@ -107,6 +121,7 @@ pub(crate) struct Http {
     client: Client,
     timeout: Duration,
     retries: u32,
+    limit: CallLimit,
     clock: Clock,
 }
 
@@ -117,6 +132,7 @@ impl Http {
         certificates: impl Iterator<Item = &'a PathBuf>,
         timeout: Duration,
         retries: u32,
+        limit: CallLimit,
         clock: Clock,
     ) -> Result<Self, KeystoneError> {
         // Fails where a provider is installed already, which serves as well.
@@ -139,7 +155,11 @@ impl Http {
             .build()
             .or_else(|_| common().tls_certs_only(authorities).build())
             .map_err(|error| CredentialsError::Tls(innermost(&error)))?;
-        Ok(Self { client, timeout, retries, clock })
+        Ok(Self { client, timeout, retries, limit, clock })
+    }
+
+    pub(crate) fn limit(&self) -> &CallLimit {
+        &self.limit
     }
 
     /// Makes a call, again after passing failures if that is safe.
@@ -150,7 +170,10 @@ impl Http {
     ) -> Result<Answer, KeystoneError> {
         let mut repetition = 0;
         loop {
-            let error = match self.send_once(request, token).await {
+            let place = self.limit.place().await;
+            let outcome = self.send_once(request, token).await;
+            place.ended(&request.kind(), sign(&outcome));
+            let error = match outcome {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -274,6 +297,18 @@ impl Http {
             true => Unreached::NoConnection(innermost(error)),
             false => Unreached::Broken(innermost(error)),
         }
+    }
+}
+
+/// What the outcome of a call says of the service's load.
+fn sign(outcome: &Result<Answer, KeystoneError>) -> Sign {
+    match outcome {
+        Err(
+            KeystoneError::Unavailable { .. }
+            | KeystoneError::Unreachable { reason: Unreached::TimedOut(_), .. },
+        ) => Sign::Overload,
+        Err(KeystoneError::Unreachable { .. }) => Sign::None,
+        Ok(_) | Err(_) => Sign::Answered,
     }
 }
 

@@ -14,6 +14,7 @@ use super::catalog::Catalog;
 use super::credentials::Credentials;
 use super::error::KeystoneError;
 use super::http::{Answer, Http, Request};
+use super::limit::CallLimit;
 use super::{Identity, NAME, below};
 use crate::clock::Clock;
 use crate::settings::keystone::Interface;
@@ -63,6 +64,10 @@ impl Session {
 
     pub(super) fn keystone_url(&self) -> &Url {
         &self.credentials.url
+    }
+
+    pub(super) fn limit(&self) -> &CallLimit {
+        self.http.limit()
     }
 
     pub(super) fn region(&self) -> Option<&str> {

@@ -192,7 +192,7 @@ async fn a_passing_failure_is_tried_again_later_and_later_with_the_same_message_
 }
 
 #[tokio::test]
-async fn a_refused_mail_is_kept_as_it_would_have_been_sent_and_wiped() {
+async fn a_refused_mail_is_kept_as_it_would_have_been_sent() {
     let site = Site::new().await;
     let peer = Peer::start(|command| command.contains("<bad@").then_some("550 5.1.1 unknown")).await;
     let outbox = site.outbox(peer.settings());
@@ -334,7 +334,9 @@ async fn a_connection_that_ends_before_the_answer_sends_again_under_the_same_mes
     .await;
     let outbox = site.outbox(peer.settings());
     record(&site, &outbox, "a", "a@example.org").await;
-    let recorded = outbox.open(&site.database.queued_mails().await.unwrap()[0].payload).unwrap();
+    let recorded = outbox
+        .open(site.database.mails_in(&[MailState::Queued]).await.unwrap()[0].payload.as_ref().unwrap())
+        .unwrap();
     assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Later { .. }));
     site.clock.advance(SignedDuration::from_mins(1));
     assert!(matches!(outbox.deliver_due().await.unwrap()[0].outcome, DeliveryOutcome::Sent { .. }));
@@ -354,4 +356,80 @@ async fn without_its_key_a_mail_waits() {
         panic!("{deliveries:?}");
     };
     assert!(peer.seen().mails.is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_mail_is_sent_once_an_operator_has_it_tried_again() {
+    let site = Site::new().await;
+    let refuses = Arc::new(AtomicBool::new(true));
+    let refusing = Arc::clone(&refuses);
+    let peer = Peer::start(move |command| {
+        (command.starts_with("RCPT") && refusing.load(Ordering::SeqCst)).then_some("550 unknown")
+    })
+    .await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "a", "a@example.org").await;
+    outbox.deliver_due().await.unwrap();
+    let mails = outbox.mails(false).await.unwrap();
+    assert_eq!(
+        (mails.len(), mails[0].state, mails[0].to.as_slice()),
+        (1, "refused", &["a@example.org".to_owned()][..])
+    );
+    let content = outbox.content(mails[0].number).await.unwrap();
+    assert_eq!(content, std::fs::read(&site.kept()[0]).unwrap());
+
+    outbox.retry(mails[0].number).await.unwrap();
+    assert!(site.kept().is_empty(), "the outbox has it");
+    outbox.deliver_due().await.unwrap();
+    assert_eq!(site.kept().len(), 1, "refused again, kept again");
+    refuses.store(false, Ordering::SeqCst);
+    outbox.retry(mails[0].number).await.unwrap();
+    let deliveries = outbox.deliver_due().await.unwrap();
+    assert!(matches!(deliveries[0].outcome, DeliveryOutcome::Sent { .. }), "{deliveries:?}");
+    assert_eq!((peer.seen().mails.len(), site.kept().len()), (1, 0));
+
+    let again = outbox.retry(mails[0].number).await.unwrap_err();
+    assert!(matches!(again, MailActionError::Settled { state: MailState::Sent, .. }), "{again}");
+    assert!(matches!(outbox.discard(mails[0].number).await, Err(MailActionError::Settled { .. })));
+    assert!(matches!(outbox.retry(99).await, Err(MailActionError::Unknown(99))));
+}
+
+#[tokio::test]
+async fn a_dropped_mail_is_never_sent_and_leaves_nothing_of_what_it_said() {
+    let site = Site::new().await;
+    let peer = Peer::start(|command| command.contains("<bad@").then_some("550 unknown")).await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "bad", "bad@example.org").await;
+    outbox.deliver_due().await.unwrap();
+    record(&site, &outbox, "waiting", "waiting@example.org").await;
+    for mail in outbox.mails(false).await.unwrap() {
+        outbox.discard(mail.number).await.unwrap();
+    }
+    assert!(outbox.deliver_due().await.unwrap().is_empty());
+    assert!(outbox.mails(false).await.unwrap().is_empty() && site.kept().is_empty());
+    let all = outbox.mails(true).await.unwrap();
+    assert_eq!(all.iter().map(|mail| mail.state).collect::<Vec<_>>(), ["dropped", "dropped"]);
+    assert!(matches!(outbox.retry(all[1].number).await, Err(MailActionError::Settled { .. })));
+    assert_eq!(record(&site, &outbox, "waiting", "waiting@example.org").await, Enqueued::Already);
+}
+
+#[tokio::test]
+async fn a_mail_that_somebody_is_sending_is_not_dropped_and_one_with_a_dead_link_not_tried_again() {
+    let site = Site::new().await;
+    let peer = Peer::start(|_| None).await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "claimed", "a@example.org").await;
+    let now = site.clock.now();
+    let claimant = Process::this().to_string();
+    site.database.claim_due_mail(&claimant, now, after(now, CLAIM), |_| false).await.unwrap().unwrap();
+    assert!(matches!(outbox.discard(1).await, Err(MailActionError::UnderWay(1))));
+    site.clock.advance(CLAIM);
+    outbox.discard(1).await.unwrap();
+
+    let compose = Compose { worthless_from: Some(after(site.clock.now(), CLAIM)), ..to("b@example.org") };
+    let mut transaction = site.database.begin().await.unwrap();
+    outbox.enqueue(&mut transaction, "link", "password", &compose).await.unwrap();
+    transaction.commit().await.unwrap();
+    site.clock.advance(CLAIM);
+    assert!(matches!(outbox.retry(2).await, Err(MailActionError::LinkEnded(2))));
 }

@@ -38,6 +38,9 @@ pub struct Keystone {
     /// How long one call may take.
     #[serde(default = "half_a_minute", deserialize_with = "super::duration::deserialize")]
     pub timeout: Duration,
+    /// How many calls to the cloud's services are made at the same time at most.
+    #[serde(default = "sixteen")]
+    pub concurrency: usize,
     /// How often a call that failed in passing is made again.
     #[serde(default = "three")]
     pub retries: u32,
@@ -117,6 +120,10 @@ fn three() -> u32 {
     3
 }
 
+fn sixteen() -> usize {
+    16
+}
+
 impl Keystone {
     /// The folded name of the administrators' project, where it is in the domain of the users' projects.
     #[must_use]
@@ -138,6 +145,10 @@ impl Keystone {
     }
 
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
+        if self.concurrency == 0 {
+            let message = "with 0 calls at a time nothing is ever done; expected 1 or more";
+            return Err(("keystone.concurrency".to_owned(), message.to_owned()));
+        }
         match &self.auth {
             Auth::Password { url, .. } | Auth::ApplicationCredential { url, .. }
                 if !matches!(url.scheme(), "http" | "https") =>

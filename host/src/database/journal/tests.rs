@@ -19,7 +19,7 @@ async fn a_step_that_was_begun_is_known_after_a_crash_and_keeps_its_first_secret
     let run = database.begin_run("import", now).await.unwrap();
     let request = take_up(&database, "m1", run).await;
     assert_eq!(
-        database.begin_step(request.id, "create-user", Some(b"one"), now).await.unwrap(),
+        database.begin_step(request.id, "create-user", Some(b"one"), run, now).await.unwrap(),
         Begun::First
     );
     database.close().await;
@@ -27,10 +27,10 @@ async fn a_step_that_was_begun_is_known_after_a_crash_and_keeps_its_first_secret
     let database = Database::open(&file).await.unwrap();
     let again = take_up(&database, "m2", run).await;
     assert_eq!((again.id, again.marker.as_str()), (request.id, "m1"));
-    let begun = database.begin_step(request.id, "create-user", Some(b"two"), now).await.unwrap();
+    let begun = database.begin_step(request.id, "create-user", Some(b"two"), run, now).await.unwrap();
     assert_eq!(begun, Begun::Again(Some(b"one".to_vec())));
     database.finish_step(request.id, "create-user", "u-1", now).await.unwrap();
-    let begun = database.begin_step(request.id, "create-user", None, now).await.unwrap();
+    let begun = database.begin_step(request.id, "create-user", None, run, now).await.unwrap();
     assert_eq!(begun, Begun::Finished("u-1".to_owned()));
 
     let mut transaction = database.begin().await.unwrap();

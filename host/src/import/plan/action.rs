@@ -1,11 +1,12 @@
 //! The actions of a plan. Each is one step of the journal.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::registration::{DecidedLimit, QuotaService, fold};
 
 /// One thing to be done for a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
     /// Create the project.
@@ -60,7 +61,7 @@ pub enum Action {
 }
 
 /// A mail that a request causes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Announcement {
     /// The project exists.
@@ -84,7 +85,7 @@ impl Announcement {
 }
 
 /// Whether a request ends with a setpass link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Link {
     /// It does: the user is new.

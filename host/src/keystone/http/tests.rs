@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::keystone::fake::{Fake, with_token};
+use crate::keystone::limit::CallLimit;
 use crate::keystone::{CreateProject, Keystone};
 
 const PROJECT: CreateProject<'_> = CreateProject { name: "x", description: "", marker: None };
@@ -38,6 +39,48 @@ async fn passing_failures_of_idempotent_calls_are_repeated() {
         assert!(keystone.project("p1").await.unwrap().is_some(), "{status}");
         assert_eq!(fake.calls("GET /v3/projects/p1"), 3, "{status}");
     }
+}
+
+#[tokio::test]
+async fn fewer_calls_are_made_at_a_time_where_a_service_has_too_much_to_do() {
+    for status in [429, 503] {
+        let fake = Fake::start(failing(1, status)).await;
+        let keystone = fake.keystone_with("retries = 2", Clock::system());
+        assert_eq!(keystone.calls_at_a_time(), 4);
+        keystone.project("p1").await.unwrap();
+        assert_eq!(keystone.calls_at_a_time(), 2, "{status}");
+    }
+    // What the service refuses says nothing about its load.
+    let fake = Fake::start(failing(9, 403)).await;
+    let keystone = fake.keystone();
+    keystone.project("p1").await.unwrap_err();
+    assert_eq!(keystone.calls_at_a_time(), 4);
+}
+
+/// Each call waits until as many are under way as may be, and no more ever are.
+#[tokio::test]
+async fn no_more_calls_are_under_way_than_the_limit_allows() {
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (now, peak) = (Arc::clone(&running), Arc::clone(&most));
+    let answer = async move || {
+        peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        now.fetch_sub(1, Ordering::SeqCst);
+        Json(json!({ "project": { "id": "p1", "name": "x", "enabled": true } }))
+    };
+    let fake = Fake::start(with_token().route("/v3/projects/p1", get(answer))).await;
+    let keystone = fake.keystone_with("concurrency = 3", Clock::system());
+    let calls = (0..12).map(|_| keystone.project("p1"));
+    futures::future::try_join_all(calls).await.unwrap();
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn calls_are_alike_where_only_ids_and_queries_differ() {
+    let kind = |url: &str| Request::new("Keystone", Method::PUT, url.parse().unwrap()).kind();
+    let (user, other) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+    assert_eq!(kind(&format!("https://h/v3/users/{user}?a=1")), kind(&format!("https://h/v3/users/{other}")));
+    assert_ne!(kind("https://h/v3/users"), kind("https://h/v3/projects"));
 }
 
 #[tokio::test]
@@ -122,7 +165,8 @@ async fn a_server_that_hangs_up_is_unreachable() {
             drop(connection);
         }
     });
-    let http = Http::new(std::iter::empty(), Duration::from_secs(5), 0, Clock::system()).unwrap();
+    let http =
+        Http::new(std::iter::empty(), Duration::from_secs(5), 0, CallLimit::new(4), Clock::system()).unwrap();
     let error = http.send(&Request::new("Keystone", Method::GET, url), None).await.err().unwrap();
     assert!(error.is_passing() && !error.had_no_effect(), "{error}");
     server.abort();
@@ -152,7 +196,8 @@ fn errors_show_neither_query_nor_user_information() {
 
 #[test]
 fn a_secret_at_the_end_of_what_is_repeated_is_hidden_whole() {
-    let http = Http::new(std::iter::empty(), Duration::from_secs(5), 0, Clock::system()).unwrap();
+    let http =
+        Http::new(std::iter::empty(), Duration::from_secs(5), 0, CallLimit::new(4), Clock::system()).unwrap();
     let url = "https://h/v3/users".parse().unwrap();
     let request = Request::new("Keystone", Method::POST, url).hiding(&"open-sesame".into());
     let words = format!("{}open-sesame is too weak{}", "x".repeat(LONGEST_MESSAGE - 4), "y".repeat(999));

@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Answer, Http, Request};
 use crate::clock::Clock;
+use crate::keystone::limit::CallLimit;
 use crate::keystone::{CredentialsError, KeystoneError, Unreached};
 
 const SERVER: &[u8] = include_bytes!("certificates/server.pem");
@@ -21,7 +22,7 @@ const SERVER_KEY: &[u8] = include_bytes!("certificates/server.key");
 const AUTHORITY: &[u8] = include_bytes!("certificates/authority.pem");
 
 fn http(certificates: &[PathBuf]) -> Result<Http, KeystoneError> {
-    Http::new(certificates.iter(), Duration::from_secs(5), 0, Clock::system())
+    Http::new(certificates.iter(), Duration::from_secs(5), 0, CallLimit::new(4), Clock::system())
 }
 
 fn write(folder: &Path, name: &str, text: &[u8]) -> PathBuf {

@@ -1,0 +1,62 @@
+//! The report of an import as a table.
+
+use std::collections::BTreeSet;
+
+use comfy_table::{Cell, Color};
+
+use super::print_notices;
+use crate::command::table::{coloured, printable, table};
+use crate::import::report::{MailOutcome, Report, RowOutcome, counted};
+
+pub(super) fn print(report: &Report) {
+    let mut shown = table(["Row", "User", "Project", "What happened", "Error"]);
+    for row in report.rows.iter().filter(|row| !row.outcome.is_left_alone()) {
+        let mut happened = vec![row.outcome.name().to_owned()];
+        happened.extend(row.warnings.iter().map(|warning| format!("warning: {}", printable(warning))));
+        shown.add_row([
+            Cell::new(row.row),
+            Cell::new(printable(&row.user)),
+            Cell::new(printable(&row.project)),
+            coloured(&happened.join("\n"), colour(row.outcome, !row.warnings.is_empty())),
+            Cell::new(row.error.as_deref().map(printable).unwrap_or_default()),
+        ]);
+    }
+    println!("{shown}");
+    for mail in &report.mails {
+        let Some(error) = mail.error.as_deref().map(printable) else { continue };
+        let to = if mail.to.is_empty() {
+            String::new()
+        } else {
+            format!(" to {}", printable(&mail.to.join(", ")))
+        };
+        match mail.outcome {
+            MailOutcome::Refused => println!("Mail {}{to} was refused: {error}", mail.kind),
+            MailOutcome::Sent => {
+                println!("Warning: the mail {}{to} was not sent to everybody: {error}", mail.kind);
+            }
+            // What waits follows.
+            MailOutcome::Later => {}
+        }
+    }
+    let waiting: Vec<_> = report.mails.iter().filter(|mail| mail.outcome == MailOutcome::Later).collect();
+    if !waiting.is_empty() {
+        let errors: BTreeSet<_> =
+            waiting.iter().filter_map(|mail| mail.error.as_deref()).map(printable).collect();
+        let count = counted(waiting.len(), "mail waits", "mails wait");
+        println!("{count}; `usher serve` and the next import try again.");
+        errors.iter().for_each(|error| println!("  {error}"));
+    }
+    if let Some(error) = &report.move_error {
+        println!("Finished rows could not be moved, the next run moves them: {}", printable(error));
+    }
+    print_notices(&report.notices);
+    println!("Run {}: {}.", report.run, report.summary());
+}
+
+fn colour(outcome: RowOutcome, warned: bool) -> Color {
+    match (outcome.is_problem(), warned) {
+        (true, _) => Color::Red,
+        (false, true) => Color::Yellow,
+        (false, false) => Color::Green,
+    }
+}

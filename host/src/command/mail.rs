@@ -1,0 +1,168 @@
+//! `usher mail`: the outbox in an operator's hands.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use comfy_table::{Cell, Color};
+
+use super::Exit;
+use super::table::{coloured, moment, printable, table};
+use crate::app::App;
+use crate::cli::MailCommand;
+use crate::import::report::counted;
+use crate::outbox::{Delivery, DeliveryOutcome, MailActionError, OutboxMail};
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the outbox cannot be read, or there is no such mail.
+pub async fn run(app: &App, command: &MailCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        MailCommand::List { all, json } => {
+            let mails = app.outbox.mails(*all).await?;
+            if *json {
+                println!("{}", serde_json::to_string_pretty(&mails)?);
+            } else {
+                print_list(app, &mails);
+            }
+            Ok(Exit::Done.into())
+        }
+        MailCommand::Show { number, content: false } => {
+            let Some(mail) = known(app.outbox.mail(*number).await)? else { return Ok(Exit::Failed.into()) };
+            print_mail(app, &mail);
+            Ok(Exit::Done.into())
+        }
+        MailCommand::Show { number, content: true } => {
+            let Some(bytes) = known(app.outbox.content(*number).await)? else {
+                return Ok(Exit::Failed.into());
+            };
+            std::io::stdout().lock().write_all(&bytes)?;
+            Ok(Exit::Done.into())
+        }
+        MailCommand::Retry { numbers, all } => {
+            let numbers = match all {
+                true => app.outbox.mails(false).await?.iter().map(|mail| mail.number).collect(),
+                false => numbers.clone(),
+            };
+            retry(app, &numbers).await
+        }
+        MailCommand::Drop { numbers } => {
+            let mut exit = Exit::Done;
+            for number in numbers {
+                match known(app.outbox.discard(*number).await)? {
+                    Some(()) => println!("mail {number} is dropped"),
+                    None => exit = Exit::Failed,
+                }
+            }
+            Ok(exit.into())
+        }
+    }
+}
+
+/// Says why a wish about one mail cannot be met; the others may be.
+fn known<T>(result: Result<T, MailActionError>) -> anyhow::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(MailActionError::Outbox(error)) => Err(error.into()),
+        Err(error) => {
+            eprintln!("{error}");
+            Ok(None)
+        }
+    }
+}
+
+/// Makes mails due and sends what is due.
+async fn retry(app: &App, numbers: &[i64]) -> anyhow::Result<ExitCode> {
+    let mut exit = Exit::Done;
+    let mut wanted = BTreeSet::new();
+    for number in numbers {
+        match known(app.outbox.retry(*number).await)? {
+            Some(()) => {
+                wanted.insert(app.outbox.mail(*number).await?.origin);
+            }
+            None => exit = Exit::Failed,
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(exit.into());
+    }
+    let deliveries = app.outbox.deliver_due().await?;
+    let (own, others): (Vec<_>, Vec<_>) =
+        deliveries.into_iter().partition(|delivery| wanted.remove(&delivery.origin));
+    others.iter().for_each(Delivery::log);
+    for delivery in &own {
+        let mail = format!("{} to {}", delivery.kind, printable(&delivery.to.join(", ")));
+        match &delivery.outcome {
+            DeliveryOutcome::Sent { refused } => {
+                println!("{mail}: sent");
+                refused.iter().for_each(|recipient| println!("Warning: a copy to {recipient}"));
+            }
+            DeliveryOutcome::Later { error, at } => {
+                println!("{mail}: not yet, next try {}: {error}", moment(*at, &app.settings.site.time_zone));
+                exit = if error.server_is_unreachable() { Exit::Unreachable } else { Exit::Failed };
+            }
+            DeliveryOutcome::Refused { error, kept_in } => {
+                println!("{mail}: refused: {error}; kept in {}", kept_in.display());
+                exit = Exit::Failed;
+            }
+        }
+    }
+    if !wanted.is_empty() {
+        // The server failed at an earlier one, or another process is sending them.
+        println!(
+            "{} next: `usher serve` sends them, or this command run again",
+            counted(wanted.len(), "mail is", "mails are")
+        );
+        exit = if exit == Exit::Done { Exit::Failed } else { exit };
+    }
+    Ok(exit.into())
+}
+
+fn print_list(app: &App, mails: &[OutboxMail]) {
+    if mails.is_empty() {
+        println!("No mail waits, and none was refused.");
+        return;
+    }
+    let mut shown = table(["Mail", "Kind", "To", "State", "Tries", "Next try", "Error"]);
+    for mail in mails {
+        let colour = match mail.state {
+            "refused" => Color::Red,
+            "queued" if mail.error.is_some() => Color::Yellow,
+            _ => Color::Reset,
+        };
+        let next = mail.next_attempt.map(|at| moment(at, &app.settings.site.time_zone));
+        shown.add_row([
+            Cell::new(mail.number),
+            Cell::new(printable(&mail.kind)),
+            Cell::new(printable(&mail.to.join(", "))),
+            coloured(mail.state, colour),
+            Cell::new(mail.attempts),
+            Cell::new(next.unwrap_or_default()),
+            Cell::new(mail.error.as_deref().map(printable).unwrap_or_default()),
+        ]);
+    }
+    println!("{shown}");
+}
+
+fn print_mail(app: &App, mail: &OutboxMail) {
+    let zone = &app.settings.site.time_zone;
+    let mut shown = table(["Mail", &mail.number.to_string()]);
+    let mut line = |what: &str, value: Option<String>| {
+        if let Some(value) = value {
+            shown.add_row([what.to_owned(), value]);
+        }
+    };
+    line("Kind", Some(printable(&mail.kind)));
+    line("Origin", Some(printable(&mail.origin)));
+    line("To", Some(printable(&mail.to.join(", "))).filter(|to| !to.is_empty()));
+    line("State", Some(mail.state.to_owned()));
+    line("Recorded", Some(moment(mail.recorded, zone)));
+    line("Tries", Some(mail.attempts.to_string()));
+    line("Next try", mail.next_attempt.map(|at| moment(at, zone)));
+    line("Ended", mail.finished.map(|at| moment(at, zone)));
+    line("Link ends", mail.link_ends.map(|at| moment(at, zone)));
+    line("Error", mail.error.as_deref().map(printable));
+    line("Kept in", mail.kept_in.as_ref().map(|file| file.display().to_string()));
+    println!("{shown}");
+}
