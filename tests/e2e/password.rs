@@ -42,8 +42,15 @@ fn a_reset_mails_a_link_and_the_old_password_ends() {
 fn a_reset_in_the_middle_of_an_import_leaves_one_link_and_it_works() {
     let stage = Stage::new();
     let keystone = stage.cloud.keystone_url().unwrap();
-    for (number, place) in
-        ["create-user done#1", "create-user finished#1", "announce begun#1", "announce finished#1", "mail password claimed#1"].iter().enumerate()
+    for (number, place) in [
+        "create-user done#1",
+        "create-user finished#1",
+        "announce begun#1",
+        "announce finished#1",
+        "mail password claimed#1",
+    ]
+    .iter()
+    .enumerate()
     {
         let user = format!("user@place{number}.reset.example.org");
         let site = stage.site(&[AccessRow::founding(&user, &format!("Reset {number}"))]);
