@@ -4,6 +4,9 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::process::Stdio;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use usher::clock::Clock;
 use usher_tests::sheet::AccessRow;
 
 use crate::stage::{Stage, expect_status, expect_words};
@@ -16,6 +19,7 @@ fn the_second_import_says_who_holds_the_lock() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v3", silent.local_addr().unwrap());
     stage.use_account(&site, &url, "admin", "adminpw", "admin");
+    let before = Clock::system().now();
     let mut first =
         site.command(&["import", "--all"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // It has the lock before it asks Keystone anything.
@@ -24,8 +28,17 @@ fn the_second_import_says_who_holds_the_lock() {
     connection.read_exact(&mut request).unwrap();
 
     let second = site.import(&["--all"]).unwrap();
+    let after = Clock::system().now();
     expect_status(&second, 3);
-    expect_words(&second, &["another import is running", &first.id().to_string()]);
+    expect_words(&second, &["another import is running", &format!("process {} on ", first.id())]);
+    // Since when, in the site's time zone and to the second.
+    let (_, since) = second.stderr.split_once(", since ").unwrap();
+    let (since, _) = since.split_once(';').unwrap();
+    let (since, zone) = since.rsplit_once(' ').unwrap();
+    assert!(["EST", "EDT"].contains(&zone), "{}", second.said());
+    let since = DateTime::strptime("%Y-%m-%d %H:%M:%S", since).unwrap();
+    let since = since.in_tz("America/New_York").unwrap().timestamp();
+    assert!(before - SignedDuration::from_secs(1) <= since && since <= after, "{}", second.said());
 
     // One that was killed holds nothing: the next one works at once.
     first.kill().unwrap();

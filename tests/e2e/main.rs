@@ -11,6 +11,7 @@
 mod at_google;
 mod concurrency;
 mod doctor;
+mod every_fault;
 mod every_place;
 mod failures;
 mod fixture_sheet;
@@ -24,6 +25,7 @@ mod password;
 mod postfix;
 mod python_parser;
 mod remarks;
+mod scene;
 mod setpass;
 mod shutdown;
 mod stage;

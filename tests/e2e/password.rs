@@ -1,8 +1,10 @@
 //! `usher password reset`: a user who has forgotten the password chooses another.
 
 use usher_tests::identity;
+use usher_tests::sheet::AccessRow;
 
 use crate::newcomer;
+use crate::scene::kill_import_at;
 use crate::stage::{Stage, expect_status, expect_words};
 
 #[test]
@@ -32,6 +34,51 @@ fn a_reset_mails_a_link_and_the_old_password_ends() {
     assert_eq!(newcomer::choose(&serving, &link, "1357", new).status, 403, "another PIN");
     assert_eq!(newcomer::choose(&serving, &link, "7359", new).status, 200);
     assert_eq!(login(new), 201);
+}
+
+/// An import that was killed when it had created the user knows a password that the reset ends. So whoever goes
+/// on with it must not mail a link that would need that password, nor one that is recorded already.
+#[test]
+fn a_reset_in_the_middle_of_an_import_leaves_one_link_and_it_works() {
+    let stage = Stage::new();
+    let keystone = stage.cloud.keystone_url().unwrap();
+    for (number, place) in [
+        "create-user done#1",
+        "create-user finished#1",
+        "announce begun#1",
+        "announce finished#1",
+        "mail password claimed#1",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let user = format!("user@place{number}.reset.example.org");
+        let site = stage.site(&[AccessRow::founding(&user, &format!("Reset {number}"))]);
+        assert_eq!(kill_import_at(&site, place), None, "{place}");
+        expect_status(&site.usher_with_input(&["password", "reset", &user], "7359\n").unwrap(), 0);
+        expect_status(&site.import(&["--all"]).unwrap(), 0);
+        assert_eq!(site.requests().unwrap().len(), 1, "{place}");
+
+        let links = newcomer::links(&stage.mail, &user);
+        assert_eq!(links.len(), 1, "{place}");
+        let mut mails = stage.mail.received().unwrap();
+        mails.retain(|mail| mail.to == [user.clone()]);
+        assert_eq!(mails.len(), 3, "{place}: reset, new project and welcome");
+        let serving = site.serve().unwrap();
+        // The PIN of the sheet belonged to the link that is not made.
+        assert_eq!(
+            newcomer::choose(&serving, &links[0], "4821", "the first password").status,
+            403,
+            "{place}"
+        );
+        assert_eq!(
+            newcomer::choose(&serving, &links[0], "7359", "the first password").status,
+            200,
+            "{place}"
+        );
+        let login = identity::authenticate(&keystone, &user, "the first password", None).unwrap();
+        assert_eq!(login.status, 201, "{place}");
+    }
 }
 
 #[test]

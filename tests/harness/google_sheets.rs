@@ -156,6 +156,16 @@ impl GoogleSheets {
         Ok(calls.iter().filter_map(|call| call["method"].as_str()).map(str::to_owned).collect())
     }
 
+    /// How many calls since they were counted anew went wrong as a test wanted it.
+    ///
+    /// # Errors
+    /// Where the emulator refuses.
+    pub fn faulty_calls(&self) -> Result<usize> {
+        let report = self.control("GET", "calls", None)?;
+        let calls = report["calls"].as_array().context("no calls")?;
+        Ok(calls.iter().filter(|call| call["faults"] != json!([])).count())
+    }
+
     /// The emulator must have answered as Google's definition of the API says, and no program must have written a
     /// formula.
     ///

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Exit;
 use crate::app::App;
-use crate::database::forget_step_password_in;
+use crate::database::{drop_ended_links_in, forget_step_password_in};
 use crate::import::in_words;
 use crate::keystone::User;
 use crate::mail_content::{MailContent, PasswordLink};
@@ -88,9 +88,12 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         if let Some(marker) = &user.marker {
             forget_step_password_in(&mut tx, marker).await?;
         }
+        // The link before this one has ended, so the mail with it is not to come, least of all after this one's.
+        let now = app.clock.now();
+        drop_ended_links_in(&mut tx, &user.id, user.marker.as_deref(), now).await?;
         app.outbox.enqueue(&mut tx, &origin, content.kind(), &mail).await?;
         if let PinSource::Case { number, .. } = pin {
-            app.database.close_case(&mut tx, *number, app.clock.now()).await?;
+            app.database.close_case(&mut tx, *number, now).await?;
         }
         tx.commit().await?;
         anyhow::Ok(())

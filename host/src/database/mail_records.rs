@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Database, DatabaseError, timestamp};
+use super::{Database, DatabaseError, Transaction, timestamp};
 
 /// What has become of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +147,31 @@ impl Database {
         transaction.commit().await?;
         Ok(changed.rows_affected() == 1)
     }
+}
+
+/// Wipes the mails that wait, or were refused, with an earlier link of a user, who is being given another one: mails of
+/// resets, and that of the request which left `marker` on the user. One that is on its way at this moment cannot
+/// be held up.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn drop_ended_links_in(
+    transaction: &mut Transaction,
+    user_id: &str,
+    marker: Option<&str>,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE outbox SET state = 'dropped', payload = NULL, claimed_by = NULL, claimed_until = NULL, finished = $3 \
+         WHERE state IN ('queued', 'refused') AND (substr(origin, 1, length($1)) = $1 \
+         OR origin IN (SELECT 'request:' || id || ':password' FROM request WHERE marker = $2))",
+    )
+    .bind(format!("password-reset:{user_id}:"))
+    .bind(marker)
+    .bind(now.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 fn record(row: &SqliteRow) -> Result<MailRecord, DatabaseError> {

@@ -4,12 +4,16 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, TRANSFER_ENCODING,
 };
 use hyper::http::request::Parts;
-use hyper::{StatusCode, Uri};
+use hyper::{Request, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 
 /// Below this name Keystone is.
@@ -24,7 +28,7 @@ const IDLE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Upstream {
-    client: reqwest::Client,
+    client: Client<HttpConnector, Full<Bytes>>,
     /// The proxy's own URL.
     own: String,
     services: RwLock<Vec<Service>>,
@@ -47,11 +51,12 @@ pub(super) struct Exchange {
 
 impl Upstream {
     pub(super) fn new(own: &str, keystone: &str) -> Result<Self> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
-            .build()?;
+            .pool_timer(TokioTimer::new())
+            .build(connector);
         let origin = origin(keystone).with_context(|| format!("{keystone} is no URL"))?;
         let keystone = Service { name: IDENTITY.to_owned(), origin };
         Ok(Self { client, own: own.to_owned(), services: RwLock::new(vec![keystone]) })
@@ -74,20 +79,19 @@ impl Upstream {
         let name_ends = below.find(['/', '?']).unwrap_or(below.len());
         let (name, rest) = below.split_at(name_ends);
         let origin = self.origin(name).with_context(|| format!("no service is called {name}"))?;
-        let mut headers = head.headers.clone();
-        OF_THE_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
-        let request = self.client.request(head.method.clone(), format!("{origin}{rest}"));
-        let mut response = request.headers(headers).body(body).send().await?;
-        let status = response.status();
-        let mut headers = std::mem::take(response.headers_mut());
-        OF_THE_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
-        let mut body = response.bytes().await?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = format!("{origin}{rest}").parse()?;
+        *request.headers_mut() = without_the_connection(head.headers.clone());
+        let (head, body) = self.client.request(request).await?.into_parts();
+        let headers = without_the_connection(head.headers);
+        let mut body = body.collect().await?.to_bytes();
         let is_json =
             headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         if name == IDENTITY && is_json {
             body = self.in_our_terms(body);
         }
-        Ok(Exchange { status, headers, body })
+        Ok(Exchange { status: head.status, headers, body })
     }
 
     /// An answer of Keystone in which this proxy is in the place of all services.
@@ -130,6 +134,13 @@ impl Upstream {
         let services = self.services.read().unwrap_or_else(PoisonError::into_inner);
         services.iter().find(|service| service.name == name).map(|service| service.origin.clone())
     }
+}
+
+fn without_the_connection(mut headers: HeaderMap) -> HeaderMap {
+    for name in OF_THE_CONNECTION {
+        headers.remove(name);
+    }
+    headers
 }
 
 /// Scheme, host and port of a URL.

@@ -18,6 +18,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// A service that asks for more patience than this is not waited for within a call.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The errors of Google's token service that say nothing about the account. The client library does not tell the
+/// status beside them; these are the ones after which Google's own client for Python tries again.
+const PASSING_TOKEN_ERRORS: [&str; 3] = ["internal_failure", "server_error", "temporarily_unavailable"];
+
 /// How much of Google's own words an error repeats, in characters.
 const LONGEST_MESSAGE: usize = 400;
 
@@ -176,10 +180,11 @@ impl Failure {
     /// Without a token, the call itself was never made.
     fn no_token(error: yup_oauth2::Error) -> Self {
         match error {
-            yup_oauth2::Error::AuthError(error) => {
+            yup_oauth2::Error::AuthError(error) if !PASSING_TOKEN_ERRORS.contains(&error.error.as_str()) => {
                 Self::Token(error.error_description.unwrap_or_else(|| "it gets no token".to_owned()))
             }
-            yup_oauth2::Error::HttpError(_)
+            yup_oauth2::Error::AuthError(_)
+            | yup_oauth2::Error::HttpError(_)
             | yup_oauth2::Error::HttpClientError(_)
             | yup_oauth2::Error::JSONError(_)
             | yup_oauth2::Error::LowLevelError(_) => Self::Passing {
@@ -256,6 +261,19 @@ mod tests {
         assert_eq!(pause(Some(7)), Some(7));
         let pauses: Vec<_> = (0..5).map(|_| pause(None)).collect();
         assert_eq!(pauses, [Some(2), Some(4), Some(8), Some(16), None]);
+    }
+
+    #[test]
+    fn a_token_service_in_trouble_says_nothing_about_the_account() {
+        let no_token = |error: &str| {
+            let body = json!({ "error": error, "error_description": "Google's words" });
+            Failure::no_token(yup_oauth2::Error::AuthError(serde_json::from_value(body).unwrap()))
+        };
+        assert_eq!(no_token("invalid_grant"), Failure::Token("Google's words".to_owned()));
+        for error in PASSING_TOKEN_ERRORS {
+            let failure = no_token(error);
+            assert!(matches!(failure, Failure::Passing { had_no_effect: true, .. }), "{error}: {failure:?}");
+        }
     }
 
     #[test]
