@@ -55,7 +55,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let clock = Clock::system();
     match cli.command {
         Command::Import(ImportArgs { command: Some(other), .. }) => {
-            command::import::look_back(load()?, &other).await
+            command::import::look_back(load, &other).await
         }
         Command::Import(args) => {
             let access = if args.dry_run { Access::Read } else { Access::Write };

@@ -11,20 +11,22 @@ use super::{print_json, report_table};
 use crate::cli::{ImportCommand, JsonOutput};
 use crate::command::Exit;
 use crate::command::table::{coloured, moment, printable, table};
-use crate::database::Database;
+use crate::database::{Database, DatabaseError};
 use crate::import::history::{self, PastRun, RecordedRun};
 use crate::import::plan::Plan;
 use crate::import::report::Report;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 
 /// Runs the command.
 ///
 /// # Errors
-/// Where the journal cannot be read.
-pub async fn run(settings: Settings, command: &ImportCommand) -> anyhow::Result<ExitCode> {
-    let zone = settings.site.time_zone;
-    let open = || Database::open_for_reading(&settings.database.file);
+/// Where the settings or the journal cannot be read.
+pub async fn run(
+    load: impl FnOnce() -> Result<Settings, SettingsError>,
+    command: &ImportCommand,
+) -> anyhow::Result<ExitCode> {
     match *command {
+        // Needs no site.
         ImportCommand::Schema { output } => print_json(&match output {
             JsonOutput::Plan => schema::<Plan>(),
             JsonOutput::Report => schema::<Report>(),
@@ -32,18 +34,24 @@ pub async fn run(settings: Settings, command: &ImportCommand) -> anyhow::Result<
             JsonOutput::Run => schema::<RecordedRun>(),
         })?,
         ImportCommand::History { last, json } => {
-            let runs = history::history(&open().await?, last).await?;
-            if json { print_json(&runs)? } else { print_history(&runs, &zone) }
+            let settings = load()?;
+            let runs = history::history(&journal(&settings).await?, last).await?;
+            if json { print_json(&runs)? } else { print_history(&runs, &settings.site.time_zone) }
         }
         ImportCommand::Show { run, json } => {
-            let Some(recorded) = history::recorded(&open().await?, run).await? else {
+            let settings = load()?;
+            let Some(recorded) = history::recorded(&journal(&settings).await?, run).await? else {
                 eprintln!("there is no run {run}; `usher import history` lists them");
                 return Ok(Exit::Failed.into());
             };
-            if json { print_json(&recorded)? } else { print_run(&recorded, &zone) }
+            if json { print_json(&recorded)? } else { print_run(&recorded, &settings.site.time_zone) }
         }
     }
     Ok(Exit::Done.into())
+}
+
+async fn journal(settings: &Settings) -> Result<Database, DatabaseError> {
+    Database::open_for_reading(&settings.database.file).await
 }
 
 /// The schema of what is written, in which a field that may be null is there all the same.
