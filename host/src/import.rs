@@ -4,15 +4,19 @@
 //! and sends the mail. Knows nothing of how its report is shown.
 
 mod apply;
+mod courier;
 mod directory;
 mod exclusive;
 pub mod history;
 mod journey;
 mod moving;
+mod noting;
 pub mod plan;
 pub mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::Notify;
 
 use self::apply::Tools;
 pub use self::apply::{Ending, Progress};
@@ -35,7 +39,7 @@ use crate::registration::{
     Body, DecidedLimit, Layout, Outcome, Parsed, ParsedRow, ProjectChoice, QuotaService, Request, RowNumber,
     SheetKind, Stage, UsernameRule, fold, same_name,
 };
-use crate::sheet::SheetError;
+use crate::sheet::{SheetError, Snapshot};
 
 /// What an import is called among the runs.
 const KIND: &str = "import";
@@ -107,7 +111,7 @@ pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, ImportErr
     let layout = parser.describe().await?;
     check_wording(app).await?;
     member_role(app).await?;
-    plan(app, &parser, &layout, selection).await
+    Ok(plan(app, &parser, &layout, selection).await?.0)
 }
 
 /// Runs an import. `progress` is told how far it has come.
@@ -141,17 +145,27 @@ async fn run_alone(
 ) -> Result<Report, ImportError> {
     let member_role_id = member_role(app).await?;
     moving::recognise_moved(app, parser, layout).await?;
-    let plan = plan(app, parser, layout, selection).await?;
+    let (plan, snapshot) = plan(app, parser, layout, selection).await?;
+    // What was read is large, and only needed to find the rows again.
+    let seen = app.settings.sheet.write_errors().then_some(snapshot);
     let last_run = app.database.last_run(KIND).await?;
     let run = app.database.begin_run(KIND, app.clock.now()).await?;
     fail_point::reached(|| "run begun".to_owned());
     let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run, exclusive };
-    let endings = apply::apply(&tools, &plan, &progress).await?;
+    let news = Notify::new();
+    let applying = apply::apply(&tools, &plan, |step| {
+        progress(step);
+        news.notify_one();
+    });
+    let (endings, mut deliveries) = courier::alongside(&app.outbox, &news, applying).await;
+    let endings = endings?;
     fail_point::reached(|| "requests finished".to_owned());
     let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
     fail_point::reached(|| "rows moved".to_owned());
+    let failure = app.outbox.deliver_due().await.map(|last| deliveries.extend(last)).err();
     let mail = Mail {
-        deliveries: app.outbox.deliver_due().await,
+        deliveries,
+        failure,
         pending: app.outbox.pending().await,
         refused: match last_run {
             Some(since) => app.outbox.refused(since).await,
@@ -159,7 +173,10 @@ async fn run_alone(
         },
     };
     fail_point::reached(|| "mail sent".to_owned());
-    let report = Report::new(run, &plan, &endings, moved, mail);
+    let mut report = Report::new(run, &plan, &endings, moved, mail);
+    if let Some(seen) = seen {
+        report.notices.extend(noting::note_problems(app, &seen, &report.rows).await);
+    }
     if let Err(error) =
         app.database.finish_run(run, &report.summary(), &report.to_keep(), app.clock.now()).await
     {
@@ -186,12 +203,13 @@ async fn member_role(app: &App) -> Result<String, ImportError> {
     role.map(|role| role.id).ok_or_else(|| ImportError::NoMemberRole(name.clone()))
 }
 
+/// The plan, and the worksheet that it was made from.
 async fn plan(
     app: &App,
     parser: &RowParser,
     layout: &Layout,
     selection: &Selection,
-) -> Result<Plan, ImportError> {
+) -> Result<(Plan, Snapshot), ImportError> {
     let rule = app.settings.import.username;
     let snapshot = app.sheets.access.read(&layout.access.requests).await?;
     let Parsed { mut rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
@@ -209,7 +227,7 @@ async fn plan(
         Selection::User(_) => Vec::new(),
     };
     let quotas = decide_quotas(app, &rows, &mut notices).await?;
-    Ok(plan::build(Facts {
+    let facts = Facts {
         rows: &rows,
         journal: &journal,
         directory: &directory,
@@ -217,7 +235,8 @@ async fn plan(
         rule,
         closed_project: app.settings.keystone.closed_project(),
         notices,
-    }))
+    };
+    Ok((plan::build(facts), snapshot))
 }
 
 /// An operator may name a user by user name or by address.

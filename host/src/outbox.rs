@@ -17,7 +17,7 @@ mod delivery;
 mod error;
 mod operator;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod undeliverable;
 
 use std::path::PathBuf;

@@ -7,10 +7,12 @@
 
 mod csv;
 mod google;
+pub mod remark;
 
 pub use csv::exported_rows;
 pub use google::{GoogleError, Remedy};
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 
 use crate::registration::{Row, RowNumber};
 use crate::settings;
+use remark::Remark;
 
 /// One spreadsheet, wherever it is kept.
 #[derive(Clone, Debug)]
@@ -57,6 +60,18 @@ impl fmt::Debug for Snapshot {
             .field("version", &self.version)
             .finish()
     }
+}
+
+/// What a move came to besides the rows that it moved, where somebody changed the order of the rows in the moment
+/// of the move. Rows have the numbers of the snapshot that they were moved from.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MoveOutcome {
+    /// Rows that were deleted in the place of others, and were put back at the end of the worksheet.
+    pub put_back: Vec<RowNumber>,
+    /// Rows that are in both worksheets, because somebody edited them in that moment.
+    pub in_both: Vec<RowNumber>,
+    /// How many rows were deleted that nobody has read, because they were put in in that moment.
+    pub unread: usize,
 }
 
 /// Why a sheet was not read or not changed.
@@ -153,6 +168,23 @@ pub enum SheetError {
         /// The record of the move.
         record: PathBuf,
     },
+    /// Rows moved while somebody changed their order, and what that led to could not be put right.
+    #[error(
+        "somebody changed the order of the rows of the worksheet {worksheet:?} in the moment in which finished ones \
+         moved, and what that led to could not be put right: {reason}. Compare the worksheet with the spreadsheet's \
+         version history at Google: put back {}, and delete rows that are in both worksheets",
+        if missing.is_empty() { "rows that are missing".to_owned() } else {
+            format!("the rows that had the numbers {}", numbers(missing))
+        }
+    )]
+    Unsettled {
+        /// The worksheet that the rows moved from.
+        worksheet: String,
+        /// Rows that are known to be missing, by their numbers before the move.
+        missing: Vec<RowNumber>,
+        /// What stood in the way.
+        reason: String,
+    },
     /// Google did not do what it was asked.
     #[error(transparent)]
     Google(#[from] GoogleError),
@@ -233,9 +265,14 @@ impl Sheet {
     ///
     /// # Errors
     /// [`SheetError::Changed`] where the worksheet is not what was read; nothing has been moved then.
-    pub async fn move_rows(&self, from: &Snapshot, rows: &[RowNumber], to: &str) -> Result<(), SheetError> {
+    pub async fn move_rows(
+        &self,
+        from: &Snapshot,
+        rows: &[RowNumber],
+        to: &str,
+    ) -> Result<MoveOutcome, SheetError> {
         match self {
-            Self::Csv(sheet) => sheet.move_rows(from, rows, to).await,
+            Self::Csv(sheet) => sheet.move_rows(from, rows, to).await.map(|()| MoveOutcome::default()),
             Self::Google(sheet) => sheet.move_rows(from, rows, to).await,
         }
     }
@@ -258,6 +295,38 @@ impl Sheet {
         }
     }
 
+    /// Writes remarks beside rows, or takes Usher's own away where there is none to make: at Google as the note of
+    /// the row's first cell, in a CSV file in a column of their own. Rows that are not named are left alone, and so
+    /// is what somebody else wrote there: the numbers of rows where that is in the way are the answer.
+    ///
+    /// # Errors
+    /// [`SheetError::Changed`] where the worksheet is not what was read. In a CSV file nothing is written then; at
+    /// Google remarks may be beside other rows, so read again and say for each row what is to be there.
+    pub async fn remark(
+        &self,
+        seen: &Snapshot,
+        remarks: &BTreeMap<RowNumber, Option<Remark>>,
+    ) -> Result<Vec<RowNumber>, SheetError> {
+        match self {
+            Self::Csv(sheet) => sheet.remark(seen, remarks).await,
+            Self::Google(sheet) => sheet.remark(seen, remarks).await,
+        }
+    }
+
+    /// The cells of a row that people and the form have filled, without blank ones at the end.
+    #[must_use]
+    pub fn cells_of_people<'a>(&self, snapshot: &Snapshot, row: &'a Row) -> Vec<&'a str> {
+        let own = match self {
+            Self::Csv(_) => snapshot.rows.first().and_then(|header| remark::column(&header.cells)),
+            Self::Google(_) => None,
+        };
+        let cells = row.cells.iter().enumerate();
+        let mut cells: Vec<&str> =
+            cells.map(|(at, cell)| if Some(at) == own { "" } else { cell.as_str() }).collect();
+        cells.truncate(cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1));
+        cells
+    }
+
     /// Appends rows at the end of a worksheet. Cells are never evaluated as formulas.
     ///
     /// # Errors
@@ -274,9 +343,16 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
+fn numbers(rows: &[RowNumber]) -> String {
+    rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The cells of a row without the blank ones at its end.
+fn filled(cells: &[String]) -> &[String] {
+    &cells[..cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1)]
+}
+
 /// Whether rows hold the same, where missing cells at the end are blank.
 fn same_cells(left: &[String], right: &[String]) -> bool {
-    let filled =
-        |cells: &[String]| cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
-    left[..filled(left)] == right[..filled(right)]
+    filled(left) == filled(right)
 }

@@ -51,7 +51,7 @@ fn what_the_example_settings_comment_out_can_be_read_too() {
     assert!(settings.mail.login.is_some() && settings.mail.ca_file.is_some());
     assert!(settings.plugins.row_parser.sha256.is_some() && settings.plugins.row_parser.limits.is_some());
     let usher::settings::sheet::Sheet::Csv(csv) = &settings.sheet else { panic!("not the csv backend") };
-    assert!(csv.quota.is_some());
+    assert!(csv.quota.is_some() && csv.write_errors);
 }
 
 #[test]
@@ -67,6 +67,8 @@ fn the_google_backend_is_explained_and_checked() {
         panic!("not the google backend")
     };
     assert_eq!(read.base_url.as_str(), "https://sheets.googleapis.com/");
+    assert!(!settings.sheet.write_errors());
+    assert!(google("access = \"a\"\nwrite_errors = true").unwrap().sheet.write_errors());
     for key in ["credentials", "access, quota", "timeout", "base_url"] {
         assert!(
             example.lines().any(|line| line.starts_with(&format!("#       {key} "))),

@@ -3,55 +3,11 @@
 use std::path::Path;
 
 use serde_json::json;
-use usher_tests::google_sheets::GoogleSheets;
 use usher_tests::sheet::{AccessRow, DONE, REQUESTS};
-use usher_tests::site::Site;
 
+use crate::at_google::{AtGoogle, CHANGE, LIST, READ};
 use crate::newcomer;
-use crate::stage::{Stage, expect_status, expect_words};
-
-/// What reads a worksheet.
-const READ: &str = "sheets.spreadsheets.values.get";
-/// What lists the worksheets.
-const LIST: &str = "sheets.spreadsheets.get";
-/// What changes a spreadsheet.
-const CHANGE: &str = "sheets.spreadsheets.batchUpdate";
-
-/// A site whose access sheet is at Google.
-struct AtGoogle {
-    stage: Stage,
-    google: GoogleSheets,
-    site: Site,
-    spreadsheet: String,
-    // Dropped after the emulator that writes into it.
-    _folder: tempfile::TempDir,
-}
-
-impl AtGoogle {
-    fn new(rows: &[AccessRow], with_done: bool) -> Self {
-        let stage = Stage::new();
-        let folder = tempfile::Builder::new().prefix("usher-google-").tempdir().unwrap();
-        let google = GoogleSheets::start(folder.path()).unwrap();
-        let spreadsheet = google.create_access(rows, with_done).unwrap();
-        let site = stage.site(&[]);
-        site.use_google(&google, &spreadsheet).unwrap();
-        google.calm().unwrap();
-        Self { stage, google, site, spreadsheet, _folder: folder }
-    }
-
-    fn requests(&self) -> Vec<Vec<String>> {
-        self.google.rows(&self.spreadsheet, REQUESTS).unwrap().unwrap()
-    }
-
-    fn done(&self) -> Vec<Vec<String>> {
-        self.google.rows(&self.spreadsheet, DONE).unwrap().unwrap()
-    }
-
-    /// The addresses in the rows below the header.
-    fn addresses(rows: &[Vec<String>]) -> Vec<&str> {
-        rows[1..].iter().map(|row| row[4].as_str()).collect()
-    }
-}
+use crate::stage::{expect_status, expect_words};
 
 #[test]
 fn rows_move_within_four_calls_whatever_their_number_and_nothing_is_evaluated() {
@@ -204,4 +160,62 @@ fn errors_name_the_remedy_and_nothing_is_done() {
     let doctor = at.site.usher(&["doctor"]).unwrap();
     expect_status(&doctor, 2);
     expect_words(&doctor, &["\"Answers\""]);
+}
+
+/// What Google cannot prevent: the sheet changes between the last look and the move.
+#[test]
+fn rows_that_a_move_took_in_the_place_of_others_are_put_back() {
+    let sort = json!({ "kind": "sort", "sheet": REQUESTS, "column": "E", "descending": true });
+    let insert = json!({ "kind": "insert-row", "sheet": REQUESTS, "row": 2, "values": ["", "", "", "", "late@example.org"] });
+    let delete = json!({ "kind": "delete-row", "sheet": REQUESTS, "row": 2 });
+    for (number, edit) in [sort, insert, delete].into_iter().enumerate() {
+        let domain = format!("race{number}.google.example.org");
+        let user = |n: usize| format!("user{n}@{domain}");
+        let mut rows: Vec<AccessRow> =
+            (0..4).map(|n| AccessRow::founding(&user(n), &format!("Race {number} {n}"))).collect();
+        // It cannot be processed, and stays.
+        rows[1].set(12, "").set(13, "=A1 and more");
+        let at = AtGoogle::new(&rows, true);
+        at.google
+            .faults(&json!([{ "method": CHANGE, "kind": "edit", "spreadsheet": at.spreadsheet, "edits": [edit] }]))
+            .unwrap();
+        let run = at.site.import(&["--all"]).unwrap();
+        expect_status(&run, 1);
+        let (requests, done) = (at.requests(), at.done());
+        let mut moved = AtGoogle::addresses(&done);
+        moved.sort_unstable();
+        assert_eq!(moved, [user(0), user(2), user(3)], "{}", run.said());
+        assert_eq!(AtGoogle::addresses(&requests), [user(1)], "{}", run.said());
+        assert_eq!(requests[1], rows[1].0[..requests[1].len()], "it is as it was");
+        expect_words(&run, &[&format!("row 3 (of {})", user(1)), "put back at the end of the worksheet"]);
+        let unread = "1 row was deleted before anybody could read it";
+        assert_eq!(run.stdout.contains(unread), number == 1, "{}", run.said());
+        assert_eq!(at.google.calls().unwrap(), [READ, READ, LIST, CHANGE, READ, CHANGE, READ]);
+        at.google.expect_order().unwrap();
+
+        at.google.calm().unwrap();
+        let run = at.site.import(&["--all"]).unwrap();
+        expect_status(&run, 1);
+        assert!(!run.stdout.contains("conflict"), "{}", run.said());
+        assert_eq!(at.google.calls().unwrap(), [READ]);
+    }
+}
+
+#[test]
+fn a_form_that_comes_in_during_the_move_is_no_trouble() {
+    let domain = "late.google.example.org";
+    let rows: Vec<AccessRow> =
+        (0..2).map(|n| AccessRow::founding(&format!("user{n}@{domain}"), &format!("Late {n}"))).collect();
+    let at = AtGoogle::new(&rows, true);
+    let late = json!({ "kind": "append-row", "sheet": REQUESTS, "values": ["", "", "", "1/1/2019 10:00:00", "late@example.org"] });
+    at.google
+        .faults(
+            &json!([{ "method": CHANGE, "kind": "edit", "spreadsheet": at.spreadsheet, "edits": [late] }]),
+        )
+        .unwrap();
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 0);
+    assert!(!run.stdout.contains("Notice"), "{}", run.said());
+    assert_eq!(AtGoogle::addresses(&at.requests()), ["late@example.org"]);
+    assert_eq!(at.google.calls().unwrap(), [READ, READ, LIST, CHANGE]);
 }

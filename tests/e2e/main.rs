@@ -8,6 +8,7 @@
     reason = "what fails here fails the test, also in the functions that tests share"
 )]
 
+mod at_google;
 mod concurrency;
 mod doctor;
 mod every_fault;
@@ -17,9 +18,11 @@ mod fixture_sheet;
 mod google;
 mod looking_back;
 mod newcomer;
+mod odd_rows;
 mod operator;
 mod password;
 mod python_parser;
+mod remarks;
 mod scene;
 mod setpass;
 mod shutdown;

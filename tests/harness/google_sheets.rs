@@ -1,5 +1,6 @@
 //! Google Sheets: the emulator of `sheets/`, which Google's own clients work with.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
@@ -96,6 +97,17 @@ impl GoogleSheets {
         let filled = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
         rows.truncate(filled);
         Ok(Some(rows))
+    }
+
+    /// The notes of a worksheet, by cell (`A2`).
+    ///
+    /// # Errors
+    /// Where the emulator refuses, or there is no such worksheet.
+    pub fn notes(&self, spreadsheet: &str, title: &str) -> Result<BTreeMap<String, String>> {
+        let found = self.control("GET", &format!("spreadsheets/{spreadsheet}"), None)?;
+        let sheets = found["sheets"].as_array().context("no sheets")?;
+        let sheet = sheets.iter().find(|sheet| sheet["title"] == title).context("no such worksheet")?;
+        Ok(serde_json::from_value(sheet["notes"].clone())?)
     }
 
     /// What a person does to a spreadsheet, as `sheets/README.md` describes it.

@@ -643,6 +643,77 @@ class Batches(ServerTest):
             'sortSpecs': [{'dimensionIndex': 0, 'sortOrder': 'DESCENDING'}]}})
         self.assertEqual(self.rows(), [['name', 'state'], ['bob', 'new'], ['ann', 'new']])
 
+    def test_notes(self):
+        def note(row, text, fields='note'):
+            return {'updateCells': {
+                'start': {'sheetId': 0, 'rowIndex': row, 'columnIndex': 0}, 'fields': fields,
+                'rows': [{'values': [{'note': text}]}]}}
+
+        self.batch(note(1, 'of ann'), note(2, 'of bob'), note(6, 'of nobody'))
+        self.assertEqual(self.sheet()['notes'], {'A2': 'of ann', 'A3': 'of bob', 'A7': 'of nobody'})
+        self.assertEqual(self.rows()[1], ['ann', 'new'], 'the mask names no value')
+        grid = self.service.spreadsheets().get(
+            spreadsheetId=self.id, ranges='People!A2:A', fields='sheets.data.rowData.values(formattedValue,note)',
+        ).execute()['sheets'][0]['data'][0]['rowData']
+        self.assertEqual(grid, [
+            {'values': [{'formattedValue': 'ann', 'note': 'of ann'}]},
+            {'values': [{'formattedValue': 'bob', 'note': 'of bob'}]}, {}, {}, {}, {'values': [{'note': 'of nobody'}]}])
+
+        self.values.clear(spreadsheetId=self.id, range='People!A2', body={}).execute()
+        self.assertIn('A2', self.sheet()['notes'], 'a note is no value')
+        self.batch(note(1, ''), note(6, None), note(2, None, 'userEnteredValue'))
+        self.assertEqual(self.sheet()['notes'], {'A3': 'of bob'})
+        self.assertEqual(self.rows(), [['name', 'state'], ['', 'new'], ['', 'new']])
+        self.batch(note(2, None, '*'))
+        self.assertEqual(self.sheet()['notes'], {})
+
+    def test_notes_go_where_their_cells_go(self):
+        self.edit({'kind': 'set-note', 'sheet': 'People', 'cell': 'A2', 'note': 'of ann'},
+                  {'kind': 'set-note', 'sheet': 'People', 'cell': 'B3', 'note': "of bob's state"})
+        self.batch({'sortRange': {'range': {'sheetId': 0, 'startRowIndex': 1},
+                                  'sortSpecs': [{'dimensionIndex': 0, 'sortOrder': 'DESCENDING'}]}})
+        self.assertEqual(self.sheet()['notes'], {'B2': "of bob's state", 'A3': 'of ann'})
+        self.batch({'insertDimension': {'range': {
+            'sheetId': 0, 'dimension': 'COLUMNS', 'startIndex': 1, 'endIndex': 2}}},
+            {'insertDimension': self.rows_range(2, 4)})
+        self.assertEqual(self.sheet()['notes'], {'C2': "of bob's state", 'A5': 'of ann'})
+        row = {'values': [{'userEnteredValue': {'stringValue': 'eve'}, 'note': 'of eve'}]}
+        self.batch({'appendCells': {'sheetId': 0, 'fields': '*', 'rows': [row]}},
+                   {'deleteDimension': self.rows_range(1, 4)})
+        self.assertEqual(self.sheet()['notes'], {'A2': 'of ann', 'A3': 'of eve'})
+        self.batch({'deleteDimension': {'range': {
+            'sheetId': 0, 'dimension': 'COLUMNS', 'startIndex': 0, 'endIndex': 1}}})
+        self.assertEqual(self.sheet()['notes'], {})
+
+    def test_a_refused_change_leaves_the_notes(self):
+        self.refused(
+            400, 'No grid with id: 99', self.batch,
+            {'updateCells': {'start': {'sheetId': 0}, 'fields': 'note', 'rows': [{'values': [{'note': 'x'}]}]}},
+            {'deleteSheet': {'sheetId': 99}})
+        self.assertEqual(self.sheet()['notes'], {})
+
+    def test_parts_of_the_spreadsheet_in_the_answer(self):
+        def answer(**options):
+            return self.batch(
+                {'updateCells': {'start': {'sheetId': 0, 'rowIndex': 1}, 'fields': 'note',
+                                 'rows': [{'values': [{'note': 'x'}]}]}}, **options)
+
+        self.assertNotIn('updatedSpreadsheet', answer())
+        self.assertNotIn('data', answer(includeSpreadsheetInResponse=True)['updatedSpreadsheet']['sheets'][0])
+        data = answer(includeSpreadsheetInResponse=True, responseIncludeGridData=True,
+                      responseRanges=['People!B:B', 'People!A2'])['updatedSpreadsheet']['sheets'][0]['data']
+        self.assertEqual([cell['values'][0]['formattedValue'] for cell in data[0]['rowData']], ['state', 'new', 'new'])
+        self.assertEqual((data[0]['startColumn'], data[1]['startRow']), (1, 1))
+        self.assertEqual(data[1]['rowData'][0]['values'][0]['note'], 'x')
+        body = {'requests': [{'appendDimension': {'sheetId': 0, 'dimension': 'ROWS', 'length': 1}}],
+                'includeSpreadsheetInResponse': True, 'responseRanges': ['People!A:A']}
+        # A mask says by itself whether cells are wanted.
+        masked = self.service.spreadsheets().batchUpdate(
+            spreadsheetId=self.id, body=body,
+            fields='updatedSpreadsheet.sheets.data.rowData.values.formattedValue').execute()
+        self.assertEqual(masked, {'updatedSpreadsheet': {'sheets': [{'data': [{'rowData': [
+            {'values': [{'formattedValue': text}]} for text in ('name', 'ann', 'bob')]}]}]}})
+
     def test_the_spreadsheet_in_the_answer(self):
         answer = self.batch({'deleteDimension': self.rows_range(1, 2)}, includeSpreadsheetInResponse=True,
                             responseIncludeGridData=True, responseRanges=['People!A2'])
@@ -878,6 +949,15 @@ class Gspread(ServerTest):
         self.assertEqual(self.people.col_values(1), ['name', 'zoe', 'eve', 'bob'])
         self.people.clear()
         self.assertEqual(self.rows(), [])
+
+    def test_notes(self):
+        self.people.insert_note('A2', 'of ann')
+        self.people.update_notes({'B2': 'new', 'A3': 'of bob'})
+        self.assertEqual(self.people.get_note('A2'), 'of ann')
+        self.assertEqual(self.people.get_notes(), [[''] * 2, ['of ann', 'new'], ['of bob', '']])
+        self.people.clear_note('B2')
+        self.people.sort((1, 'des'), range='A2:B3')
+        self.assertEqual([self.people.get_note(cell) for cell in ('A2', 'A3', 'B3')], ['of bob', 'of ann', ''])
 
     def test_worksheets(self):
         done = self.book.add_worksheet('Done', rows=10, cols=5)

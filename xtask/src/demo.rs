@@ -3,6 +3,7 @@
 //! On a terminal it stays until Ctrl-C, so that a person can open the link. Without one it does what that
 //! person would do, and fails where something is not as it should be.
 
+mod access_sheet;
 mod walk;
 
 use std::fs;
@@ -15,17 +16,19 @@ use anyhow::{Context as _, Result, ensure};
 use usher_tests::cloud::Cloud;
 use usher_tests::mail_server::{self, Behaviour, MailServer, Received};
 use usher_tests::site::Site;
-use usher_tests::{fixtures, interrupt, sheet, workspace};
+use usher_tests::{fixtures, interrupt, workspace};
 
 use crate::part::{FOR_TESTS, USHER, cargo, succeed, title};
 use crate::plugins;
+use access_sheet::AccessSheet;
+pub use access_sheet::Place;
 use walk::Newcomer;
 
 /// Whose link is shown: row 2 of the sheet, a new user with a new project.
 const USER: &str = "founder@example.org";
 
 /// Runs the demo.
-pub fn run() -> Result<()> {
+pub fn run(place: Place) -> Result<()> {
     let start = Instant::now();
     let folder = workspace::target().join("demo");
     title("building the components and usher");
@@ -56,7 +59,7 @@ pub fn run() -> Result<()> {
     site.change_settings("listen = \"127.0.0.1:0\"", &format!("listen = \"{address}\""))?;
     site.change_settings("https://setpass.example.org", &format!("http://{address}"))?;
     println!("settings        {}", site.settings().display());
-    println!("sheet           {}", site.access().join(format!("{}.csv", sheet::REQUESTS)).display());
+    let access = AccessSheet::prepare(place, &site, &folder.join("google"))?;
 
     title("usher doctor");
     usher(&site, &["doctor"], 0)?;
@@ -64,9 +67,11 @@ pub fn run() -> Result<()> {
     // The sheet has rows that cannot be processed, which the status says too.
     usher(&site, &["import", "--all", "--dry-run"], 1)?;
     title("usher import --all: the report");
+    access.count_calls_from_now()?;
     usher(&site, &["import", "--all"], 1)?;
+    access.tell_calls()?;
 
-    let newcomer = newcomer(&site)?;
+    let newcomer = newcomer(&access.done(&site)?)?;
     let received = mail.received()?;
     title(&format!("{} mails received", received.len()));
     print_mails(&received)?;
@@ -105,11 +110,10 @@ fn usher(site: &Site, arguments: &[&str], expected: i32) -> Result<()> {
 }
 
 /// What the sheet says about the user whose link is shown.
-fn newcomer(site: &Site) -> Result<Newcomer> {
-    let rows = sheet::read(&site.access().join(format!("{}.csv", sheet::DONE)))?;
-    let row = rows
+fn newcomer(done: &[Vec<String>]) -> Result<Newcomer> {
+    let row = done
         .iter()
-        .find(|row| row[4] == USER)
+        .find(|row| row.get(4).is_some_and(|cell| cell == USER))
         .context("the user's row did not move to the done worksheet")?;
     Ok(Newcomer { user: USER.to_owned(), pin: row[12].clone(), project: row[15].clone() })
 }

@@ -14,7 +14,8 @@ use usher_tests::{interrupt, workspace};
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  demo               a whole site on this machine: cloud, mail server, sheet, import, setpass
+  demo [--google]    a whole site on this machine: cloud, mail server, sheet, import, setpass;
+                     the sheet is in CSV files, or at an emulator of Google Sheets
   test [PART...]     everything that can be checked; parts: format lint unit python e2e
   plugins            build the bundled components into target/components
   bench [import]     measure, and compare with what is wanted; only a large import
@@ -24,7 +25,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["demo"] => run(demo::run),
+        ["demo"] => run(|| demo::run(demo::Place::Files)),
+        ["demo", "--google"] => run(|| demo::run(demo::Place::Google)),
         ["test", parts @ ..] => match suite::Part::parse(parts) {
             Ok(parts) => run(|| suite::run(&parts)),
             Err(unknown) => return usage(&unknown),

@@ -81,7 +81,7 @@ pub(super) fn of_sheet(error: &SheetError) -> Exit {
         | SheetError::Forbidden { .. }
         | SheetError::SameWorksheet { .. } => Exit::Usage,
         SheetError::Changed { .. } | SheetError::Io { .. } => Exit::Unreachable,
-        SheetError::Interrupted { .. } => Exit::Failed,
+        SheetError::Interrupted { .. } | SheetError::Unsettled { .. } => Exit::Failed,
         SheetError::Google(error) => match error.remedy() {
             Remedy::Operator => Exit::Usage,
             Remedy::Waiting => Exit::Unreachable,
@@ -108,6 +108,10 @@ mod tests {
             (SheetError::Changed { worksheet: worksheet() }, Exit::Unreachable),
             (SheetError::Io { action: "read", file: file(), source: denied() }, Exit::Unreachable),
             (SheetError::Interrupted { file: file(), prepared: file(), record: file() }, Exit::Failed),
+            (
+                SheetError::Unsettled { worksheet: worksheet(), missing: vec![3], reason: String::new() },
+                Exit::Failed,
+            ),
         ];
         for (error, exit) in cases {
             let told = error.to_string();

@@ -84,7 +84,7 @@ const REQUESTS_PER_CALL: usize = 2;
 pub async fn apply(
     tools: &Tools<'_>,
     plan: &Plan,
-    progress: &impl Fn(Progress<'_>),
+    progress: impl Fn(Progress<'_>),
 ) -> Result<BTreeMap<RowNumber, Ending>, DatabaseError> {
     let works: BTreeMap<RowNumber, &Work> = plan
         .rows
@@ -143,17 +143,17 @@ pub async fn apply(
         let reason = format!("waits for {}, which waits for this row", others.join(", "));
         endings.add(row, failed(reason));
     }
-    progress(Progress::Finishes);
+    (endings.progress)(Progress::Finishes);
     Ok(endings.by_row)
 }
 
 /// How rows have ended, each told as it does.
-struct Endings<'a, P> {
+struct Endings<P> {
     by_row: BTreeMap<RowNumber, Ending>,
-    progress: &'a P,
+    progress: P,
 }
 
-impl<P: Fn(Progress<'_>)> Endings<'_, P> {
+impl<P: Fn(Progress<'_>)> Endings<P> {
     fn add(&mut self, row: RowNumber, ending: Ending) {
         (self.progress)(Progress::Ends { row, ending: &ending });
         self.by_row.insert(row, ending);

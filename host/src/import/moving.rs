@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::report::counted;
 use super::{ImportError, key, ready_key};
 use crate::app::App;
 use crate::fail_point;
 use crate::plugin::RowParser;
-use crate::registration::{Layout, Parsed, RowNumber, SheetKind};
-use crate::sheet::SheetError;
+use crate::registration::{Layout, Outcome, Parsed, ParsedRow, RowNumber, SheetKind};
+use crate::sheet::{MoveOutcome, SheetError};
 
 /// How often a sheet that changes between reading and moving is read again.
 const ATTEMPTS: u32 = 5;
@@ -83,10 +84,11 @@ pub(super) async fn move_finished(
         }
         let mut numbers: Vec<RowNumber> = found.values().copied().collect();
         numbers.sort_unstable();
+        let mut outcome = MoveOutcome::default();
         if !numbers.is_empty() {
             fail_point::reached(|| "rows to move".to_owned());
             match app.sheets.access.move_rows(&snapshot, &numbers, &layout.access.done).await {
-                Ok(()) => {}
+                Ok(moved) => outcome = moved,
                 Err(SheetError::Changed { .. }) if attempt < ATTEMPTS => {
                     attempt += 1;
                     continue;
@@ -100,7 +102,12 @@ pub(super) async fn move_finished(
         let ids: Vec<i64> = known.values().map(|request| request.id).collect();
         app.database.mark_moved(&ids, app.clock.now()).await?;
         let left = keys.iter().filter(|key| !found.contains_key(key.as_str()));
-        let notices = left.map(|key| not_moved(key)).collect();
+        let mut notices: Vec<String> = left.map(|key| not_moved(key)).collect();
+        notices.extend(outcome.put_back.iter().map(|number| put_back(&rows, *number)));
+        notices.extend(outcome.in_both.iter().map(|number| in_both(&rows, *number, layout)));
+        if outcome.unread > 0 {
+            notices.push(unread(outcome.unread, layout));
+        }
         return Ok(Moved { rows: numbers.len(), notices });
     }
 }
@@ -112,4 +119,45 @@ fn not_moved(key: &str) -> String {
         "the request \"{key}\" is finished, but its row has not moved: it is gone from the request worksheet, or \
          was edited so that it is not an approved one any more; the next import that finds it approved moves it"
     )
+}
+
+/// Somebody changed the order of the rows in the moment of the move.
+fn put_back(rows: &[ParsedRow], number: RowNumber) -> String {
+    format!(
+        "somebody edited the sheet in the moment in which finished rows moved, so that {} was deleted in the place of \
+         another row; it was put back at the end of the worksheet, without formats and notes, which are in the \
+         spreadsheet's version history",
+        named(rows, number)
+    )
+}
+
+fn in_both(rows: &[ParsedRow], number: RowNumber, layout: &Layout) -> String {
+    format!(
+        "somebody edited {} in the moment in which it moved, so that it is in the worksheet \"{}\" as it was and still \
+         in \"{}\" as it is now: delete it there",
+        named(rows, number),
+        layout.access.done,
+        layout.access.requests
+    )
+}
+
+fn unread(count: usize, layout: &Layout) -> String {
+    format!(
+        "somebody put rows into the worksheet \"{}\" in the moment in which finished ones moved, and {} deleted before \
+         anybody could read {}: look for what is missing in the spreadsheet's version history",
+        layout.access.requests,
+        counted(count, "row was", "rows were"),
+        if count == 1 { "it" } else { "them" }
+    )
+}
+
+/// A row that moved, or stayed, by the number that it had.
+fn named(rows: &[ParsedRow], number: RowNumber) -> String {
+    match rows.iter().find(|row| row.number == number).map(|row| &row.outcome) {
+        Some(Outcome::Request(request)) => format!("row {number} (the request \"{}\")", request.key),
+        Some(Outcome::Rejected(rejection)) if !rejection.requester.is_empty() => {
+            format!("row {number} (of {})", rejection.requester)
+        }
+        _ => format!("row {number}"),
+    }
 }

@@ -39,7 +39,9 @@ pub struct Report {
 /// What the outbox did at the end of an import.
 pub struct Mail {
     /// What became of the mails that were due.
-    pub deliveries: Result<Vec<Delivery>, OutboxError>,
+    pub deliveries: Vec<Delivery>,
+    /// Why some that were due could not even be tried.
+    pub failure: Option<OutboxError>,
     /// The mails that wait.
     pub pending: Result<Vec<PendingMail>, OutboxError>,
     /// The mails that were given up since the import before, whoever tried to send them.
@@ -156,9 +158,11 @@ impl Report {
         let mut told = |error: OutboxError| {
             incomplete = true;
             notices.push(format!("mail could not be worked through: {error}"));
-            Vec::new()
         };
-        let deliveries = mail.deliveries.unwrap_or_else(&mut told);
+        let deliveries = mail.deliveries;
+        if let Some(error) = mail.failure {
+            told(error);
+        }
         let pending = mail.pending.unwrap_or_else(|error| {
             told(error);
             Vec::new()

@@ -12,7 +12,7 @@ use crate::mailer::peer::{self, CONTENT, CUT, Peer};
 
 const SECRET: &str = "https://setpass.example.org/?token=verysecret";
 
-struct Site {
+pub(crate) struct Site {
     directory: TempDir,
     clock: Clock,
     database: Database,
@@ -20,7 +20,7 @@ struct Site {
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(&directory.path().join("usher.db")).await.unwrap();
         let key_file = directory.path().join("usher.key");
@@ -30,7 +30,7 @@ impl Site {
         Self { directory, clock, database, keys }
     }
 
-    fn outbox(&self, settings: settings::mail::Mail) -> Outbox {
+    pub(crate) fn outbox(&self, settings: settings::mail::Mail) -> Outbox {
         let settings = settings::mail::Mail { undeliverable: self.undeliverable(), ..settings };
         let mailer = Mailer::new(&settings).unwrap();
         Outbox::new(self.database.clone(), self.keys.clone(), self.clock.clone(), mailer, &settings)
@@ -65,7 +65,7 @@ fn to(recipient: &str) -> Compose {
     Compose { to: vec![recipient.to_owned()], message, worthless_from: None }
 }
 
-async fn record(site: &Site, outbox: &Outbox, origin: &str, recipient: &str) -> Enqueued {
+pub(crate) async fn record(site: &Site, outbox: &Outbox, origin: &str, recipient: &str) -> Enqueued {
     let mut transaction = site.database.begin().await.unwrap();
     let enqueued = outbox.enqueue(&mut transaction, origin, "password", &to(recipient)).await.unwrap();
     transaction.commit().await.unwrap();

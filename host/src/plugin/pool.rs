@@ -19,8 +19,8 @@ const MEMORIES: u32 = 8;
 const TABLES: u32 = 64;
 
 /// Bytes of a memory and of a table that stay with a place between calls, wiped. What a call used beyond that
-/// is given back to the kernel, so that an idle host stays small.
-const MEMORY_KEPT: usize = 16 << 20;
+/// is given back to the kernel, so that an idle host stays small. A sheet of 20,000 rows takes some 50 MiB.
+const MEMORY_KEPT: usize = 64 << 20;
 const TABLE_KEPT: usize = 256 << 10;
 
 /// How the engine sets memory aside.

@@ -24,9 +24,14 @@ pub(super) fn kind_to_wit(kind: SheetKind) -> wit::SheetKind {
     }
 }
 
-/// The rows for a component.
+/// The rows for a component, without the blank cells at their ends: each cell that is copied costs its time, and
+/// what is missing counts as blank.
 pub(super) fn borrowed(rows: &[Row]) -> Vec<BorrowedRow<'_>> {
-    rows.iter().map(|row| BorrowedRow { number: row.number, cells: &row.cells }).collect()
+    let filled =
+        |cells: &[String]| cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
+    rows.iter()
+        .map(|row| BorrowedRow { number: row.number, cells: &row.cells[..filled(&row.cells)] })
+        .collect()
 }
 
 /// A row for a component that takes it as an answer.

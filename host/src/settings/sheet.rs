@@ -24,6 +24,9 @@ pub struct Csv {
     pub access: PathBuf,
     /// Folder of the quota sheet, where there is one.
     pub quota: Option<PathBuf>,
+    /// Whether the reason is written beside a row that could not be processed.
+    #[serde(default)]
+    pub write_errors: bool,
 }
 
 /// Spreadsheets at Google.
@@ -36,6 +39,9 @@ pub struct Google {
     pub access: String,
     /// Id of the quota sheet, where there is one.
     pub quota: Option<String>,
+    /// Whether the reason is written beside a row that could not be processed.
+    #[serde(default)]
+    pub write_errors: bool,
     /// How long one call may take.
     #[serde(default = "timeout", with = "super::duration")]
     pub timeout: Duration,
@@ -53,6 +59,15 @@ fn base_url() -> Url {
 }
 
 impl Sheet {
+    /// Whether the reason is written beside a row that could not be processed.
+    #[must_use]
+    pub fn write_errors(&self) -> bool {
+        match self {
+            Self::Csv(csv) => csv.write_errors,
+            Self::Google(google) => google.write_errors,
+        }
+    }
+
     pub(crate) fn resolve(&mut self, folder: &Path) {
         match self {
             Self::Csv(csv) => {

@@ -15,13 +15,17 @@
 mod folder;
 mod records;
 mod redo;
+mod remarks;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::registration::{Row, RowNumber};
+use crate::sheet::remark::Remark;
 use crate::sheet::{SheetError, Snapshot, same_cells};
 use folder::Folder;
 use records::Table;
@@ -117,7 +121,32 @@ impl CsvSheet {
                 cells.resize(column + 1, String::new());
             }
             cells[column] = text;
-            folder.replace(&worksheet, &bytes, &table.with_replaced(expected.number, &cells))
+            let replaced = BTreeMap::from([(expected.number, cells)]);
+            folder.replace(&worksheet, &bytes, &table.with_replaced(&replaced))
+        })
+        .await
+    }
+
+    /// See [`super::Sheet::remark`].
+    pub(super) async fn remark(
+        &self,
+        seen: &Snapshot,
+        remarks: &BTreeMap<RowNumber, Option<Remark>>,
+    ) -> Result<Vec<RowNumber>, SheetError> {
+        let (worksheet, version, remarks) = (seen.worksheet.clone(), seen.version.clone(), remarks.clone());
+        self.in_background(move |folder| {
+            let _lock = folder.lock()?;
+            redo::finish(folder)?;
+            let bytes = folder.read(&worksheet)?;
+            if redo::version(&bytes) != version {
+                return Err(SheetError::Changed { worksheet });
+            }
+            let table = parse(folder, &worksheet, &bytes)?;
+            let (replaced, in_the_way) = remarks::with_remarks(&table, &remarks);
+            if !replaced.is_empty() {
+                folder.replace(&worksheet, &bytes, &table.with_replaced(&replaced))?;
+            }
+            Ok(in_the_way)
         })
         .await
     }
@@ -177,16 +206,17 @@ fn prepare(
     for row in rows {
         // The header stays: a row 1 that is to move is a misunderstanding about the sheet.
         let record = (*row > 1).then(|| source_table.record(*row)).flatten().ok_or_else(changed)?;
-        moved.push(record);
+        moved.push(remarks::record_without(&source_table, *row, record));
     }
     let target_bytes = match folder.read(to) {
         Ok(bytes) => Some(bytes),
         Err(SheetError::NoSuchWorksheet { .. }) if folder::is_name(to) => None,
         Err(error) => return Err(error),
     };
-    let header = source_table.header_only();
+    let header = remarks::header_without(&source_table);
+    let header = source_table.header_only(&header);
     let target_table = parse(folder, to, target_bytes.as_deref().unwrap_or(&header))?;
-    let target_after = target_table.with_appended(moved.into_iter());
+    let target_after = target_table.with_appended(moved.iter().map(Cow::as_ref));
     let source_after = source_table.without(rows);
     Ok(Some(Move {
         // A row is in both worksheets for a moment, never in none.

@@ -2,7 +2,7 @@
 
 use usher_plugin::types::{AccessRequest, Account, ExistingProject, NewProject, ProjectChoice};
 
-use crate::cells::{Cells, letter, trim};
+use crate::cells::{Cells, letter, short, trim};
 use crate::row::{EMAIL, Findings, is_address};
 
 const FIRST_NAME: usize = 5;
@@ -114,8 +114,10 @@ fn check_project(cells: Cells<'_>, findings: &mut Findings) {
         )),
         // The form has both questions, and who goes back and changes an answer leaves the other one filled.
         (false, false) => findings.warnings.push(format!(
-            "two projects: the new one of column {new_column} (\"{new}\") is created, and the existing one of \
-             column {existing_column} (\"{existing}\") left alone"
+            "two projects: the new one of column {new_column} (\"{}\") is created, and the existing one of \
+             column {existing_column} (\"{}\") left alone",
+            short(new),
+            short(existing)
         )),
         _ => {}
     }
@@ -131,8 +133,9 @@ fn check_project(cells: Cells<'_>, findings: &mut Findings) {
     let contact = cells.text(CONTACT_EMAIL);
     if new.is_empty() && !contact.is_empty() && !is_address(contact) {
         findings.warnings.push(format!(
-            "column {} (contact e-mail) holds \"{contact}\", which is not an address",
-            letter(CONTACT_EMAIL)
+            "column {} (contact e-mail) holds \"{}\", which is not an address",
+            letter(CONTACT_EMAIL),
+            short(contact)
         ));
     }
 }

@@ -1,6 +1,11 @@
 //! The cells of one row. A row may be shorter than the header: what is missing is blank.
 
+use std::borrow::Cow;
+
 use usher_plugin::types::Row;
+
+/// How much of a cell a reason repeats, in characters.
+const LONGEST_QUOTE: usize = 80;
 
 /// The cells of one row by column, counted from 0.
 #[derive(Clone, Copy)]
@@ -43,6 +48,19 @@ pub fn trim(text: &str) -> &str {
     })
 }
 
+/// A text as it is repeated in a reason: of a long one the beginning, because a cell can hold 50,000 characters.
+pub fn short(text: &str) -> Cow<'_, str> {
+    first(text, LONGEST_QUOTE)
+}
+
+/// The beginning of a text that is longer than so many characters.
+pub fn first(text: &str, characters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(characters) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}\u{2026}", &text[..end])),
+    }
+}
+
 /// How the spreadsheet names a column: A for 0, Z for 25, AA for 26.
 pub fn letter(column: usize) -> String {
     let last = char::from(b'A' + (column % 26) as u8);
@@ -75,6 +93,13 @@ mod tests {
     fn a_line_has_no_line_breaks() {
         let row = row(&["New\u{a0} User\r\nBcc: x@example.org\t"]);
         assert_eq!(Cells(&row).line(0), "New User Bcc: x@example.org");
+    }
+
+    #[test]
+    fn a_reason_repeats_the_beginning_of_a_long_text() {
+        assert_eq!(short("2018-03-14"), "2018-03-14");
+        let long = short(&"\u{5d9}".repeat(50_000)).into_owned();
+        assert_eq!((long.chars().count(), long.ends_with('\u{2026}')), (81, true));
     }
 
     #[test]

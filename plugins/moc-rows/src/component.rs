@@ -21,7 +21,12 @@ impl RowParser for MocRows {
 
     fn parse_rows(kind: SheetKind, rows: Vec<Row>) -> Parsed {
         match Worksheets::from_settings(&Settings::load()) {
-            Ok(_) => crate::parse_rows(kind, &rows),
+            Ok(_) => {
+                let parsed = crate::parse_rows(kind, &rows);
+                // The host throws the memory away after the call, which is quicker than freeing cell by cell.
+                std::mem::forget(rows);
+                parsed
+            }
             Err(error) => Parsed::Unreadable(error.to_string()),
         }
     }

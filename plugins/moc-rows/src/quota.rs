@@ -2,7 +2,7 @@
 
 use usher_plugin::types::{LocalDate, QuotaRequest, QuotaTerm, WantedLimit};
 
-use crate::cells::{Cells, letter};
+use crate::cells::{Cells, letter, short};
 use crate::dates;
 use crate::row::{EMAIL, Findings};
 use crate::stage;
@@ -77,7 +77,8 @@ fn term(cells: Cells<'_>, found: &mut Findings) -> QuotaTerm {
     if word.starts_with("permanent") {
         if !end.is_empty() {
             found.warnings.push(format!(
-                "column {end_column} (end date) holds \"{end}\", which a permanent change does not use"
+                "column {end_column} (end date) holds \"{}\", which a permanent change does not use",
+                short(end)
             ));
         }
         return QuotaTerm::Permanent;
@@ -95,7 +96,7 @@ fn term(cells: Cells<'_>, found: &mut Findings) -> QuotaTerm {
     } else if !word.starts_with("temporary") {
         found.problems.push(format!(
             "column {column} (type of increase) holds \"{}\": write temporary or permanent",
-            cells.text(TERM)
+            short(cells.text(TERM))
         ));
         return QuotaTerm::Permanent;
     }
@@ -116,12 +117,14 @@ fn end_date(cells: Cells<'_>, text: &str, column: &str) -> Result<LocalDate, Str
     }
     let Some(end) = dates::date(text) else {
         return Err(format!(
-            "column {column} (end date) holds \"{text}\": write it as month/day/year, such as 12/31/2018"
+            "column {column} (end date) holds \"{}\": write it as month/day/year, such as 12/31/2018",
+            short(text)
         ));
     };
     match dates::date(cells.text(stage::TIMESTAMP)) {
         Some(sent) if (end.year, end.month, end.day) < (sent.year, sent.month, sent.day) => Err(format!(
-            "column {column} (end date) holds \"{text}\", which was over when the request came in"
+            "column {column} (end date) holds \"{}\", which was over when the request came in",
+            short(text)
         )),
         _ => Ok(end),
     }
@@ -140,10 +143,11 @@ fn limits(cells: Cells<'_>, problems: &mut Vec<String>) -> Vec<WantedLimit> {
         match limit {
             Some(limit) => limits.push(WantedLimit { key: column.key.to_owned(), limit }),
             None => problems.push(format!(
-                "column {} ({}) holds \"{text}\": enter a whole number such as 20, or -1 for no limit, or clear \
+                "column {} ({}) holds \"{}\": enter a whole number such as 20, or -1 for no limit, or clear \
                  the cell to leave the limit as it is",
                 letter(column.at),
-                column.name
+                column.name,
+                short(text)
             )),
         }
     }

@@ -6,11 +6,14 @@ use usher_plugin::types::{
     Outcome, Parsed, ParsedRow, Rejection, Request, RequestBody, Row, RowNumber, SheetKind, Stage,
 };
 
-use crate::cells::{Cells, letter};
+use crate::cells::{Cells, first, letter, short};
 use crate::{access, dates, header, quota, stage};
 
 /// Column of the requester's e-mail address.
 pub const EMAIL: usize = 4;
+
+/// No address is longer (RFC 5321).
+const LONGEST_ADDRESS: usize = 254;
 
 /// Reads all rows of a worksheet, of which the first is the header. Blank rows are skipped, and a worksheet
 /// without any text has no requests.
@@ -59,7 +62,7 @@ fn request(kind: SheetKind, cells: Cells<'_>, key: String, warnings: &mut Vec<St
         SheetKind::Quota => RequestBody::Quota(quota::read(cells, approved, &mut findings)),
     };
     if !findings.problems.is_empty() {
-        let requester = cells.text(EMAIL).to_owned();
+        let requester = first(cells.text(EMAIL), LONGEST_ADDRESS).into_owned();
         return Outcome::Rejected(Rejection { requester, reason: findings.problems.join("; ") });
     }
     warnings.append(&mut findings.warnings);
@@ -84,8 +87,9 @@ fn check_timestamp(cells: Cells<'_>, findings: &mut Findings) {
         ));
     } else if dates::time(text).is_none() {
         findings.problems.push(format!(
-            "column {column} (timestamp) holds \"{text}\": write it as month/day/year and time, such as \
-             3/14/2018 15:48:48"
+            "column {column} (timestamp) holds \"{}\": write it as month/day/year and time, such as \
+             3/14/2018 15:48:48",
+            short(text)
         ));
     }
 }
@@ -97,7 +101,8 @@ fn check_email(cells: Cells<'_>, findings: &mut Findings) {
         findings.problems.push(format!("column {column} (e-mail) is blank: enter the requester's address"));
     } else if !is_address(text) {
         findings.problems.push(format!(
-            "column {column} (e-mail) holds \"{text}\", which is not one address such as name@example.org"
+            "column {column} (e-mail) holds \"{}\", which is not one address such as name@example.org",
+            short(text)
         ));
     }
 }
@@ -116,7 +121,7 @@ pub fn is_address(text: &str) -> bool {
             && !label.ends_with('-')
             && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
-    local_is_valid && text.len() <= 254 && domain.contains('.') && domain.split('.').all(is_label)
+    local_is_valid && text.len() <= LONGEST_ADDRESS && domain.contains('.') && domain.split('.').all(is_label)
 }
 
 /// The name of a request, as the crate's documentation says; none where the row holds nothing to name it by.

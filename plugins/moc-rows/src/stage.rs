@@ -2,7 +2,7 @@
 
 use usher_plugin::types::{Stage, Waiting};
 
-use crate::cells::{Cells, letter};
+use crate::cells::{Cells, letter, short};
 use crate::dates;
 
 /// Column of the approvers' decision.
@@ -22,9 +22,10 @@ pub fn stage(cells: Cells<'_>, warnings: &mut Vec<String>) -> Stage {
         let reminded = dates::time(mark);
         if reminded.is_none() && !mark.is_empty() {
             warnings.push(format!(
-                "column {} (reminded) holds \"{mark}\", which is not a time such as 14 Mar 2018 15:48:48: \
+                "column {} (reminded) holds \"{}\", which is not a time such as 14 Mar 2018 15:48:48: \
                  the request counts as never reminded of",
-                letter(REMINDED)
+                letter(REMINDED),
+                short(mark)
             ));
         }
         return Stage::Waiting(Waiting { since: dates::time(cells.text(TIMESTAMP)), reminded });

@@ -145,8 +145,8 @@ def mask_paths(request, everything):
 def update_cells(spreadsheet, request):
     if ('start' in request) == ('range' in request):
         raise invalid('Exactly one of start and range must be set.')
-    check_cell_mask(request)
-    lines = cell_lines(request)
+    kept = kept_parts(request)
+    lines, notes = cell_lines(request), note_lines(request)
     if 'start' in request:
         start = request['start']
         sheet = spreadsheet.with_id(start.get('sheetId', 0))
@@ -155,27 +155,45 @@ def update_cells(spreadsheet, request):
     else:
         sheet, area = resource.grid_area(spreadsheet, request['range'])
         top, left, bottom, right = area.within(sheet.row_count, sheet.column_count)
-        lines += [[] for _ in range(bottom - top - len(lines))]
-        lines = [line + [None] * (right - left - len(line)) for line in lines]
+        lines, notes = filled(lines, bottom - top, right - left), filled(notes, bottom - top, right - left)
     check_fits(lines, top, left, bottom, right)
-    spreadsheet.write(sheet, top, left, lines)
+    put(spreadsheet, sheet, top, left, lines, notes, kept)
+
+
+def filled(lines, rows, columns):
+    """Lines for every cell of a range: what is not given is empty."""
+    lines = lines + [[] for _ in range(rows - len(lines))]
+    return [line + [None] * (columns - len(line)) for line in lines]
+
+
+def put(spreadsheet, sheet, top, left, lines, notes, kept):
+    """Writes the parts of cells that the mask names."""
+    if 'userEnteredValue' in kept:
+        spreadsheet.write(sheet, top, left, lines)
+    if 'note' in kept:
+        for row, line in enumerate(notes, top):
+            for column, note in enumerate(line, left):
+                sheet.notes.put(row, column, note)
 
 
 def append_cells(spreadsheet, request):
     if 'tableId' in request:
         raise invalid('the emulator has no tables')
-    check_cell_mask(request)
+    kept = kept_parts(request)
     sheet = spreadsheet.with_id(request.get('sheetId', 0))
     lines, top = cell_lines(request), len(sheet.rows)
     check_fits(lines, top, 0, top + len(lines), sheet.column_count)
-    spreadsheet.write(sheet, top, 0, lines)
+    # The rows are there, whichever parts of their cells are written.
+    sheet.row_count = max(sheet.row_count, top + len(lines))
+    put(spreadsheet, sheet, top, 0, lines, note_lines(request), kept)
 
 
-def check_cell_mask(request):
-    """Only values are kept, so that writing anything else would be lost without a word."""
-    for path in mask_paths(request, {'userEnteredValue': {}}):
-        if path.partition('.')[0] != 'userEnteredValue':
-            raise invalid(f'the emulator does not keep {path}')
+def kept_parts(request):
+    """The parts of cells that the mask names. Writing what is not kept would be lost without a word."""
+    parts = {path.partition('.')[0] for path in mask_paths(request, {'userEnteredValue': {}, 'note': {}})}
+    for part in sorted(parts - {'userEnteredValue', 'note'}):
+        raise invalid(f'the emulator does not keep {part}')
+    return parts
 
 
 def cell_lines(request):
@@ -183,6 +201,11 @@ def cell_lines(request):
     return [
         [cells.from_extended(cell.get('userEnteredValue')) for cell in row.get('values', [])]
         for row in request.get('rows', [])]
+
+
+def note_lines(request):
+    """The notes for an array of RowData. A cell without one loses the one that it has."""
+    return [[cell.get('note') for cell in row.get('values', [])] for row in request.get('rows', [])]
 
 
 def check_fits(lines, top, left, bottom, right):

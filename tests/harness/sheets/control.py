@@ -6,6 +6,7 @@ import secrets
 import urllib.parse
 
 from . import cells, people
+from .a1 import column_name
 from .api import json_answer
 from .errors import ApiError
 from .oauth import address
@@ -99,6 +100,7 @@ def described(sheet, raw):
     found = {
         'title': sheet.title, 'id': sheet.sheet_id, 'row_count': sheet.row_count, 'column_count': sheet.column_count,
         'rows': [[cells.shown(cell) for cell in row] for row in sheet.rows],
+        'notes': {f'{column_name(column)}{row + 1}': note for (row, column), note in sorted(sheet.notes.texts.items())},
     }
     if raw:
         found['raw'] = [[None if cell is None else cells.entered(cell) for cell in row] for row in sheet.rows]

@@ -60,6 +60,11 @@ def set_cell(sheet, cell, value):
     sheet.write(area.top, area.left, [line([value])])
 
 
+def set_note(sheet, cell, note):
+    area = a1.parse_area(cell)
+    sheet.notes.put(area.top, area.left, note)
+
+
 def sort(sheet, column, descending=False, header_rows=1):
     area = Area(header_rows, 0, max(len(sheet.rows), header_rows), sheet.column_count)
     sheet.sort(area, [(a1.column_index(column), descending)])
@@ -81,6 +86,7 @@ def rename_sheet(sheet, title):
 
 
 EDITS = {
-    'insert-row': insert_row, 'delete-row': delete_row, 'append-row': append_row, 'set-cell': set_cell, 'sort': sort,
-    'insert-column': insert_column, 'delete-column': delete_column, 'rename-sheet': rename_sheet,
+    'insert-row': insert_row, 'delete-row': delete_row, 'append-row': append_row, 'set-cell': set_cell,
+    'set-note': set_note, 'sort': sort, 'insert-column': insert_column, 'delete-column': delete_column,
+    'rename-sheet': rename_sheet,
 }

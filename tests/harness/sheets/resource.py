@@ -81,12 +81,22 @@ def grid_data(sheet, area):
         data['startRow'] = area.top
     if area.left:
         data['startColumn'] = area.left
-    rows = sheet.read(area)
-    if rows:
-        data['rowData'] = Rows({'values': [cell_data(cell) for cell in row]} if row else {} for row in rows)
+    rows, notes = sheet.read(area), sheet.notes.within(area)
+    count = max([len(rows), *(row + 1 for row in notes)])
+    if count:
+        data['rowData'] = Rows(
+            row_data(rows[index] if index < len(rows) else (), notes.get(index, {})) for index in range(count))
     data['rowMetadata'] = Rows({'pixelSize': ROW_HEIGHT} for _ in range(area.top, area.bottom))
     data['columnMetadata'] = Rows({'pixelSize': COLUMN_WIDTH} for _ in range(area.left, area.right))
     return data
+
+
+def row_data(row, notes):
+    values = [cell_data(cell) for cell in row]
+    for column, note in notes.items():
+        values += [{} for _ in range(column + 1 - len(values))]
+        values[column] = values[column] | {'note': note}
+    return {'values': values} if values else {}
 
 
 def cell_data(cell):

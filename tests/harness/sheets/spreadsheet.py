@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from . import a1, cells
 from .errors import invalid
+from .notes import Notes, deleted, inserted
 
 LARGEST = 10_000_000
 NEW_SHEET = 1000, 26
@@ -35,9 +36,10 @@ class Sheet:
     frozen_rows: int = 0
     frozen_columns: int = 0
     hidden: bool = False
+    notes: Notes = field(default_factory=Notes)
 
     def copy(self):
-        return replace(self, rows=list(self.rows))
+        return replace(self, rows=list(self.rows), notes=self.notes.copy())
 
     def area(self, area, described=None):
         """The part of an area that the grid has. An area that begins outside of the grid is an error."""
@@ -85,20 +87,24 @@ class Sheet:
         if at < len(self.rows):
             self.rows[at:at] = [()] * count
         self.row_count += count
+        self.relocate_notes(row=inserted(at, count))
 
     def insert_columns(self, at, count):
         blank = (None,) * count
         self.rows = [row[:at] + blank + row[at:] if len(row) > at else row for row in self.rows]
         self.column_count += count
+        self.relocate_notes(column=inserted(at, count))
 
     def delete_rows(self, start, end):
         del self.rows[start:end]
         self.row_count -= end - start
+        self.relocate_notes(row=deleted(start, end))
         self.drop_empty_end()
 
     def delete_columns(self, start, end):
         self.rows = [trimmed(row[:start] + row[end:]) for row in self.rows]
         self.column_count -= end - start
+        self.relocate_notes(column=deleted(start, end))
         self.drop_empty_end()
 
     def resize(self, row_count, column_count):
@@ -115,14 +121,24 @@ class Sheet:
             cell = row[column] if column < len(row) else None
             return isinstance(cell, bool), isinstance(cell, str), cell if not isinstance(cell, str) else cell.casefold()
 
-        rows = [self.rows[index] if index < len(self.rows) else () for index in range(area.top, area.bottom)]
+        rows = [(index, self.rows[index] if index < len(self.rows) else ()) for index in range(area.top, area.bottom)]
         for column, descending in reversed(keys):
-            filled = [row for row in rows if column < len(row) and row[column] is not None]
-            empty = [row for row in rows if column >= len(row) or row[column] is None]
-            rows = sorted(filled, key=lambda row: rank(row, column), reverse=descending) + empty
+            filled = [(index, row) for index, row in rows if column < len(row) and row[column] is not None]
+            empty = [(index, row) for index, row in rows if column >= len(row) or row[column] is None]
+            rows = sorted(filled, key=lambda item: rank(item[1], column), reverse=descending) + empty
         width = area.right - area.left
         self.write(area.top, area.left, [
-            row[area.left:area.right] + (None,) * (width - len(row[area.left:area.right])) for row in rows])
+            row[area.left:area.right] + (None,) * (width - len(row[area.left:area.right])) for _, row in rows])
+        sorted_to = {before: after for after, (before, _) in enumerate(rows, area.top)}
+        self.notes.relocate(lambda row, column: (
+            (sorted_to.get(row, row) if area.left <= column < area.right else row), column))
+
+    def relocate_notes(self, row=lambda index: index, column=lambda index: index):
+        def place(from_row, from_column):
+            to = row(from_row), column(from_column)
+            return None if None in to else to
+
+        self.notes.relocate(place)
 
     def drop_empty_end(self):
         while self.rows and not self.rows[-1]:

@@ -4,6 +4,7 @@
 //! Finds where each row begins and ends, so that rows can be moved without being rewritten. Knows
 //! nothing of files.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::registration::RowNumber;
@@ -74,10 +75,10 @@ impl<'a> Table<'a> {
         self.rows.get(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 
-    /// A table of the same kind with nothing but the header.
-    pub(super) fn header_only(&self) -> Vec<u8> {
-        let end = self.rows.first().map_or(self.bytes.len(), |header| header.content.end);
-        let mut header = self.bytes[..end].to_vec();
+    /// A table of the same kind with nothing but a header.
+    pub(super) fn header_only(&self, record: &[u8]) -> Vec<u8> {
+        let start = self.rows.first().map_or(self.bytes.len(), |header| header.content.start);
+        let mut header = [&self.bytes[..start], record].concat();
         header.extend_from_slice(self.terminator);
         header
     }
@@ -107,12 +108,24 @@ impl<'a> Table<'a> {
         longer
     }
 
-    /// This table with other cells in one row.
-    pub(super) fn with_replaced(&self, number: RowNumber, cells: &[String]) -> Vec<u8> {
-        let Some(span) = self.span(number) else {
-            return self.bytes.to_vec();
-        };
-        [&self.bytes[..span.content.start], &write(cells), &self.bytes[span.content.end..]].concat()
+    /// This table with other cells in some rows.
+    pub(super) fn with_replaced(&self, rows: &BTreeMap<RowNumber, Vec<String>>) -> Vec<u8> {
+        let mut replaced = Vec::with_capacity(self.bytes.len());
+        let mut at = 0;
+        for (number, cells) in rows {
+            let Some(span) = self.span(*number) else { continue };
+            replaced.extend_from_slice(&self.bytes[at..span.content.start]);
+            replaced.extend(write(cells));
+            at = span.content.end;
+        }
+        replaced.extend_from_slice(&self.bytes[at..]);
+        replaced
+    }
+
+    /// How many columns are filled in at least one row.
+    pub(super) fn width(&self) -> usize {
+        let filled = |span: &Span| span.cells.iter().rposition(|cell| !cell.is_empty());
+        self.rows.iter().filter_map(filled).max().map_or(0, |last| last + 1)
     }
 }
 
@@ -262,11 +275,15 @@ mod tests {
         let bytes = b"\xEF\xBB\xBFh1,h2\r\n\"a\",1\r\nb,\"2\"\r\nc,3";
         let table = Table::parse(bytes).unwrap();
         assert_eq!(table.without(&[3]), b"\xEF\xBB\xBFh1,h2\r\n\"a\",1\r\nc,3");
-        assert_eq!(table.header_only(), b"\xEF\xBB\xBFh1,h2\r\n");
-        assert_eq!(
-            table.with_replaced(3, &["b".to_owned(), "x,y".to_owned()]),
-            b"\xEF\xBB\xBFh1,h2\r\n\"a\",1\r\nb,\"x,y\"\r\nc,3"
-        );
+        assert_eq!(table.header_only(b"h1,h2"), b"\xEF\xBB\xBFh1,h2\r\n");
+        let replaced = BTreeMap::from([
+            (2, vec!["a".to_owned()]),
+            (3, vec!["b".to_owned(), "x,y".to_owned()]),
+            (9, Vec::new()),
+        ]);
+        assert_eq!(table.with_replaced(&replaced), b"\xEF\xBB\xBFh1,h2\r\na\r\nb,\"x,y\"\r\nc,3");
+        assert_eq!(table.with_replaced(&BTreeMap::new()), bytes);
+        assert_eq!(table.width(), 2);
         let longer = table.with_appended([b"d,4".as_slice()].into_iter());
         assert_eq!(longer, b"\xEF\xBB\xBFh1,h2\r\n\"a\",1\r\nb,\"2\"\r\nc,3\r\nd,4\r\n");
         assert_eq!(Table::parse(b"").unwrap().with_appended([b"a".as_slice()].into_iter()), b"a\r\n");

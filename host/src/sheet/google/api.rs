@@ -1,22 +1,26 @@
 //! The calls of the Sheets API that Usher makes, each with its time limit, its repetitions and its errors.
 
 mod failure;
+mod wire;
 
 use std::fmt;
 use std::time::Duration;
 
-use google_sheets4::Sheets;
 use google_sheets4::api::{BatchUpdateSpreadsheetRequest, Request, Scope, SheetProperties, ValueRange};
+use google_sheets4::hyper::Method;
 use google_sheets4::hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use google_sheets4::hyper_util::client::legacy::Client;
 use google_sheets4::hyper_util::client::legacy::connect::HttpConnector;
 use google_sheets4::hyper_util::rt::TokioExecutor;
 use google_sheets4::yup_oauth2::CustomHyperClientBuilder;
 use google_sheets4::yup_oauth2::ServiceAccountAuthenticator;
+use google_sheets4::{Sheets, common};
 use serde_json::Value;
+use url::Url;
 
 use super::account::Account;
 use super::error::GoogleError;
+use super::grid::{CELLS, CELLS_AFTER_A_CHANGE, Changed, Grids};
 use super::pace::Pace;
 use crate::settings;
 use failure::{Attempts, Call, Failure, Heard};
@@ -30,6 +34,7 @@ type Connector = HttpsConnector<HttpConnector>;
 pub(super) struct Api {
     hub: Sheets<Connector>,
     account: String,
+    base_url: Url,
     timeout: Duration,
     reads: Pace,
     writes: Pace,
@@ -65,11 +70,12 @@ impl Api {
             .map_err(|_| unusable("its private key is not an RSA key in PEM form".to_owned()))?;
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let mut hub = Sheets::new(client, authenticator);
-        hub.user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")).to_owned());
+        hub.user_agent(wire::USER_AGENT.to_owned());
         hub.base_url(settings.base_url.to_string());
         hub.root_url(settings.base_url.to_string());
         let (reads, writes) = (Pace::default(), Pace::default());
-        Ok(Self { hub, account: email, timeout: settings.timeout, reads, writes })
+        let base_url = settings.base_url.clone();
+        Ok(Self { hub, account: email, base_url, timeout: settings.timeout, reads, writes })
     }
 
     /// The worksheets of a spreadsheet.
@@ -128,33 +134,67 @@ impl Api {
         }
     }
 
-    /// Changes a spreadsheet: all of the requests take effect, or none.
-    ///
-    /// # Errors
-    /// [`GoogleError::Uncertain`] where nobody can know whether they did.
-    pub(super) async fn change(&self, spreadsheet: &str, requests: Vec<Request>) -> Result<(), GoogleError> {
-        let mut attempts = self.attempts(Call::CHANGE, spreadsheet);
-        let batch = BatchUpdateSpreadsheetRequest {
-            requests: Some(requests),
-            ..BatchUpdateSpreadsheetRequest::default()
-        };
+    /// The cells of some ranges, which are in one worksheet.
+    pub(super) async fn cells(&self, spreadsheet: &str, ranges: &[String]) -> Result<Grids, GoogleError> {
+        let mut url = self.address(spreadsheet, "", CELLS);
+        for range in ranges {
+            url.query_pairs_mut().append_pair("ranges", range);
+        }
+        let mut attempts = self.attempts(Call::READ, spreadsheet);
         loop {
-            self.writes.wait().await;
-            let mut heard = Heard::default();
-            let call = self
-                .hub
-                .spreadsheets()
-                .batch_update(batch.clone(), spreadsheet)
-                .param("fields", "spreadsheetId")
-                .add_scope(Scope::Spreadsheet)
-                .delegate(&mut heard)
-                .doit();
+            self.reads.wait().await;
+            let call = wire::call(&self.hub, Method::GET, &url, Vec::new());
             match tokio::time::timeout(self.timeout, call).await {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(error)) => attempts.failed(Failure::of(error, &heard)).await?,
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(failure)) => attempts.failed(failure).await?,
                 Err(_) => attempts.failed(Failure::late(self.timeout)).await?,
             }
         }
+    }
+
+    /// Changes a spreadsheet: all of the requests take effect, or none. Answers what is in a range, where one is
+    /// named, after the change.
+    ///
+    /// # Errors
+    /// [`GoogleError::Uncertain`] where nobody can know whether they did.
+    pub(super) async fn change(
+        &self,
+        spreadsheet: &str,
+        requests: Vec<Request>,
+        range: Option<String>,
+    ) -> Result<Grids, GoogleError> {
+        let url = self.address(spreadsheet, ":batchUpdate", CELLS_AFTER_A_CHANGE);
+        let look = range.is_some().then_some(true);
+        let batch = BatchUpdateSpreadsheetRequest {
+            requests: Some(requests),
+            include_spreadsheet_in_response: look,
+            response_include_grid_data: look,
+            response_ranges: range.map(|range| vec![range]),
+        };
+        let mut body = serde_json::to_value(&batch).expect("requests are JSON");
+        // What is not said is left out; null would be another thing to say.
+        common::remove_json_null_values(&mut body);
+        let body = serde_json::to_vec(&body).expect("JSON can be written");
+        let mut attempts = self.attempts(Call::CHANGE, spreadsheet);
+        loop {
+            self.writes.wait().await;
+            let call = wire::call(&self.hub, Method::POST, &url, body.clone());
+            match tokio::time::timeout(self.timeout, call).await {
+                Ok(Ok(Changed { updated_spreadsheet })) => return Ok(updated_spreadsheet),
+                Ok(Err(failure)) => attempts.failed(failure).await?,
+                Err(_) => attempts.failed(Failure::late(self.timeout)).await?,
+            }
+        }
+    }
+
+    /// Where a spreadsheet is, with what is asked of the answer. Ids are letters, digits, `-` and `_`.
+    fn address(&self, spreadsheet: &str, verb: &str, fields: &str) -> Url {
+        let mut url = self.base_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["v4", "spreadsheets", &format!("{spreadsheet}{verb}")]);
+        }
+        url.query_pairs_mut().append_pair("fields", fields).append_pair("alt", "json");
+        url
     }
 
     fn attempts<'a>(&'a self, call: Call, spreadsheet: &'a str) -> Attempts<'a> {

@@ -15,6 +15,9 @@ use crate::sheet::Snapshot;
 /// The part of a cell that is written.
 const VALUE: &str = "userEnteredValue";
 
+/// The part of a cell that holds a remark.
+const NOTE: &str = "note";
+
 /// Rows of `from` to the end of `target`, which is made where there is none; none where a row of that number
 /// was not read. The header, row 1, does not move.
 pub(super) fn move_rows(
@@ -50,6 +53,46 @@ pub(super) fn move_rows(
     // From the last row up, so that no deletion changes the numbers of those that follow.
     requests.extend(runs(&numbers).into_iter().rev().map(|(first, last)| delete(source_id, first, last)));
     Some(requests)
+}
+
+/// Rows at the end of a worksheet, and others of it deleted, whose numbers are in order.
+pub(super) fn repair(
+    source: &SheetProperties,
+    put_back: &[Vec<String>],
+    deleted: &[RowNumber],
+) -> Vec<Request> {
+    let sheet_id = source.sheet_id.unwrap_or_default();
+    // How many rows there are by now is not known, and Google does not delete the last one.
+    let mut requests = vec![append_dimension(source, "ROWS", 1)];
+    if !put_back.is_empty() {
+        requests.push(append(sheet_id, put_back));
+    }
+    requests.extend(runs(deleted).into_iter().rev().map(|(first, last)| delete(sheet_id, first, last)));
+    requests
+}
+
+/// Notes of the first cells of rows; a blank one takes the note away.
+pub(super) fn write_notes(sheet_id: i32, notes: &[(RowNumber, String)]) -> Vec<Request> {
+    let row = |(_, note): &(RowNumber, String)| {
+        let cell = CellData { note: Some(note.clone()), ..CellData::default() };
+        RowData { values: Some(vec![cell]) }
+    };
+    let update = |run: &[(RowNumber, String)]| {
+        let first = run.first().map_or(1, |(number, _)| *number);
+        let start = GridCoordinate {
+            sheet_id: Some(sheet_id),
+            row_index: Some(index(first) - 1),
+            column_index: Some(0),
+        };
+        let update_cells = UpdateCellsRequest {
+            fields: Some(FieldMask::new(&[NOTE])),
+            rows: Some(run.iter().map(row).collect()),
+            start: Some(start),
+            ..UpdateCellsRequest::default()
+        };
+        Request { update_cells: Some(update_cells), ..Request::default() }
+    };
+    notes.chunk_by(|left, right| right.0 == left.0 + 1).map(update).collect()
 }
 
 /// Rows at the end of a worksheet.
@@ -240,5 +283,16 @@ mod tests {
         assert_eq!(update["rows"][0]["values"][0]["userEnteredValue"]["stringValue"], "=1+1");
         assert_eq!((&update["start"]["rowIndex"], &update["start"]["columnIndex"]), (&4.into(), &3.into()));
         assert_eq!(update["fields"], "userEnteredValue");
+    }
+
+    #[test]
+    fn notes_of_neighbours_are_written_together_and_a_blank_one_is_said() {
+        let notes = [(2, "Usher, x".to_owned()), (3, String::new()), (7, "Usher, y".to_owned())];
+        let json = json(&write_notes(7, &notes));
+        assert_eq!(json.as_array().unwrap().len(), 2);
+        let first = &json[0]["updateCells"];
+        assert_eq!((&first["start"]["rowIndex"], &first["fields"]), (&1.into(), &"note".into()));
+        assert_eq!(first["rows"][1]["values"][0]["note"], "");
+        assert_eq!(json[1]["updateCells"]["start"]["rowIndex"], 6);
     }
 }

@@ -1,0 +1,90 @@
+//! Mail goes out while requests are still being worked on, so that a large import does not send thousands of mails
+//! only at its end.
+
+use tokio::sync::Notify;
+
+use crate::outbox::{Delivery, DeliveryOutcome, Outbox};
+
+/// Does some work, and sends meanwhile what it records in the outbox. `news` is told when there may be something.
+/// Where the mail server cannot be used, or the outbox fails, the rest is left to whoever sends after the work.
+pub(super) async fn alongside<T>(
+    outbox: &Outbox,
+    news: &Notify,
+    work: impl Future<Output = T>,
+) -> (T, Vec<Delivery>) {
+    let over = Notify::new();
+    let working = async {
+        let result = work.await;
+        over.notify_one();
+        result
+    };
+    tokio::join!(working, deliver(outbox, news, &over))
+}
+
+async fn deliver(outbox: &Outbox, news: &Notify, over: &Notify) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    loop {
+        tokio::select! {
+            () = over.notified() => return deliveries,
+            () = news.notified() => {}
+        }
+        match outbox.deliver_due().await {
+            Ok(sent) => deliveries.extend(sent),
+            Err(error) => {
+                tracing::warn!(%error, "mail is left to the end of the import");
+                return deliveries;
+            }
+        }
+        if deliveries.last().is_some_and(waits_for_server) {
+            return deliveries;
+        }
+    }
+}
+
+fn waits_for_server(delivery: &Delivery) -> bool {
+    matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. } if error.concerns_server())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailer::peer::Peer;
+    use crate::outbox::tests::{Site, record};
+
+    #[tokio::test]
+    async fn a_mail_goes_out_while_the_work_that_caused_it_goes_on() {
+        let site = Site::new().await;
+        let peer = Peer::start(|_| None).await;
+        let outbox = site.outbox(peer.settings());
+        let news = Notify::new();
+        let work = async {
+            record(&site, &outbox, "a", "a@example.org").await;
+            news.notify_one();
+            while peer.seen().mails.is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            record(&site, &outbox, "b", "b@example.org").await;
+            "over"
+        };
+        let (result, deliveries) = alongside(&outbox, &news, work).await;
+        let rest = outbox.deliver_due().await.unwrap();
+        assert_eq!((result, deliveries.len() + rest.len()), ("over", 2));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_be_used_is_asked_once() {
+        let site = Site::new().await;
+        let peer = Peer::start(|command| command.starts_with("EHLO").then_some("421 busy")).await;
+        let outbox = site.outbox(peer.settings());
+        let news = Notify::new();
+        let work = async {
+            for name in ["a", "b", "c"] {
+                record(&site, &outbox, name, "a@example.org").await;
+                news.notify_one();
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        };
+        let ((), deliveries) = alongside(&outbox, &news, work).await;
+        assert_eq!(deliveries.len(), 1);
+    }
+}
