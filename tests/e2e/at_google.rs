@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use usher_tests::google_sheets::GoogleSheets;
-use usher_tests::sheet::{AccessRow, DONE, HEADER, REQUESTS};
+use usher_tests::sheet::{AccessRow, DONE, REQUESTS};
 use usher_tests::site::Site;
 
 use crate::stage::Stage;
@@ -35,15 +35,7 @@ impl AtGoogle {
         let stage = Stage::new();
         let folder = tempfile::Builder::new().prefix("usher-google-").tempdir().unwrap();
         let google = GoogleSheets::start(folder.path()).unwrap();
-        let header: Vec<String> = HEADER.iter().map(|&heading| heading.to_owned()).collect();
-        let all: Vec<Vec<String>> =
-            std::iter::once(header.clone()).chain(rows.iter().map(|row| row.0.clone())).collect();
-        let done = [header];
-        let mut worksheets = vec![(REQUESTS, all.as_slice())];
-        if with_done {
-            worksheets.push((DONE, &done));
-        }
-        let spreadsheet = google.create(&worksheets).unwrap();
+        let spreadsheet = google.create_access(rows, with_done).unwrap();
         let site = stage.site(&[]);
         site.use_google(&google, &spreadsheet).unwrap();
         google.calm().unwrap();
