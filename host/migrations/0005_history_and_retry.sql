@@ -21,6 +21,7 @@ CREATE TABLE outbox_with_retry (
     kept_in        TEXT,                         -- the .eml file of a refused mail
     finished       INTEGER,
     worthless_from INTEGER,                      -- when the link in it ends; NULL for mail that keeps its worth
+    link_user      TEXT,                         -- whose link it carries: another link for that user ends this one
     CHECK (state <> 'queued' OR payload IS NOT NULL),
     CHECK (state NOT IN ('sent', 'dropped') OR payload IS NULL),
     CHECK ((claimed_by IS NULL) = (claimed_until IS NULL))

@@ -17,6 +17,7 @@ pub mod subscribing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use self::apply::Tools;
@@ -44,6 +45,9 @@ use crate::sheet::{SheetError, Snapshot};
 
 /// What an import is called among the runs.
 const KIND: &str = "import";
+
+/// How long the report of an import is kept for `usher import show`.
+const REPORTS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// Which rows an import is about.
 #[derive(Clone, Debug)]
@@ -161,11 +165,12 @@ async fn run_alone(
     let (endings, mut deliveries) = courier::alongside(&app.outbox, &news, applying).await;
     let endings = endings?;
     fail_point::reached(|| "requests finished".to_owned());
-    let moved = moving::move_finished(app, parser, layout, &finished_keys(&plan, &endings)).await;
+    let finished = finished_keys(&plan, &endings);
+    let moved = moving::move_finished(app, parser, layout, &finished, exclusive).await;
     fail_point::reached(|| "rows moved".to_owned());
     // What is recorded before the mail is sent leaves with it.
     let subscribed_by_mail = subscribing::by_mail(app, run, exclusive).await;
-    let failure = app.outbox.deliver_due().await.map(|last| deliveries.extend(last)).err();
+    let failure = app.outbox.deliver_while(&mut deliveries, || true).await.err();
     let mail = Mail {
         deliveries,
         failure,
@@ -185,12 +190,17 @@ async fn run_alone(
     if let Some(seen) = seen {
         report.notices.extend(noting::note_problems(app, &seen, &report.rows).await);
     }
-    if let Err(error) =
-        app.database.finish_run(run, &report.summary(), &report.to_keep(), app.clock.now()).await
-    {
+    if let Err(error) = record_end(app, run, &report).await {
         tracing::warn!(%error, run, "the end of the run could not be recorded");
     }
     Ok(report)
+}
+
+/// Keeps the report, and forgets old ones: they hold names and addresses, and who looks back looks back some weeks.
+async fn record_end(app: &App, run: i64, report: &Report) -> Result<(), DatabaseError> {
+    let now = app.clock.now();
+    app.database.finish_run(run, &report.summary(), &report.to_keep(), now).await?;
+    app.database.forget_reports(now.saturating_sub(REPORTS_KEPT).unwrap_or(Timestamp::MIN)).await
 }
 
 /// Words every mail of an import with sample values, so that a template that is missing or wrong is

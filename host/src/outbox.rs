@@ -76,8 +76,17 @@ pub struct Compose {
     pub to: Vec<String>,
     /// What it says.
     pub message: Message,
-    /// When it is worth nothing any more, because the link in it has ended: it is given up then.
-    pub worthless_from: Option<Timestamp>,
+    /// The setpass link in it.
+    pub link: Option<MailedLink>,
+}
+
+/// A link that a mail carries. Once it has ended, the mail is worth nothing and is given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailedLink {
+    /// Keystone's id of its user. Another link for that user ends this one.
+    pub user_id: String,
+    /// When it ends by itself.
+    pub ends: Timestamp,
 }
 
 /// What became of recording a mail.
@@ -142,8 +151,8 @@ impl Outbox {
         let mail = write(&self.sender, compose, now)?;
         let plain = Zeroizing::new(serde_json::to_vec(&mail).map_err(|_| OutboxError::Damaged)?);
         let sealed = self.keys.seal(PURPOSE, &plain);
-        let added =
-            Database::add_mail(transaction, origin, kind, &sealed, now, compose.worthless_from).await?;
+        let link = compose.link.as_ref().map(|link| (link.user_id.as_str(), link.ends));
+        let added = Database::add_mail(transaction, origin, kind, &sealed, now, link).await?;
         Ok(if added { Enqueued::Queued } else { Enqueued::Already })
     }
 
@@ -153,15 +162,27 @@ impl Outbox {
     /// # Errors
     /// Where the database fails. What happens to single mails is in the answer.
     pub async fn deliver_due(&self) -> Result<Vec<Delivery>, OutboxError> {
-        let claimant = Process::this().to_string();
         let mut deliveries = Vec::new();
-        loop {
+        self.deliver_while(&mut deliveries, || true).await?;
+        Ok(deliveries)
+    }
+
+    /// The same, for as long as the caller wants it to `go_on` before each mail. What was done is in `deliveries`,
+    /// also where it ends with an error.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn deliver_while(
+        &self,
+        deliveries: &mut Vec<Delivery>,
+        go_on: impl Fn() -> bool,
+    ) -> Result<(), OutboxError> {
+        let claimant = Process::this().to_string();
+        while go_on() {
             let now = self.clock.now();
             let until = after(now, CLAIM);
             let claimed = self.database.claim_due_mail(&claimant, now, until, Process::is_gone).await?;
-            let Some(claimed) = claimed else {
-                break;
-            };
+            let Some(claimed) = claimed else { break };
             fail_point::reached(|| format!("mail {} claimed", claimed.kind));
             let Some(delivery) = self.deliver(&claimant, &claimed).await? else {
                 continue;
@@ -173,7 +194,7 @@ impl Outbox {
                 break;
             }
         }
-        Ok(deliveries)
+        Ok(())
     }
 
     /// The mails that wait, in the order in which they were recorded.
@@ -353,7 +374,7 @@ fn write(site_sender: &str, compose: &Compose, now: Timestamp) -> Result<Mail, M
 /// # Errors
 /// Where no mail can be made of it.
 pub fn check_wording(site_sender: &str, message: Message) -> Result<(), OutboxError> {
-    let compose = Compose { to: vec!["user@example.org".to_owned()], message, worthless_from: None };
+    let compose = Compose { to: vec!["user@example.org".to_owned()], message, link: None };
     write(site_sender, &compose, Timestamp::UNIX_EPOCH)?;
     Ok(())
 }

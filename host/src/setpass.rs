@@ -32,7 +32,9 @@ use tokio::sync::RwLock;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::database::{AttemptLimits, Database, DatabaseError, LinkIssue, Transaction};
+use crate::database::{
+    AttemptLimits, Database, DatabaseError, LinkIssue, Transaction, drop_mails_with_link_of,
+};
 use crate::keys::{Keys, KeysError};
 use crate::settings;
 
@@ -190,7 +192,8 @@ impl Setpass {
         Ok(Prepared { user_id: user_id.to_owned(), password, pin_hash, issued_at, issued })
     }
 
-    /// Records a link in the caller's transaction. Earlier links of the user stop working.
+    /// Records a link in the caller's transaction. Earlier links of the user stop working, and mails that carry one
+    /// are not sent any more.
     ///
     /// # Errors
     /// Where something is missing for a user without a record, or the database fails.
@@ -206,6 +209,8 @@ impl Setpass {
         if !self.inner.database.issue_link(tx, &link).await? {
             return Err(SetpassError::UnknownUser(prepared.user_id.clone()));
         }
+        // The earlier link has ended, so the mail with it is not to come, least of all after the one with this.
+        drop_mails_with_link_of(tx, &prepared.user_id, prepared.issued_at).await?;
         tracing::info!(user_id = prepared.user_id, "setpass link recorded");
         Ok(())
     }

@@ -18,7 +18,7 @@ use usher_tests::site::Run;
 
 use self::cases::{Case, Expected, What};
 use crate::scene::{Scene, Stagehand, difference, in_parallel};
-use crate::stage::expect_status;
+use crate::stage::{announce, expect_status};
 
 const TEST: &str = "faults";
 
@@ -68,7 +68,7 @@ fn every_fault_is_made_good_at_once_or_told_and_made_good_by_the_next_import() {
         hand.google.expect_order().unwrap();
         faults
     });
-    println!("{calls} calls, {} faults", cases.len());
+    announce(&format!("{calls} calls, {} faults", cases.len()));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

@@ -9,7 +9,7 @@ use usher_tests::google_sheets::GoogleSheets;
 use usher_tests::site;
 
 use crate::scene::{Scene, Stagehand, difference, in_parallel, kill_import_at};
-use crate::stage::expect_status;
+use crate::stage::{announce, expect_status};
 
 /// The least number of places that there have to be: each step of the journal has four.
 const PLACES: usize = 40;
@@ -28,7 +28,7 @@ fn the_next_import_makes_good_whatever_the_last_one_left() {
         });
         killed.flatten().collect()
     });
-    println!("killed at {} places", places.len());
+    announce(&format!("killed at {} places", places.len()));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
@@ -57,7 +57,7 @@ fn rows_move_once_at_google_wherever_the_last_import_was_killed() {
         killed.flatten().collect()
     });
     google.expect_order().unwrap();
-    println!("killed at {} places with the sheet at Google", places.len());
+    announce(&format!("killed at {} places with the sheet at Google", places.len()));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::process::Command;
 
 use serde_json::Value;
@@ -130,6 +131,12 @@ pub fn on_a_terminal(site: &Site, arguments: &[&str], questions_and_answers: &[&
     terminal.arg(command.get_program()).args(command.get_args());
     let output = process::output(terminal.env_remove("NO_COLOR").env("TERM", "xterm-256color")).unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Prints a figure, also where the test passes.
+pub fn announce(figure: &str) {
+    // Not the macro, whose output the test harness keeps back.
+    std::io::stderr().write_all(format!("    {figure}\n").as_bytes()).unwrap();
 }
 
 /// The run must have ended with this status.

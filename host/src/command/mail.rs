@@ -1,6 +1,5 @@
 //! `usher mail`: the outbox in an operator's hands.
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -10,8 +9,7 @@ use super::Exit;
 use super::table::{coloured, moment, printable, table};
 use crate::app::App;
 use crate::cli::MailCommand;
-use crate::import::report::counted;
-use crate::outbox::{Delivery, DeliveryOutcome, MailActionError, OutboxMail};
+use crate::outbox::{DeliveryOutcome, MailActionError, OutboxMail};
 
 /// Runs the command.
 ///
@@ -72,49 +70,50 @@ fn known<T>(result: Result<T, MailActionError>) -> anyhow::Result<Option<T>> {
     }
 }
 
-/// Makes mails due and sends what is due.
+/// Makes mails due, sends what is due, and tells what has become of them.
 async fn retry(app: &App, numbers: &[i64]) -> anyhow::Result<ExitCode> {
     let mut exit = Exit::Done;
-    let mut wanted = BTreeSet::new();
+    let mut due = Vec::new();
     for number in numbers {
         match known(app.outbox.retry(*number).await)? {
-            Some(()) => {
-                wanted.insert(app.outbox.mail(*number).await?.origin);
-            }
+            Some(()) => due.push(*number),
             None => exit = Exit::Failed,
         }
     }
-    if wanted.is_empty() {
+    if due.is_empty() {
         return Ok(exit.into());
     }
     let deliveries = app.outbox.deliver_due().await?;
-    let (own, others): (Vec<_>, Vec<_>) =
-        deliveries.into_iter().partition(|delivery| wanted.remove(&delivery.origin));
-    others.iter().for_each(Delivery::log);
-    for delivery in &own {
-        let mail = format!("{} to {}", delivery.kind, printable(&delivery.to.join(", ")));
-        match &delivery.outcome {
-            DeliveryOutcome::Sent { refused } => {
-                println!("{mail}: sent");
-                refused.iter().for_each(|recipient| println!("Warning: a copy to {recipient}"));
-            }
-            DeliveryOutcome::Later { error, at } => {
-                println!("{mail}: not yet, next try {}: {error}", moment(*at, &app.settings.site.time_zone));
-                exit = if error.server_is_unreachable() { Exit::Unreachable } else { Exit::Failed };
-            }
-            DeliveryOutcome::Refused { error, kept_in } => {
-                println!("{mail}: refused: {error}; kept in {}", kept_in.display());
-                exit = Exit::Failed;
-            }
+    let unreachable = deliveries.iter().any(|delivery| {
+        matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. } if error.server_is_unreachable())
+    });
+    for delivery in &deliveries {
+        delivery.log();
+        if let DeliveryOutcome::Sent { refused } = &delivery.outcome {
+            refused
+                .iter()
+                .for_each(|recipient| println!("Warning: a copy of {} to {recipient}", delivery.kind));
         }
     }
-    if !wanted.is_empty() {
-        // The server failed at an earlier one, or another process is sending them.
-        println!(
-            "{} next: `usher serve` sends them, or this command run again",
-            counted(wanted.len(), "mail is", "mails are")
-        );
-        exit = if exit == Exit::Done { Exit::Failed } else { exit };
+    // `usher serve` may have been quicker, so what counts is what the outbox says.
+    for number in due {
+        let mail = app.outbox.mail(number).await?;
+        let error = mail.error.as_deref().map(printable).unwrap_or_default();
+        let kept_in = mail.kept_in.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+        match mail.state {
+            "sent" => println!("mail {number} ({}) is sent", mail.kind),
+            "refused" => println!("mail {number} ({}) is refused: {error}; kept in {kept_in}", mail.kind),
+            _ if error.is_empty() => {
+                println!(
+                    "mail {number} ({}) is next; `usher serve` sends it, or this command run again",
+                    mail.kind
+                );
+            }
+            _ => println!("mail {number} ({}) waits: {error}", mail.kind),
+        }
+        if mail.state != "sent" {
+            exit = if unreachable { Exit::Unreachable } else { Exit::Failed };
+        }
     }
     Ok(exit.into())
 }

@@ -14,11 +14,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Exit;
 use crate::app::App;
-use crate::database::{drop_ended_links_in, forget_step_password_in};
+use crate::database::forget_step_password_in;
 use crate::import::in_words;
 use crate::keystone::User;
 use crate::mail_content::{MailContent, PasswordLink};
-use crate::outbox::{Compose, Delivery, DeliveryOutcome};
+use crate::outbox::{Compose, Delivery, DeliveryOutcome, MailedLink};
 use crate::random;
 use crate::registration::{fold, same_name};
 use crate::setpass::{Pin, Registration};
@@ -75,8 +75,8 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         expires: in_words(prepared.issued().expires, &app.settings.site.time_zone),
     });
     let message = app.mail_templates().await?.render(&content).await?;
-    let mail =
-        Compose { to: vec![email.to_owned()], message, worthless_from: Some(prepared.issued().expires) };
+    let link = MailedLink { user_id: user.id.clone(), ends: prepared.issued().expires };
+    let mail = Compose { to: vec![email.to_owned()], message, link: Some(link) };
 
     let again =
         "the reset is not complete: run the command again, as the user may be without a password until then";
@@ -88,12 +88,9 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         if let Some(marker) = &user.marker {
             forget_step_password_in(&mut tx, marker).await?;
         }
-        // The link before this one has ended, so the mail with it is not to come, least of all after this one's.
-        let now = app.clock.now();
-        drop_ended_links_in(&mut tx, &user.id, user.marker.as_deref(), now).await?;
         app.outbox.enqueue(&mut tx, &origin, content.kind(), &mail).await?;
         if let PinSource::Case { number, .. } = pin {
-            app.database.close_case(&mut tx, *number, now).await?;
+            app.database.close_case(&mut tx, *number, app.clock.now()).await?;
         }
         tx.commit().await?;
         anyhow::Ok(())

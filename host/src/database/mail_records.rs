@@ -104,7 +104,7 @@ impl Database {
     pub async fn retry_mail(&self, number: i64, now: Timestamp) -> Result<bool, DatabaseError> {
         let changed = sqlx::query(
             "UPDATE outbox SET state = 'queued', attempts = 0, first_attempt = NULL, next_attempt = $2, \
-             kept_in = NULL, finished = NULL \
+             kept_in = NULL, finished = NULL, last_error = NULL \
              WHERE position = $1 AND state IN ('queued', 'refused') AND payload IS NOT NULL",
         )
         .bind(number)
@@ -149,25 +149,21 @@ impl Database {
     }
 }
 
-/// Wipes the mails that wait, or were refused, with an earlier link of a user, who is being given another one: mails of
-/// resets, and that of the request which left `marker` on the user. One that is on its way at this moment cannot
-/// be held up.
+/// Wipes the mails that wait, or were refused, with an earlier link of a user, who is being given another one. One
+/// that is on its way at this moment cannot be held up.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn drop_ended_links_in(
+pub async fn drop_mails_with_link_of(
     transaction: &mut Transaction,
     user_id: &str,
-    marker: Option<&str>,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
     sqlx::query(
-        "UPDATE outbox SET state = 'dropped', payload = NULL, claimed_by = NULL, claimed_until = NULL, finished = $3 \
-         WHERE state IN ('queued', 'refused') AND (substr(origin, 1, length($1)) = $1 \
-         OR origin IN (SELECT 'request:' || id || ':password' FROM request WHERE marker = $2))",
+        "UPDATE outbox SET state = 'dropped', payload = NULL, claimed_by = NULL, claimed_until = NULL, finished = $2 \
+         WHERE link_user = $1 AND state IN ('queued', 'refused')",
     )
-    .bind(format!("password-reset:{user_id}:"))
-    .bind(marker)
+    .bind(user_id)
     .bind(now.as_millisecond())
     .execute(&mut **transaction)
     .await?;

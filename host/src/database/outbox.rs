@@ -41,7 +41,8 @@ pub struct RefusedMail {
 
 impl Database {
     /// Records a mail at the end of the queue, due at once. Answers whether it is a new one: where there is
-    /// one of that origin already, in whatever state, nothing changes.
+    /// one of that origin already, in whatever state, nothing changes. `link` is whose link it carries, and when that
+    /// ends.
     ///
     /// # Errors
     /// Where the database fails.
@@ -51,18 +52,20 @@ impl Database {
         kind: &str,
         payload: &[u8],
         now: Timestamp,
-        worthless_from: Option<Timestamp>,
+        link: Option<(&str, Timestamp)>,
     ) -> Result<bool, DatabaseError> {
         let added = sqlx::query(
-            "INSERT INTO outbox (origin, position, kind, state, payload, created, next_attempt, worthless_from) \
-             VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox), $2, 'queued', $3, $4, $4, $5) \
+            "INSERT INTO outbox \
+             (origin, position, kind, state, payload, created, next_attempt, worthless_from, link_user) \
+             VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox), $2, 'queued', $3, $4, $4, $5, $6) \
              ON CONFLICT (origin) DO NOTHING",
         )
         .bind(origin)
         .bind(kind)
         .bind(payload)
         .bind(now.as_millisecond())
-        .bind(worthless_from.map(Timestamp::as_millisecond))
+        .bind(link.map(|(_, ends)| ends.as_millisecond()))
+        .bind(link.map(|(user_id, _)| user_id))
         .execute(&mut **transaction)
         .await?;
         Ok(added.rows_affected() == 1)

@@ -87,6 +87,18 @@ impl Database {
         Ok(())
     }
 
+    /// Forgets what runs that ended before a moment reported. That there were such runs, and their summaries, stay.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn forget_reports(&self, before: Timestamp) -> Result<(), DatabaseError> {
+        sqlx::query("UPDATE run SET report = NULL WHERE finished < $1 AND report IS NOT NULL")
+            .bind(before.as_millisecond())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// The last `most` runs of that kind, the latest first.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What a dry run finds where it only reads.
+//! What opening a database finds, and what it brings up to date.
 
 use super::*;
 
@@ -44,4 +44,46 @@ async fn what_sqlite_says_is_told_once() {
     let error = sqlx::query("SELECT * FROM phonebook").execute(&database.pool).await.unwrap_err();
     let told = told(error.into());
     assert_eq!(told.matches("no such table").count(), 1, "{told}");
+}
+
+/// A database of the version before mails could be tried again, with a mail in every state, is brought up to date
+/// with all that is in it.
+#[tokio::test]
+async fn a_database_of_an_earlier_version_keeps_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("usher.sqlite");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true).foreign_keys(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let mut earlier = sqlx::migrate!("./migrations");
+    earlier.migrations.to_mut().truncate(4);
+    earlier.run(&pool).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO run (id, kind, started) VALUES (1, 'import', 1);
+         INSERT INTO request (id, sheet, key, marker, state, first_run, run, created, updated)
+             VALUES (1, 'access', 'k', 'm', 'open', 1, 1, 1, 1);
+         INSERT INTO step (request, name, started, secret) VALUES (1, 'create-user:a', 1, x'01');
+         INSERT INTO outbox (origin, position, kind, state, payload, created, next_attempt, claimed_by, claimed_until,
+             worthless_from) VALUES ('a', 1, 'password', 'queued', x'02', 1, 1, 'somebody', 9, 99);
+         INSERT INTO outbox (origin, position, kind, state, created, next_attempt, finished)
+             VALUES ('b', 2, 'welcome', 'sent', 1, 1, 2);
+         INSERT INTO outbox (origin, position, kind, state, created, next_attempt, finished, last_error, kept_in)
+             VALUES ('c', 3, 'welcome', 'refused', 1, 1, 2, 'no', '/kept/c.eml');",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    pool.close().await;
+
+    let database = Database::open(&file).await.unwrap();
+    let all = [MailState::Queued, MailState::Sent, MailState::Refused, MailState::Dropped];
+    let mails = database.mails_in(&all).await.unwrap();
+    let states: Vec<_> = mails.iter().map(|mail| (mail.origin.as_str(), mail.state)).collect();
+    assert_eq!(states, [("a", MailState::Queued), ("b", MailState::Sent), ("c", MailState::Refused)]);
+    assert_eq!(mails[0].payload.as_deref(), Some(&[2][..]));
+    assert_eq!(mails[0].claim.as_ref().map(|(by, _)| by.as_str()), Some("somebody"));
+    assert_eq!(mails[2].kept_in.as_deref(), Some(Path::new("/kept/c.eml")));
+    assert!(!database.retry_mail(3, jiff::Timestamp::UNIX_EPOCH).await.unwrap(), "its content was wiped");
+    assert_eq!(database.step_secret(1, "create-user:a").await.unwrap(), Some(vec![1]));
+    assert!(database.run("import", 1).await.unwrap().unwrap().report.is_none());
+    assert!(database.steps_of_run(1).await.unwrap().is_empty());
 }

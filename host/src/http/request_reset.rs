@@ -111,7 +111,7 @@ async fn open_case(
         case_number: case.to_string(),
     });
     let message = (services.render_mail)(ticket).await?;
-    let mail = Compose { to: vec![services.helpdesk.clone()], message, worthless_from: None };
+    let mail = Compose { to: vec![services.helpdesk.clone()], message, link: None };
     let mut tx = services.setpass.begin().await?;
     services.setpass.open_reset_case(&mut tx, case, &pin_hash).await?;
     services.outbox.enqueue(&mut tx, &format!("reset-case:{case}"), "helpdesk-ticket", &mail).await?;

@@ -1,39 +1,40 @@
 //! Mail goes out while requests are still being worked on, so that a large import does not send thousands of mails
 //! only at its end.
 
+use std::cell::Cell;
+
 use tokio::sync::Notify;
 
 use crate::outbox::{Delivery, DeliveryOutcome, Outbox};
 
 /// Does some work, and sends meanwhile what it records in the outbox. `news` is told when there may be something.
-/// Where the mail server cannot be used, or the outbox fails, the rest is left to whoever sends after the work.
+/// What is left when the work is over, and where the mail server cannot be used or the outbox fails, is left to
+/// whoever sends after the work: that what follows on the work does not wait for mail.
 pub(super) async fn alongside<T>(
     outbox: &Outbox,
     news: &Notify,
     work: impl Future<Output = T>,
 ) -> (T, Vec<Delivery>) {
-    let over = Notify::new();
+    let over = Cell::new(false);
     let working = async {
         let result = work.await;
-        over.notify_one();
+        over.set(true);
+        news.notify_one();
         result
     };
     tokio::join!(working, deliver(outbox, news, &over))
 }
 
-async fn deliver(outbox: &Outbox, news: &Notify, over: &Notify) -> Vec<Delivery> {
+async fn deliver(outbox: &Outbox, news: &Notify, over: &Cell<bool>) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     loop {
-        tokio::select! {
-            () = over.notified() => return deliveries,
-            () = news.notified() => {}
+        news.notified().await;
+        if over.get() {
+            return deliveries;
         }
-        match outbox.deliver_due().await {
-            Ok(sent) => deliveries.extend(sent),
-            Err(error) => {
-                tracing::warn!(%error, "mail is left to the end of the import");
-                return deliveries;
-            }
+        if let Err(error) = outbox.deliver_while(&mut deliveries, || !over.get()).await {
+            tracing::warn!(%error, "mail is left to the end of the import");
+            return deliveries;
         }
         if deliveries.last().is_some_and(waits_for_server) {
             return deliveries;

@@ -20,7 +20,7 @@ const LASTS: Duration = Duration::from_secs(120);
 /// How often the lease is renewed.
 const RENEWAL: Duration = Duration::from_secs(30);
 
-/// Why the import cannot begin.
+/// Why the import cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ExclusiveError {
     /// Another one is running.
@@ -31,6 +31,9 @@ pub enum ExclusiveError {
         /// Since when, in the site's time zone.
         since: String,
     },
+    /// Another one has taken over.
+    #[error("stopped: this import was stalled for so long that another one has taken over")]
+    Lost,
     /// The lease could not be taken.
     #[error(transparent)]
     Database(#[from] DatabaseError),

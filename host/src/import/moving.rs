@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::exclusive::{Exclusive, ExclusiveError};
 use super::report::counted;
 use super::{ImportError, key, ready_key};
 use crate::app::App;
@@ -67,6 +68,7 @@ pub(super) async fn move_finished(
     parser: &RowParser,
     layout: &Layout,
     keys: &BTreeSet<String>,
+    exclusive: &Exclusive,
 ) -> Result<Moved, ImportError> {
     if keys.is_empty() {
         return Ok(Moved::default());
@@ -87,6 +89,9 @@ pub(super) async fn move_finished(
         let mut outcome = MoveOutcome::default();
         if !numbers.is_empty() {
             fail_point::reached(|| "rows to move".to_owned());
+            if exclusive.is_lost() {
+                return Err(ExclusiveError::Lost.into());
+            }
             match app.sheets.access.move_rows(&snapshot, &numbers, &layout.access.done).await {
                 Ok(moved) => outcome = moved,
                 Err(SheetError::Changed { .. }) if attempt < ATTEMPTS => {

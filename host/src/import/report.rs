@@ -166,7 +166,7 @@ impl Report {
             incomplete = true;
             notices.push(format!("mail could not be worked through: {error}"));
         };
-        let deliveries = mail.deliveries;
+        let deliveries = last_of_each(mail.deliveries);
         if let Some(error) = mail.failure {
             told(error);
         }
@@ -303,6 +303,15 @@ fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> Repor
 #[must_use]
 pub fn counted(number: usize, one: &str, several: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { several })
+}
+
+/// What became of each mail in the end: one that failed while requests were worked on may have been sent since.
+fn last_of_each(deliveries: Vec<Delivery>) -> Vec<Delivery> {
+    let mut seen = BTreeSet::new();
+    let mut last: Vec<Delivery> =
+        deliveries.into_iter().rev().filter(|delivery| seen.insert(delivery.origin.clone())).collect();
+    last.reverse();
+    last
 }
 
 /// A mail that is sent or refused. One that waits is among the pending ones.

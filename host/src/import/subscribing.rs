@@ -212,7 +212,7 @@ async fn write(
     let compose = Compose {
         to: vec![majordomo.address().to_owned()],
         message: majordomo.write(open.iter().map(|one| one.address.as_str())),
-        worthless_from: None,
+        link: None,
     };
     let mut transaction = app.database.begin().await?;
     app.outbox.enqueue(&mut transaction, &format!("{KIND}:{run}"), KIND, &compose).await?;

@@ -132,6 +132,9 @@ impl Place {
         if state.learn(self.number, kind, sign, took) {
             self.limit.places.add_permits(1);
         }
+        // Of the places that are too many, those go at once that nobody has.
+        let idle = self.limit.places.forget_permits(state.surplus);
+        state.surplus -= idle;
     }
 }
 
@@ -316,5 +319,7 @@ mod tests {
         assert_eq!((limit.current(), limit.places.available_permits()), (4, 4));
         drop(limit.place().await);
         assert_eq!(limit.places.available_permits(), 4, "a call that is given up frees its place");
+        limit.place().await.ended("GET /users", Sign::Overload);
+        assert_eq!((limit.current(), limit.places.available_permits()), (2, 2), "idle places go at once");
     }
 }

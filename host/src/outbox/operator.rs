@@ -119,11 +119,12 @@ impl Outbox {
         if record.worthless_from.is_some_and(|end| end <= now) {
             return Err(MailActionError::LinkEnded(number));
         }
-        if !self.database.retry_mail(number, now).await? {
-            return Err(MailActionError::UnderWay(number));
-        }
+        // First the file: once the mail is due, whoever sends it may be refused again and write the same one.
         if let Some(file) = &record.kept_in {
             remove(file).await;
+        }
+        if !self.database.retry_mail(number, now).await? {
+            return Err(MailActionError::UnderWay(number));
         }
         Ok(())
     }

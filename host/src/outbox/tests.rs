@@ -62,7 +62,11 @@ fn to(recipient: &str) -> Compose {
         text: format!("Hello,\n{SECRET}\n"),
         html: None,
     };
-    Compose { to: vec![recipient.to_owned()], message, worthless_from: None }
+    Compose { to: vec![recipient.to_owned()], message, link: None }
+}
+
+fn link(ends: Timestamp) -> MailedLink {
+    MailedLink { user_id: "u1".to_owned(), ends }
 }
 
 pub(crate) async fn record(site: &Site, outbox: &Outbox, origin: &str, recipient: &str) -> Enqueued {
@@ -78,9 +82,9 @@ async fn a_mail_whose_link_has_ended_is_given_up_and_kept() {
     let peer = Peer::start(|_| None).await;
     let outbox = site.outbox(peer.settings());
     let end = site.clock.now() + SignedDuration::from_hours(24);
-    for (origin, worthless_from) in [("late", Some(end)), ("timeless", None)] {
+    for (origin, link) in [("late", Some(link(end))), ("timeless", None)] {
         let mut transaction = site.database.begin().await.unwrap();
-        let mail = Compose { worthless_from, ..to("user@example.org") };
+        let mail = Compose { link, ..to("user@example.org") };
         outbox.enqueue(&mut transaction, origin, "password", &mail).await.unwrap();
         transaction.commit().await.unwrap();
     }
@@ -426,10 +430,39 @@ async fn a_mail_that_somebody_is_sending_is_not_dropped_and_one_with_a_dead_link
     site.clock.advance(CLAIM);
     outbox.discard(1).await.unwrap();
 
-    let compose = Compose { worthless_from: Some(after(site.clock.now(), CLAIM)), ..to("b@example.org") };
+    let compose = Compose { link: Some(link(after(site.clock.now(), CLAIM))), ..to("b@example.org") };
     let mut transaction = site.database.begin().await.unwrap();
     outbox.enqueue(&mut transaction, "link", "password", &compose).await.unwrap();
     transaction.commit().await.unwrap();
     site.clock.advance(CLAIM);
     assert!(matches!(outbox.retry(2).await, Err(MailActionError::LinkEnded(2))));
+}
+
+#[tokio::test]
+async fn mails_with_a_link_that_was_replaced_are_not_sent_any_more() {
+    let site = Site::new().await;
+    let peer = Peer::start(|command| command.contains("<bad@").then_some("550 unknown")).await;
+    let outbox = site.outbox(peer.settings());
+    let end = after(site.clock.now(), SignedDuration::from_hours(24));
+    let other = MailedLink { user_id: "u2".to_owned(), ends: end };
+    let mails =
+        [("refused", "bad@example.org", Some(link(end))), ("waits", "good@example.org", Some(link(end)))];
+    for (origin, recipient, link) in mails.into_iter().chain([
+        ("another user's", "good@example.org", Some(other)),
+        ("without a link", "good@example.org", None),
+    ]) {
+        let mut transaction = site.database.begin().await.unwrap();
+        let mail = Compose { link, ..to(recipient) };
+        outbox.enqueue(&mut transaction, origin, "password", &mail).await.unwrap();
+        transaction.commit().await.unwrap();
+        if origin == "refused" {
+            outbox.deliver_due().await.unwrap();
+        }
+    }
+    let mut transaction = site.database.begin().await.unwrap();
+    crate::database::drop_mails_with_link_of(&mut transaction, "u1", site.clock.now()).await.unwrap();
+    transaction.commit().await.unwrap();
+    let states: Vec<_> = outbox.mails(true).await.unwrap().iter().map(|mail| mail.state).collect();
+    assert_eq!(states, ["dropped", "dropped", "queued", "queued"]);
+    assert_eq!(outbox.deliver_due().await.unwrap().len(), 2);
 }

@@ -10,7 +10,7 @@ use crate::database::{
 use crate::fail_point;
 use crate::import::plan::{Action, Announcement, Link, Target};
 use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
-use crate::outbox::Compose;
+use crate::outbox::{Compose, MailedLink};
 use crate::setpass::{IssuedToken, Pin, Prepared, Registration};
 
 /// Either everything of it is recorded or nothing, so that it can be taken again at any time.
@@ -50,11 +50,13 @@ async fn prepare_and_record(
     for mail in mails.iter().filter(|mail| **mail != Announcement::Password || prepared.is_some()) {
         let content = content(journey, *mail, prepared.as_ref().map(Prepared::issued))?;
         let message = journey.tools.mail_templates.render(&content).await?;
-        let worthless_from = match mail {
-            Announcement::Password => prepared.as_ref().map(|prepared| prepared.issued().expires),
-            Announcement::NewProject | Announcement::Welcome => None,
+        let link = match (mail, &prepared) {
+            (Announcement::Password, Some(prepared)) => {
+                Some(MailedLink { user_id: journey.user()?, ends: prepared.issued().expires })
+            }
+            _ => None,
         };
-        composed.push((*mail, Compose { to: vec![to.to_owned()], message, worthless_from }));
+        composed.push((*mail, Compose { to: vec![to.to_owned()], message, link }));
     }
 
     let mut transaction = app.database.begin().await?;

@@ -27,7 +27,7 @@ impl Host for State {
         };
         // The component's name in front keeps its identifiers apart from those of others.
         let origin = format!("plugin:{}:{identifier}", self.profile.name);
-        let compose = Compose { to, message: message_from_wit(message), worthless_from: None };
+        let compose = Compose { to, message: message_from_wit(message), link: None };
         Ok(send(&outbox, &database, &origin, &compose).await.map_err(|failure| error(&failure)))
     }
 }
