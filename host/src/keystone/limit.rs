@@ -191,6 +191,7 @@ impl State {
         self.ended = 0;
         self.was_full = false;
         self.halved_at = self.next;
+        tracing::debug!(limit = halved, "the services have too much to do: fewer calls at a time");
     }
 
     fn is_slow(&mut self, kind: &str, took: Duration) -> bool {

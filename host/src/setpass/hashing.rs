@@ -1,11 +1,14 @@
 //! PIN hashing that cannot take all memory and cores: as many at once as there are cores, and a
 //! bounded number that wait.
 
-use std::num::NonZero;
+mod workers;
+
 use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::workers::Workers;
 
 use super::SetpassError;
 use crate::keys::Keys;
@@ -16,7 +19,7 @@ const QUEUE_LENGTH: usize = 256;
 /// Hashes and compares PINs on threads where that may take its time.
 pub(super) struct PinHashing {
     keys: Keys,
-    running: Arc<Semaphore>,
+    workers: Workers,
     queue: Arc<Semaphore>,
     /// The hash that is compared with where there is none: refusing takes as long as comparing.
     decoy: Arc<OnceLock<String>>,
@@ -27,10 +30,9 @@ pub(super) struct Place(OwnedSemaphorePermit);
 
 impl PinHashing {
     pub(super) fn new(keys: Keys) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             keys,
-            running: Arc::new(Semaphore::new(cores)),
+            workers: Workers::default(),
             queue: Arc::new(Semaphore::new(QUEUE_LENGTH)),
             decoy: Arc::default(),
         }
@@ -44,7 +46,7 @@ impl PinHashing {
 
     pub(super) async fn hash(&self, pin: &SecretString) -> String {
         let (keys, pin) = (self.keys.clone(), pin.clone());
-        self.run(move || keys.hash_pin(&pin)).await
+        self.workers.run(move || keys.hash_pin(&pin)).await
     }
 
     /// Whether the PIN is the one that was hashed; false, after the same time, where there is no hash.
@@ -52,6 +54,7 @@ impl PinHashing {
         let (keys, pin, decoy) = (self.keys.clone(), pin.clone(), Arc::clone(&self.decoy));
         let hash = hash.map(str::to_owned);
         let right = self
+            .workers
             .run(move || match hash {
                 Some(hash) => keys.verify_pin(&pin, &hash),
                 None => {
@@ -63,19 +66,5 @@ impl PinHashing {
             .await;
         drop(place.0);
         right
-    }
-
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let turn = Arc::clone(&self.running).acquire_owned().await.expect("the semaphore is never closed");
-        let worked = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(turn);
-            result
-        })
-        .await;
-        match worked {
-            Ok(result) => result,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
     }
 }

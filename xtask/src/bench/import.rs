@@ -65,9 +65,11 @@ pub fn run() -> Result<()> {
     google.calm()?;
     let import = measure(&site, &["import", "--all", "--json"])?;
     let (calls, sheet_calls) = (proxy.calls(), google.calls()?.len());
+    let phases = phases(&site)?;
     google.expect_order()?;
     let outcomes = import.json["rows"].as_array().context("no rows in the report")?;
     let done = outcomes.iter().filter(|row| row["outcome"] == "done").count();
+    ensure!(sheet_calls <= 4, "{sheet_calls} calls of the Sheets API");
     ensure!(done == USERS + 1, "only {done} rows were done: {}", import.json["notices"]);
 
     let many: Vec<AccessRow> = (0..MANY).map(of_many).collect();
@@ -77,6 +79,7 @@ pub fn run() -> Result<()> {
     ensure!(planned == MANY, "the plan has {planned} rows");
 
     report(&import, &calls, sheet_calls, &dry);
+    println!("{phases}");
     Ok(())
 }
 
@@ -126,6 +129,20 @@ fn report(import: &Cost, calls: &[Call], sheet_calls: usize, dry: &Cost) {
         ideal,
         dry.wall,
     );
+}
+
+/// When what happened, from what the journal says of the run.
+fn phases(site: &Site) -> Result<String> {
+    let shown = site.usher(&["import", "show", "1", "--json"])?.json()?;
+    let moment = |value: &Value| value.as_str().map(str::to_owned).context("no time");
+    let steps = shown["steps"].as_array().context("no steps")?;
+    let begun = steps.iter().filter_map(|step| step["started"].as_str()).min().context("no step")?;
+    let ended = steps.iter().filter_map(|step| step["finished"].as_str()).max().context("no step")?;
+    Ok(format!(
+        "the run began {}, its first step {begun}, its last one ended {ended}, and the run {}",
+        moment(&shown["started"])?,
+        moment(&shown["finished"])?
+    ))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^52")]

@@ -1,0 +1,83 @@
+//! Threads of their own for hashing, one for each core.
+//!
+//! Each hash takes 19 MiB, which the allocator keeps for the thread that had them. On the runtime's many threads
+//! for blocking work that would come to a gigabyte.
+
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::sync::oneshot;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads, which are started when there is something to do, and end when this is dropped.
+#[derive(Default)]
+pub(super) struct Workers {
+    jobs: OnceLock<Sender<Job>>,
+}
+
+impl Workers {
+    /// Does the work as soon as a thread is free. Who comes first gets it first.
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (answer, answered) = oneshot::channel();
+        let job = move || {
+            // A panic is the caller's and does not end the thread. Nobody may be waiting any more.
+            let _ = answer.send(catch_unwind(AssertUnwindSafe(work)));
+        };
+        let jobs = self.jobs.get_or_init(start);
+        jobs.send(Box::new(job)).expect("the threads take jobs for as long as there is a sender");
+        match answered.await.expect("each job answers") {
+            Ok(result) => result,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+fn start() -> Sender<Job> {
+    let (sender, receiver) = mpsc::channel();
+    let receiver = Arc::new(Mutex::new(receiver));
+    for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get) {
+        let receiver = Arc::clone(&receiver);
+        std::thread::spawn(move || {
+            while let Some(job) = next(&receiver) {
+                job()
+            }
+        });
+    }
+    sender
+}
+
+/// None when no more jobs can come.
+fn next(receiver: &Mutex<Receiver<Job>>) -> Option<Job> {
+    receiver.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_work_is_done_on_as_many_threads_as_there_are_cores_and_a_panic_reaches_who_asked() {
+        let workers = Arc::new(Workers::default());
+        let threads = futures::future::join_all((0..64).map(|_| {
+            workers.run(|| {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                format!("{:?}", std::thread::current().id())
+            })
+        }));
+        let threads: BTreeSet<String> = threads.await.into_iter().collect();
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        assert!(threads.len() <= cores, "{threads:?}");
+
+        let panicking = Arc::clone(&workers);
+        let asked = tokio::spawn(async move { panicking.run(|| -> u8 { panic!("no") }).await });
+        assert!(asked.await.unwrap_err().is_panic());
+        for _ in 0..cores + 1 {
+            assert_eq!(workers.run(|| 7).await, 7);
+        }
+    }
+}
