@@ -42,7 +42,7 @@ fn start() -> Sender<Job> {
         let receiver = Arc::clone(&receiver);
         std::thread::spawn(move || {
             while let Some(job) = next(&receiver) {
-                job()
+                job();
             }
         });
     }
