@@ -68,6 +68,9 @@ impl fmt::Debug for Snapshot {
 pub struct MoveOutcome {
     /// Rows that were deleted in the place of others, and were put back at the end of the worksheet.
     pub put_back: Vec<RowNumber>,
+    /// Rows that are not there as they were, and were not put back, because a row that was not there before may
+    /// be what somebody made of them in that moment.
+    pub in_doubt: Vec<RowNumber>,
     /// Rows that are in both worksheets, because somebody edited them in that moment.
     pub in_both: Vec<RowNumber>,
     /// How many rows were deleted that nobody has read, because they were put in in that moment.
@@ -170,20 +173,34 @@ pub enum SheetError {
     },
     /// Rows moved while somebody changed their order, and what that led to could not be put right.
     #[error(
-        "somebody changed the order of the rows of the worksheet {worksheet:?} in the moment in which finished ones \
-         moved, and what that led to could not be put right: {reason}. Compare the worksheet with the spreadsheet's \
-         version history at Google: put back {}, and delete rows that are in both worksheets",
+        "somebody edited the worksheet {worksheet:?} in the moment in which finished rows moved, and what that led to \
+         could not be put right: {reason}. Compare the worksheet with the spreadsheet's version history at Google: put \
+         back {}, and delete rows that are in both worksheets",
         if missing.is_empty() { "rows that are missing".to_owned() } else {
-            format!("the rows that had the numbers {}", numbers(missing))
+            format!("what is missing of the rows that had the numbers {}", numbers(missing))
         }
     )]
     Unsettled {
         /// The worksheet that the rows moved from.
         worksheet: String,
-        /// Rows that are known to be missing, by their numbers before the move.
+        /// Rows that are not there as they were, by their numbers before the move.
         missing: Vec<RowNumber>,
         /// What stood in the way.
         reason: String,
+    },
+    /// Remarks were written while somebody changed the order of the rows, and took the places of notes that are
+    /// not known to be back.
+    #[error(
+        "somebody edited the worksheet {worksheet:?} in the moment in which reasons were noted in it, and people's \
+         notes at the first cells of the rows that had the numbers {} may be lost: see that they are there, or copy \
+         them from the spreadsheet's version history at Google",
+        numbers(rows)
+    )]
+    NotesLost {
+        /// The worksheet.
+        worksheet: String,
+        /// The rows, by their numbers before the edit.
+        rows: Vec<RowNumber>,
     },
     /// Google did not do what it was asked.
     #[error(transparent)]
@@ -195,7 +212,7 @@ impl SheetError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Changed { .. } => true,
+            Self::Changed { .. } | Self::NotesLost { .. } => true,
             Self::Google(error) => error.remedy() == Remedy::Waiting,
             _ => false,
         }
@@ -302,6 +319,7 @@ impl Sheet {
     /// # Errors
     /// [`SheetError::Changed`] where the worksheet is not what was read. In a CSV file nothing is written then; at
     /// Google remarks may be beside other rows, so read again and say for each row what is to be there.
+    /// [`SheetError::NotesLost`] where, besides, notes of people may have been overwritten.
     pub async fn remark(
         &self,
         seen: &Snapshot,
@@ -343,8 +361,13 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
-fn numbers(rows: &[RowNumber]) -> String {
-    rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+/// Numbers in order, where those that follow one another are told by the first and the last.
+pub(crate) fn numbers(rows: &[RowNumber]) -> String {
+    let run = |run: &[RowNumber]| match run {
+        [first, .., last] => format!("{first}-{last}"),
+        _ => run.iter().map(ToString::to_string).collect(),
+    };
+    rows.chunk_by(|left, right| *right == left + 1).map(run).collect::<Vec<_>>().join(", ")
 }
 
 /// The cells of a row without the blank ones at its end.

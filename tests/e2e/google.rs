@@ -219,3 +219,78 @@ fn a_form_that_comes_in_during_the_move_is_no_trouble() {
     assert_eq!(AtGoogle::addresses(&at.requests()), ["late@example.org"]);
     assert_eq!(at.google.calls().unwrap(), [READ, READ, LIST, CHANGE]);
 }
+
+/// Four rows, of which the second cannot be processed, and what happens to the calls.
+fn race(domain: &str, faults: impl FnOnce(&str) -> serde_json::Value) -> (AtGoogle, Vec<AccessRow>) {
+    let mut rows: Vec<AccessRow> =
+        (0..4).map(|n| AccessRow::founding(&format!("user{n}@{domain}"), &format!("{domain} {n}"))).collect();
+    rows[1].set(12, "");
+    let at = AtGoogle::new(&rows, true);
+    at.google.faults(&faults(&at.spreadsheet)).unwrap();
+    (at, rows)
+}
+
+#[test]
+fn a_column_that_is_put_in_during_the_move_doubles_nothing() {
+    let insert = json!([{ "kind": "insert-column", "sheet": REQUESTS, "column": "A" }]);
+    let (at, _) = race(
+        "column.google.example.org",
+        |spreadsheet| json!([{ "method": CHANGE, "kind": "edit", "spreadsheet": spreadsheet, "edits": insert }]),
+    );
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 1);
+    expect_words(&run, &["column was put in", "that had the numbers 3,", "version history"]);
+    let requests = at.requests();
+    assert_eq!((requests.len(), requests[1][5].as_str()), (2, "user1@column.google.example.org"));
+    assert_eq!(AtGoogle::addresses(&at.done()).len(), 3);
+    assert_eq!(at.google.calls().unwrap(), [READ, READ, LIST, CHANGE, READ]);
+}
+
+#[test]
+fn a_row_that_a_repair_took_before_anybody_read_it_is_told() {
+    let sort = json!([{ "kind": "sort", "sheet": REQUESTS, "column": "E", "descending": true }]);
+    let insert = json!([{ "kind": "insert-row", "sheet": REQUESTS, "row": 2, "values": ["", "", "", "", "late@example.org"] }]);
+    let (at, _) = race("twice.google.example.org", |spreadsheet| {
+        json!([
+            { "method": CHANGE, "kind": "edit", "spreadsheet": spreadsheet, "edits": sort },
+            { "method": CHANGE, "nth": 2, "kind": "edit", "spreadsheet": spreadsheet, "edits": insert },
+        ])
+    });
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 1);
+    expect_words(&run, &["1 row was deleted before anybody could read it", "put back at the end"]);
+    assert_eq!(AtGoogle::addresses(&at.requests()), ["user1@twice.google.example.org"], "{}", run.said());
+    assert_eq!(AtGoogle::addresses(&at.done()).len(), 3);
+}
+
+#[test]
+fn a_move_in_another_order_whose_answer_is_lost_is_put_right_too() {
+    let sort = json!([{ "kind": "sort", "sheet": REQUESTS, "column": "E", "descending": true }]);
+    let (at, rows) = race("lost.google.example.org", |spreadsheet| {
+        json!([
+            { "method": CHANGE, "kind": "edit", "spreadsheet": spreadsheet, "edits": sort },
+            { "method": CHANGE, "kind": "cut-after" },
+        ])
+    });
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 1);
+    expect_words(&run, &["row 3 (of user1@lost.google.example.org)", "put back at the end of the worksheet"]);
+    let requests = at.requests();
+    assert_eq!(AtGoogle::addresses(&requests), ["user1@lost.google.example.org"], "{}", run.said());
+    assert_eq!(requests[1], rows[1].0[..requests[1].len()], "it is as it was");
+    assert_eq!(AtGoogle::addresses(&at.done()).len(), 3);
+
+    // Where the move was not made, people's edits are not taken for what it did.
+    let delete = json!([{ "kind": "delete-row", "sheet": REQUESTS, "row": 3 }]);
+    let (at, _) = race("unmade.google.example.org", |spreadsheet| {
+        json!([
+            { "method": CHANGE, "kind": "edit", "spreadsheet": spreadsheet, "edits": delete },
+            { "method": CHANGE, "kind": "cut-before" },
+        ])
+    });
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_words(&run, &["not known whether Google has changed the spreadsheet"]);
+    assert_eq!((AtGoogle::addresses(&at.requests()).len(), at.done().len()), (3, 1), "{}", run.said());
+    expect_status(&at.site.import(&["--all"]).unwrap(), 0);
+    assert_eq!((at.requests().len(), AtGoogle::addresses(&at.done()).len()), (1, 3));
+}

@@ -97,6 +97,33 @@ fn at_google_a_reason_is_beside_its_row_whatever_people_do_meanwhile() {
         assert!(reason(&notes["A3"]).contains("PIN"), "{notes:?}");
         assert!(reason(&notes["A4"]).contains("No such project"), "{notes:?}");
     }
+    // An approver's note, at whose row's place a reason was written, is there again.
+    let at = at_google(&rows(&format!("restored.{domain}"), "Restored notes"));
+    at.edit(note("A5", "Ann asks them"));
+    let sort = json!([{ "kind": "sort", "sheet": REQUESTS, "column": "E", "descending": true }]);
+    at.google
+        .faults(&json!([{ "method": CHANGE, "nth": 2, "kind": "edit", "spreadsheet": at.spreadsheet, "edits": sort }]))
+        .unwrap();
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 1);
+    assert!(!run.stdout.contains("Notice"), "{}", run.said());
+    let notes = at.notes();
+    assert_eq!((notes.len(), notes["A2"].as_str()), (3, "Ann asks them"), "{notes:?}");
+    assert!(reason(&notes["A4"]).contains("No such project"), "{notes:?}");
+
+    // Where it cannot be written back, that is told.
+    let at = at_google(&rows(&format!("lost.{domain}"), "Lost notes"));
+    at.edit(note("A5", "Ann asks them"));
+    at.google
+        .faults(&json!([
+            { "method": CHANGE, "nth": 2, "kind": "edit", "spreadsheet": at.spreadsheet, "edits": sort },
+            { "method": CHANGE, "nth": 3, "kind": "status", "status": 400 },
+        ]))
+        .unwrap();
+    let run = at.site.import(&["--all"]).unwrap();
+    expect_status(&run, 1);
+    expect_words(&run, &["notes at the first cells of the rows that had the numbers 4 may be lost"]);
+
     // A row that was edited is another one.
     let at = at_google(&rows(&format!("edited.{domain}"), "Edited notes"));
     let edit = json!([{ "kind": "set-cell", "sheet": REQUESTS, "cell": "S2", "value": "Corrected" }]);

@@ -87,7 +87,9 @@ pub(super) fn of_sheet(error: &SheetError) -> Exit {
         | SheetError::Forbidden { .. }
         | SheetError::SameWorksheet { .. } => Exit::Usage,
         SheetError::Changed { .. } | SheetError::Io { .. } => Exit::Unreachable,
-        SheetError::Interrupted { .. } | SheetError::Unsettled { .. } => Exit::Failed,
+        SheetError::Interrupted { .. } | SheetError::Unsettled { .. } | SheetError::NotesLost { .. } => {
+            Exit::Failed
+        }
         SheetError::Google(error) => match error.remedy() {
             Remedy::Operator => Exit::Usage,
             Remedy::Waiting => Exit::Unreachable,

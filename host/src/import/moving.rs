@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::fail_point;
 use crate::plugin::RowParser;
 use crate::registration::{Layout, Outcome, Parsed, ParsedRow, RowNumber, SheetKind};
-use crate::sheet::{MoveOutcome, SheetError};
+use crate::sheet::{MoveOutcome, SheetError, numbers};
 
 /// How often a sheet that changes between reading and moving is read again.
 const ATTEMPTS: u32 = 5;
@@ -84,15 +84,15 @@ pub(super) async fn move_finished(
                 found.entry(key).or_insert(row.number);
             }
         }
-        let mut numbers: Vec<RowNumber> = found.values().copied().collect();
-        numbers.sort_unstable();
+        let mut finished: Vec<RowNumber> = found.values().copied().collect();
+        finished.sort_unstable();
         let mut outcome = MoveOutcome::default();
-        if !numbers.is_empty() {
+        if !finished.is_empty() {
             fail_point::reached(|| "rows to move".to_owned());
             if exclusive.is_lost() {
                 return Err(ExclusiveError::Lost.into());
             }
-            match app.sheets.access.move_rows(&snapshot, &numbers, &layout.access.done).await {
+            match app.sheets.access.move_rows(&snapshot, &finished, &layout.access.done).await {
                 Ok(moved) => outcome = moved,
                 Err(SheetError::Changed { .. }) if attempt < ATTEMPTS => {
                     attempt += 1;
@@ -110,10 +110,13 @@ pub(super) async fn move_finished(
         let mut notices: Vec<String> = left.map(|key| not_moved(key)).collect();
         notices.extend(outcome.put_back.iter().map(|number| put_back(&rows, *number)));
         notices.extend(outcome.in_both.iter().map(|number| in_both(&rows, *number, layout)));
+        if !outcome.in_doubt.is_empty() {
+            notices.push(in_doubt(&rows, &outcome.in_doubt, layout));
+        }
         if outcome.unread > 0 {
             notices.push(unread(outcome.unread, layout));
         }
-        return Ok(Moved { rows: numbers.len(), notices });
+        return Ok(Moved { rows: finished.len(), notices });
     }
 }
 
@@ -142,6 +145,20 @@ fn in_both(rows: &[ParsedRow], number: RowNumber, layout: &Layout) -> String {
          in \"{}\" as it is now: delete it there",
         named(rows, number),
         layout.access.done,
+        layout.access.requests
+    )
+}
+
+/// The rows may be many, as after a text was replaced in all of them.
+fn in_doubt(rows: &[ParsedRow], doubtful: &[RowNumber], layout: &Layout) -> String {
+    let which = match doubtful {
+        [number] => named(rows, *number),
+        _ => format!("the rows that had the numbers {}", numbers(doubtful)),
+    };
+    format!(
+        "somebody edited the worksheet \"{}\" in the moment in which finished rows moved, and {which} cannot be found \
+         as before; rows like that are there, so nothing was put back: see in the spreadsheet's version history \
+         that nothing is missing",
         layout.access.requests
     )
 }

@@ -9,7 +9,7 @@ use super::report::{ReportedRow, RowOutcome};
 use crate::app::App;
 use crate::registration::{Row, RowNumber};
 use crate::sheet::remark::Remark;
-use crate::sheet::{Sheet, SheetError, Snapshot};
+use crate::sheet::{Sheet, SheetError, Snapshot, numbers};
 
 /// How often a sheet that changes between reading and writing is read again.
 const ATTEMPTS: u32 = 4;
@@ -20,20 +20,26 @@ type Remarks = BTreeMap<RowNumber, Option<Remark>>;
 /// Writes the reasons, and takes away those that do not hold any more. `seen` is what the rows were read
 /// from. Answers what the operator should know; that the sheet has no remarks is no failure of an import.
 pub(super) async fn note_problems(app: &App, seen: &Snapshot, rows: &[ReportedRow]) -> Vec<String> {
-    match write(app, seen, rows).await {
-        Ok(in_the_way) if in_the_way.is_empty() => Vec::new(),
-        Ok(in_the_way) => {
-            let numbers: Vec<String> = in_the_way.iter().map(ToString::to_string).collect();
-            vec![format!(
-                "no reason was written beside these rows, because somebody else's text is there: {}",
-                numbers.join(", ")
-            )]
+    let mut notices = Vec::new();
+    match write(app, seen, rows, &mut notices).await {
+        Ok(in_the_way) if in_the_way.is_empty() => {}
+        Ok(in_the_way) => notices.push(format!(
+            "no reason was written beside these rows, because somebody else's text is there: {}",
+            numbers(&in_the_way)
+        )),
+        Err(error) => {
+            notices.push(format!("the reasons could not be written beside the rows of the sheet: {error}"));
         }
-        Err(error) => vec![format!("the reasons could not be written beside the rows of the sheet: {error}")],
     }
+    notices
 }
 
-async fn write(app: &App, seen: &Snapshot, rows: &[ReportedRow]) -> Result<Vec<RowNumber>, SheetError> {
+async fn write(
+    app: &App,
+    seen: &Snapshot,
+    rows: &[ReportedRow],
+    notices: &mut Vec<String>,
+) -> Result<Vec<RowNumber>, SheetError> {
     let sheet = &app.sheets.access;
     let zone = app.settings.site.time_zone.clone();
     let when = app.clock.now().to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string();
@@ -46,6 +52,11 @@ async fn write(app: &App, seen: &Snapshot, rows: &[ReportedRow]) -> Result<Vec<R
         }
         match sheet.remark(&now, &remarks).await {
             Err(SheetError::Changed { .. }) if attempt < ATTEMPTS => attempt += 1,
+            // The next attempt finds nothing of it any more.
+            Err(error @ SheetError::NotesLost { .. }) if attempt < ATTEMPTS => {
+                notices.push(error.to_string());
+                attempt += 1;
+            }
             result => return result,
         }
     }

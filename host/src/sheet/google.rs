@@ -9,19 +9,21 @@
 //! nothing. Google has no way to make a change depend on what a row holds. So the caller reads the
 //! worksheet immediately before, and what it read goes with the move; between that reading and the move
 //! lies the time of one call, in which nobody can be kept from sorting the sheet. Whether somebody did, the
-//! answer to the move tells, and what was deleted in the place of another row is put back.
+//! answer to the move tells, and what was deleted in the place of another row is put back where the rows as
+//! they are then leave no doubt.
 
 mod account;
 mod api;
 mod error;
 mod grid;
 mod names;
+mod notes;
 mod pace;
 mod repair;
 mod requests;
+mod settle;
 mod witness;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use google_sheets4::api::SheetProperties;
@@ -32,15 +34,10 @@ pub use error::{GoogleError, Remedy};
 
 use crate::registration::{Row, RowNumber};
 use crate::settings;
-use crate::sheet::remark::{Decision, Remark};
 use crate::sheet::{MoveOutcome, SheetError, Snapshot};
 use account::Account;
 use api::Api;
-use repair::Repair;
 use witness::Witness;
-
-/// How often what somebody's edit in the moment of a move led to is looked at and put right.
-const REPAIRS: u32 = 4;
 
 /// A spreadsheet that is kept by Google.
 #[derive(Clone, Debug)]
@@ -136,99 +133,17 @@ impl GoogleSheet {
             return Err(SheetError::Changed { worksheet: from.worksheet.clone() });
         };
         let range = names::column(&from.worksheet, witness.column);
-        let mut after = self.access.api().await?.change(&self.id, requests, Some(range)).await?;
+        let mut after = match self.access.api().await?.change(&self.id, requests, Some(range)).await {
+            Ok(after) => after,
+            Err(error @ GoogleError::Uncertain { .. }) => {
+                return self.settle_uncertain(from, rows, source, to, error).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
         if witness.shows_gone(from, rows, &after.texts(0)) {
             return Ok(MoveOutcome::default());
         }
-        self.repair(from, rows, source).await
-    }
-
-    /// Puts right what a move did that met another order of rows than it was made for.
-    async fn repair(
-        &self,
-        from: &Snapshot,
-        rows: &[RowNumber],
-        source: &SheetProperties,
-    ) -> Result<MoveOutcome, SheetError> {
-        tracing::warn!(worksheet = from.worksheet, "the worksheet was edited in the moment of a move");
-        let mut outcome = MoveOutcome::default();
-        let mut missing = Vec::new();
-        let unsettled = |missing: &[RowNumber], reason: String| SheetError::Unsettled {
-            worksheet: from.worksheet.clone(),
-            missing: missing.to_vec(),
-            reason,
-        };
-        let mut reason = "it was edited again and again".to_owned();
-        for attempt in 0..REPAIRS {
-            let now =
-                self.read(&from.worksheet).await.map_err(|error| unsettled(&missing, error.to_string()))?;
-            let repair = Repair::plan(from, rows, &now);
-            outcome.in_both.clone_from(&repair.edited);
-            if attempt == 0 {
-                outcome.unread = repair.unread();
-            }
-            if !repair.is_needed() {
-                return Ok(outcome);
-            }
-            let put_back: Vec<Vec<String>> = from
-                .rows
-                .iter()
-                .filter(|row| repair.missing.contains(&row.number))
-                .map(|row| row.cells.clone())
-                .collect();
-            let mut deleted: Vec<RowNumber> = repair.still_there.iter().map(|(_, now)| *now).collect();
-            deleted.sort_unstable();
-            outcome.put_back.extend(&repair.missing);
-            outcome.put_back.sort_unstable();
-            outcome.put_back.dedup();
-            missing = repair.missing;
-            let requests = requests::repair(source, &put_back, &deleted);
-            // Whether it was done, and whether somebody edited the worksheet again, the next look tells.
-            if let Err(error) = self.access.api().await?.change(&self.id, requests, None).await {
-                if error.remedy() == Remedy::Operator {
-                    return Err(unsettled(&missing, error.to_string()));
-                }
-                reason = error.to_string();
-            }
-        }
-        Err(unsettled(&missing, reason))
-    }
-
-    /// See [`super::Sheet::remark`].
-    pub(super) async fn remark(
-        &self,
-        seen: &Snapshot,
-        remarks: &BTreeMap<RowNumber, Option<Remark>>,
-    ) -> Result<Vec<RowNumber>, SheetError> {
-        let Some(witness) = Witness::of(&seen.rows) else { return Ok(Vec::new()) };
-        let changed = || SheetError::Changed { worksheet: seen.worksheet.clone() };
-        let range = names::column(&seen.worksheet, witness.column);
-        let api = self.access.api().await?;
-        let ranges = [names::column(&seen.worksheet, 0), range.clone()];
-        let mut found = api.cells(&self.id, &ranges).await?;
-        let there = found.notes(0);
-        if !witness.is_as_read(&seen.rows, &found.texts(1)) {
-            return Err(changed());
-        }
-        let mut notes = Vec::new();
-        let mut in_the_way = Vec::new();
-        for (number, remark) in remarks {
-            let there = there.get((*number as usize).wrapping_sub(1)).map_or("", String::as_str);
-            match Decision::of(there, remark.as_ref()) {
-                Decision::Keep => {}
-                Decision::Write(text) => notes.push((*number, text)),
-                Decision::NotOurs => in_the_way.push(*number),
-            }
-        }
-        if !notes.is_empty() {
-            let sheet_id = found.worksheet().sheet_id.unwrap_or_default();
-            let requests = requests::write_notes(sheet_id, &notes);
-            let mut after = api.change(&self.id, requests, Some(range)).await?;
-            if !witness.is_as_read(&seen.rows, &after.texts(0)) {
-                return Err(changed());
-            }
-        }
-        Ok(in_the_way)
+        self.settle(from, rows, source).await
     }
 
     /// See [`super::Sheet::mark`].
