@@ -7,8 +7,12 @@ CREATE TABLE subscription (
     created    INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
     last_error TEXT,
+    -- Origin of the mail that tells the list, where it is told by mail.
+    mail       TEXT,
     finished   INTEGER,
     CHECK ((finished IS NULL) = (state = 'open'))
 );
 
 CREATE INDEX subscription_by_state ON subscription (state, attempts);
+
+CREATE INDEX subscription_by_mail ON subscription (mail);

@@ -5,7 +5,6 @@ use crate::database::{Database, DatabaseError};
 use crate::keys::{Keys, KeysError};
 use crate::keystone::{Keystone, KeystoneError};
 use crate::mailer::{Mailer, MailerError};
-use crate::mailing_list::{MailingList, MailingListError};
 use crate::outbox::Outbox;
 use crate::plugin::{Capabilities, MailTemplates, PluginError, PluginHost, QuotaPolicy, RowParser};
 use crate::quotas::Quotas;
@@ -29,8 +28,6 @@ pub struct App {
     pub quotas: Quotas,
     /// Mail on its way out.
     pub outbox: Outbox,
-    /// The mailing list that new users are subscribed to, where there is one.
-    pub mailing_list: Option<MailingList>,
     /// Links for choosing passwords.
     pub setpass: Setpass,
     /// The sign-up sheets.
@@ -63,9 +60,6 @@ pub enum AppError {
     /// The mail server's settings.
     #[error(transparent)]
     Mailer(#[from] MailerError),
-    /// The mailing list's settings.
-    #[error(transparent)]
-    MailingList(#[from] MailingListError),
     /// The components' settings.
     #[error(transparent)]
     Plugin(#[from] PluginError),
@@ -87,7 +81,6 @@ impl App {
         let quotas = Quotas::new(keystone.clone());
         let mailer = Mailer::new(&settings.mail)?;
         let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
-        let mailing_list = settings.mailing_list.as_ref().map(MailingList::new).transpose()?;
         let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings.setpass);
         let sheets = Sheets::new(&settings.sheet);
         if access == Access::Write {
@@ -100,19 +93,7 @@ impl App {
             setpass: Some(setpass.clone()),
         };
         let plugins = PluginHost::new(&settings.plugins, capabilities)?;
-        Ok(Self {
-            settings,
-            clock,
-            database,
-            keys,
-            keystone,
-            quotas,
-            outbox,
-            mailing_list,
-            setpass,
-            sheets,
-            plugins,
-        })
+        Ok(Self { settings, clock, database, keys, keystone, quotas, outbox, setpass, sheets, plugins })
     }
 
     /// The component that reads rows.

@@ -32,6 +32,7 @@ use crate::database::DatabaseError;
 use crate::fail_point;
 use crate::keystone::KeystoneError;
 use crate::mail_content;
+use crate::mailing_list::{MailingList, MailingListError};
 use crate::outbox::{self, OutboxError};
 use crate::plugin::{
     Decision, MailTemplates, PluginError, QuotaContext, QuotaOccasion, QuotaPolicy, RowParser,
@@ -87,6 +88,9 @@ pub enum ImportError {
         /// What is wrong with it.
         source: OutboxError,
     },
+    /// The mailing list's settings.
+    #[error(transparent)]
+    MailingList(#[from] MailingListError),
     /// The journal.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -107,16 +111,37 @@ impl From<DirectoryError> for ImportError {
     }
 }
 
+/// What an import works with, made before it changes anything: what is wrong with the settings comes to light then.
+struct Prepared {
+    parser: RowParser,
+    layout: Layout,
+    mail_templates: MailTemplates,
+    mailing_list: Option<MailingList>,
+}
+
 /// Plans without changing anything anywhere.
 ///
 /// # Errors
 /// Where the sheet, a component, the journal or a service does not answer.
 pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, ImportError> {
-    let parser = app.row_parser().await?;
-    let layout = parser.describe().await?;
-    check_wording(app).await?;
+    let Prepared { parser, layout, .. } = prepare(app).await?;
     member_role(app).await?;
     Ok(plan(app, &parser, &layout, selection).await?.0)
+}
+
+/// The mailing list that new users are subscribed to, where there is one.
+///
+/// # Errors
+/// Where its settings cannot be used.
+pub fn mailing_list(app: &App) -> Result<Option<MailingList>, MailingListError> {
+    app.settings.mailing_list.as_ref().map(MailingList::new).transpose()
+}
+
+async fn prepare(app: &App) -> Result<Prepared, ImportError> {
+    let parser = app.row_parser().await?;
+    let layout = parser.describe().await?;
+    let mail_templates = check_wording(app).await?;
+    Ok(Prepared { parser, layout, mail_templates, mailing_list: mailing_list(app)? })
 }
 
 /// Runs an import. `progress` is told how far it has come.
@@ -128,11 +153,9 @@ pub async fn run(
     selection: &Selection,
     progress: impl Fn(Progress<'_>),
 ) -> Result<Report, ImportError> {
-    let parser = app.row_parser().await?;
-    let layout = parser.describe().await?;
-    let mail_templates = check_wording(app).await?;
+    let prepared = prepare(app).await?;
     let exclusive = Exclusive::take(app).await?;
-    let report = run_alone(app, selection, &exclusive, &parser, &mail_templates, &layout, progress).await;
+    let report = run_alone(app, selection, &exclusive, &prepared, progress).await;
     if let Err(error) = exclusive.release().await {
         tracing::warn!(%error, "the right to import could not be given back; it ends by itself");
     }
@@ -143,11 +166,11 @@ async fn run_alone(
     app: &App,
     selection: &Selection,
     exclusive: &Exclusive,
-    parser: &RowParser,
-    mail_templates: &MailTemplates,
-    layout: &Layout,
+    prepared: &Prepared,
     progress: impl Fn(Progress<'_>),
 ) -> Result<Report, ImportError> {
+    let Prepared { parser, layout, mail_templates, mailing_list } = prepared;
+    let mailing_list = mailing_list.as_ref();
     let member_role_id = member_role(app).await?;
     moving::recognise_moved(app, parser, layout).await?;
     let (plan, snapshot) = plan(app, parser, layout, selection).await?;
@@ -169,7 +192,7 @@ async fn run_alone(
     let moved = moving::move_finished(app, parser, layout, &finished, exclusive).await;
     fail_point::reached(|| "rows moved".to_owned());
     // What is recorded before the mail is sent leaves with it.
-    let subscribed_by_mail = subscribing::by_mail(app, run, exclusive).await;
+    let subscribed_by_mail = subscribing::by_mail(app, mailing_list, run, exclusive).await;
     let failure = app.outbox.deliver_while(&mut deliveries, || true).await.err();
     let mail = Mail {
         deliveries,
@@ -183,9 +206,9 @@ async fn run_alone(
     fail_point::reached(|| "mail sent".to_owned());
     let subscriptions = match subscribed_by_mail {
         Some(subscriptions) => Some(subscriptions),
-        None => subscribing::directly(app, exclusive).await,
+        None => subscribing::directly(app, mailing_list, exclusive).await,
     };
-    let subscriptions = subscribing::finish(app, last_run, subscriptions).await;
+    let subscriptions = subscribing::finish(app, run, last_run, subscriptions).await;
     let mut report = Report::new(run, &plan, &endings, moved, mail, subscriptions);
     if let Some(seen) = seen {
         report.notices.extend(noting::note_problems(app, &seen, &report.rows).await);

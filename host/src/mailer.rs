@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 pub use error::{MailerError, RefusedRecipient, Reply, Step};
-pub use letter::{check_recipient, message_id};
+pub use letter::{check_recipient, message_id, with_ascii_domain};
 
 use crate::settings;
 use connection::{Connection, Server};

@@ -10,7 +10,7 @@ pub mod majordomo;
 use self::command::{Command, CommandError};
 use self::mailman::{Mailman, MailmanError};
 use self::majordomo::{Majordomo, MajordomoError};
-use crate::settings;
+use crate::{mailer, settings};
 
 /// A way to the mailing list.
 #[derive(Debug)]
@@ -95,12 +95,17 @@ impl MailingList {
     }
 }
 
-/// Whether a text from a sheet is one plain address, which cannot be read as anything else by whoever gets it in
-/// a line of its own.
+/// The one plain address that a text from a sheet is, as a list gets it: with its domain in the ASCII form, as in
+/// mails to it. None where it is not one, or could be read as something else by whoever gets it.
 #[must_use]
-pub fn is_plain_address(text: &str) -> bool {
+pub fn plain_address(text: &str) -> Option<String> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | ',' | ';');
-    !text.contains(odd) && text.is_ascii() && text.parse::<lettre::Address>().is_ok()
+    // A program that hands its lines on as arguments would make an option of a leading hyphen.
+    if text.contains(odd) || text.starts_with('-') {
+        return None;
+    }
+    let address = mailer::with_ascii_domain(text.parse().ok()?)?;
+    Some(address.to_string()).filter(|address| address.is_ascii())
 }
 
 /// The first line of what a service or a program says, as much of it as an error may repeat.
@@ -117,7 +122,7 @@ mod tests {
     #[test]
     fn only_one_plain_address_goes_to_a_list() {
         for good in ["a@example.org", "a+b@example.org", "o'neil@example.org", "A.B@Sub.Example.ORG"] {
-            assert!(is_plain_address(good), "{good}");
+            assert_eq!(plain_address(good).as_deref(), Some(good));
         }
         for bad in [
             "",
@@ -130,8 +135,16 @@ mod tests {
             "\"a b\"@example.org",
             "a@example.org,b@example.org",
             "jürgen@example.org",
+            "-oQ/tmp@example.org",
+            "--help@example.org",
         ] {
-            assert!(!is_plain_address(bad), "{bad}");
+            assert_eq!(plain_address(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_international_domain_goes_to_a_list_in_its_ascii_form() {
+        assert_eq!(plain_address("a@bücher.example").as_deref(), Some("a@xn--bcher-kva.example"));
+        assert_eq!(plain_address("ä@bücher.example"), None);
     }
 }

@@ -59,6 +59,7 @@ fn of_import(error: &ImportError) -> Exit {
         ImportError::Quota(error) if error.is_passing() => Exit::Unreachable,
         ImportError::Exclusive(_) | ImportError::Database(_) => Exit::Unreachable,
         ImportError::Sheet(error) => of_sheet(error),
+        ImportError::MailingList(error) => of_mailing_list(error),
         ImportError::NobodySelected(_) => Exit::Failed,
         ImportError::Quota(_)
         | ImportError::NoMemberRole(_)

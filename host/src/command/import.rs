@@ -31,7 +31,7 @@ pub async fn run(app: &App, args: &ImportArgs) -> anyhow::Result<ExitCode> {
         if args.json {
             print_json(&plan)?;
         } else {
-            plan_table::print(&plan, app.mailing_list.as_ref());
+            plan_table::print(&plan, import::mailing_list(app)?.as_ref());
         }
         return Ok(if is_clean(&plan) { Exit::Done } else { Exit::Failed }.into());
     }

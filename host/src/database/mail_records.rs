@@ -149,6 +149,46 @@ impl Database {
     }
 }
 
+/// The mails of a kind that were given up: the origin and the file of each.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn refused_of_kind_in(
+    transaction: &mut Transaction,
+    kind: &str,
+) -> Result<Vec<(String, Option<PathBuf>)>, DatabaseError> {
+    let rows = sqlx::query("SELECT origin, kept_in FROM outbox WHERE state = 'refused' AND kind = $1")
+        .bind(kind)
+        .fetch_all(&mut **transaction)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let kept_in: Option<String> = row.try_get("kept_in")?;
+            Ok((row.try_get("origin")?, kept_in.map(PathBuf::from)))
+        })
+        .collect()
+}
+
+/// Wipes a mail that was given up.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn drop_refused_in(
+    transaction: &mut Transaction,
+    origin: &str,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE outbox SET state = 'dropped', payload = NULL, kept_in = NULL, finished = $2 \
+         WHERE origin = $1 AND state = 'refused'",
+    )
+    .bind(origin)
+    .bind(now.as_millisecond())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 /// Wipes the mails that wait, or were refused, with an earlier link of a user, who is being given another one. One
 /// that is on its way at this moment cannot be held up.
 ///

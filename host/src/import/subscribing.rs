@@ -1,7 +1,10 @@
 //! The end of an import: new users' addresses go to the site's mailing list.
 //!
 //! Addresses were recorded together with the end of their requests. What cannot be subscribed stays recorded, and
-//! the next run tries it again, whichever rows that one is about.
+//! the next run tries it again, whichever rows that one is about; so it is with what was mailed to Majordomo, where
+//! the mail server finally refused that mail.
+
+mod by_mail;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -14,20 +17,20 @@ use crate::database::{DatabaseError, OpenSubscription, finish_subscriptions_in, 
 use crate::fail_point;
 use crate::mailing_list::command::Command;
 use crate::mailing_list::mailman::{Answer, Mailman};
-use crate::mailing_list::majordomo::Majordomo;
-use crate::mailing_list::{MailingList, MailingListError, is_plain_address};
-use crate::outbox::{Compose, OutboxError};
+use crate::mailing_list::{MailingList, MailingListError, plain_address};
+use crate::outbox::OutboxError;
 
-/// What the mail to Majordomo is called in reports.
-const KIND: &str = "mailing-list";
+pub(super) use self::by_mail::by_mail;
 
 /// What became of the subscriptions.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Subscriptions {
     /// The list.
     pub list: String,
-    /// How many addresses it has got.
+    /// How many addresses it has got, other than by mail.
     pub subscribed: usize,
+    /// How many were mailed to Majordomo. What it made of them it tells nobody but the list's owner.
+    pub mailed: usize,
     /// How many it had before.
     pub already: usize,
     /// How many wait until a moderator, or the person, has agreed.
@@ -67,6 +70,9 @@ enum SubscribingError {
     /// The mail to Majordomo cannot be recorded.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// The mail server does not take the mail to Majordomo.
+    #[error("the mail server refused the mail to Majordomo")]
+    MailRefused,
     /// Another import has taken over, and subscribes them.
     #[error("stopped: this import was stalled for so long that another one has taken over")]
     TakenOver,
@@ -77,6 +83,7 @@ impl Subscriptions {
         Self {
             list,
             subscribed: 0,
+            mailed: 0,
             already: 0,
             pending: 0,
             waiting: 0,
@@ -100,6 +107,7 @@ impl Subscriptions {
     pub(super) fn counts(&self) -> Vec<String> {
         let counts = [
             (self.subscribed, "user subscribed", "users subscribed"),
+            (self.mailed, "address mailed to Majordomo", "addresses mailed to Majordomo"),
             (self.waiting, "subscription waits", "subscriptions wait"),
             (self.refused.len(), "subscription refused", "subscriptions refused"),
         ];
@@ -123,23 +131,13 @@ impl Subscriptions {
     }
 }
 
-/// Records the mail that subscribes everybody who is not yet; none where the list is not kept by mail.
-pub(super) async fn by_mail(app: &App, run: i64, exclusive: &Exclusive) -> Option<Subscriptions> {
-    let Some(MailingList::Majordomo(majordomo)) = &app.mailing_list else { return None };
-    let mut counts = Subscriptions::none(majordomo.describe());
-    let ended = async {
-        let open = open(app, exclusive).await?;
-        write(app, run, majordomo, &open, &mut counts).await
-    };
-    Some(match ended.await {
-        Ok(()) => counts,
-        Err(error) => counts.stopped(&error),
-    })
-}
-
 /// Subscribes everybody who is not yet; none where there is no list, or it is kept by mail.
-pub(super) async fn directly(app: &App, exclusive: &Exclusive) -> Option<Subscriptions> {
-    let list = app.mailing_list.as_ref()?;
+pub(super) async fn directly(
+    app: &App,
+    list: Option<&MailingList>,
+    exclusive: &Exclusive,
+) -> Option<Subscriptions> {
+    let list = list?;
     let mut counts = Subscriptions::none(list.describe());
     let ended = async {
         let open = match list {
@@ -164,64 +162,46 @@ pub(super) async fn directly(app: &App, exclusive: &Exclusive) -> Option<Subscri
 /// could not tell any more.
 pub(super) async fn finish(
     app: &App,
+    run: i64,
     last_run: Option<Timestamp>,
     counts: Option<Subscriptions>,
 ) -> Option<Subscriptions> {
     let mut counts = counts?;
     let recorded = async {
         let refused = app.database.refused_subscriptions(last_run.unwrap_or(Timestamp::MIN)).await?;
-        Ok::<_, DatabaseError>((app.database.open_subscriptions().await?, refused))
+        let open = app.database.open_subscriptions().await?;
+        let mailed = app.database.mailed_subscriptions(&by_mail::origin(run)).await?;
+        Ok::<_, DatabaseError>((open, mailed, refused))
     };
     match recorded.await {
-        Ok((open, refused)) => {
-            counts.waiting = open.len();
+        Ok((open, mailed, refused)) => {
+            counts.waiting = open.len() + mailed.refused;
+            counts.mailed = mailed.under_way;
             counts.refused = refused
                 .into_iter()
                 .map(|refused| Refused { address: refused.address, reason: refused.reason })
                 .collect();
-            Some(counts)
+            Some(if mailed.refused > 0 { counts.stopped(&SubscribingError::MailRefused) } else { counts })
         }
         Err(error) => Some(counts.stopped(&error.into())),
     }
 }
 
-/// Those who are to be subscribed. Whose address no list takes is refused at once.
+/// Those who are to be subscribed, with their addresses as a list gets them. Whose address no list takes is refused
+/// at once.
 async fn open(app: &App, exclusive: &Exclusive) -> Result<Vec<OpenSubscription>, SubscribingError> {
     if exclusive.is_lost() {
         return Err(SubscribingError::TakenOver);
     }
-    let open = app.database.open_subscriptions().await?;
-    let (plain, odd): (Vec<_>, Vec<_>) = open.into_iter().partition(|one| is_plain_address(&one.address));
-    for one in odd {
-        refuse(app, &one, "it is not an address that a mailing list takes").await?;
+    by_mail::reopen_refused(app).await?;
+    let mut open = Vec::new();
+    for one in app.database.open_subscriptions().await? {
+        match plain_address(&one.address) {
+            Some(address) => open.push(OpenSubscription { address, ..one }),
+            None => refuse(app, &one, "it is not an address that a mailing list takes").await?,
+        }
     }
-    Ok(plain)
-}
-
-/// Mail and record come about together, so that each address is mailed once.
-async fn write(
-    app: &App,
-    run: i64,
-    majordomo: &Majordomo,
-    open: &[OpenSubscription],
-    counts: &mut Subscriptions,
-) -> Result<(), SubscribingError> {
-    if open.is_empty() {
-        return Ok(());
-    }
-    let compose = Compose {
-        to: vec![majordomo.address().to_owned()],
-        message: majordomo.write(open.iter().map(|one| one.address.as_str())),
-        link: None,
-    };
-    let mut transaction = app.database.begin().await?;
-    app.outbox.enqueue(&mut transaction, &format!("{KIND}:{run}"), KIND, &compose).await?;
-    finish_subscriptions_in(&mut transaction, &requests(open), app.clock.now()).await?;
-    fail_point::reached(|| "subscriptions mailed".to_owned());
-    transaction.commit().await.map_err(DatabaseError::from)?;
-    fail_point::reached(|| "subscriptions finished".to_owned());
-    counts.subscribed = open.len();
-    Ok(())
+    Ok(open)
 }
 
 /// One address after the other, until Mailman cannot be used.
@@ -284,7 +264,7 @@ async fn run(
 
 async fn finish_all(app: &App, done: &[OpenSubscription]) -> Result<(), DatabaseError> {
     let mut transaction = app.database.begin().await?;
-    finish_subscriptions_in(&mut transaction, &requests(done), app.clock.now()).await?;
+    finish_subscriptions_in(&mut transaction, &requests(done), None, app.clock.now()).await?;
     Ok(transaction.commit().await?)
 }
 

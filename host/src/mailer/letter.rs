@@ -117,18 +117,25 @@ fn mailboxes(field: &'static str, texts: &[String]) -> Result<Vec<Mailbox>, Mail
     texts.iter().map(|text| mailbox(field, text)).collect()
 }
 
-/// Reads one mailbox. A domain outside ASCII is turned into its ASCII form (IDNA), which every server
-/// understands.
+/// An address with a domain outside ASCII turned into its ASCII form (IDNA), which every server understands; none
+/// where it has no such form.
+#[must_use]
+pub fn with_ascii_domain(address: Address) -> Option<Address> {
+    if address.domain().is_ascii() {
+        return Some(address);
+    }
+    let domain = url::Host::parse(address.domain()).ok()?;
+    Address::new(address.user(), domain.to_string()).ok()
+}
+
+/// Reads one mailbox.
 fn mailbox(field: &'static str, text: &str) -> Result<Mailbox, MailerError> {
     let wrong = || MailerError::Address { field, address: text.to_owned() };
     if text.chars().any(char::is_control) {
         return Err(wrong());
     }
     let mut mailbox: Mailbox = text.trim().parse().map_err(|_| wrong())?;
-    if !mailbox.email.domain().is_ascii() {
-        let domain = url::Host::parse(mailbox.email.domain()).map_err(|_| wrong())?;
-        mailbox.email = Address::new(mailbox.email.user(), domain.to_string()).map_err(|_| wrong())?;
-    }
+    mailbox.email = with_ascii_domain(mailbox.email).ok_or_else(wrong)?;
     Ok(mailbox)
 }
 

@@ -17,6 +17,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::first_line;
 use crate::settings;
 
+/// What of Usher's environment a program gets: the rest holds passwords, such as OpenStack's.
+const ENVIRONMENT: [&str; 8] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDIR"];
+
 /// How often a program that runs is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -142,6 +145,8 @@ impl Command {
         let program = || self.program.clone();
         let started = std::process::Command::new(&self.program)
             .args(&self.arguments)
+            .env_clear()
+            .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

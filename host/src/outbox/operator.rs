@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Outbox, OutboxError};
-use crate::database::{DatabaseError, MailRecord, MailState};
+use crate::database::{
+    DatabaseError, MailRecord, MailState, Transaction, drop_refused_in, refused_of_kind_in,
+};
 use crate::process::Process;
 
 /// A mail as an operator sees it, without what it says.
@@ -145,6 +147,28 @@ impl Outbox {
             remove(file).await;
         }
         Ok(())
+    }
+
+    /// Wipes the mails of a kind that were given up, with their files, because what they say is written anew.
+    /// Answers their origins.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn discard_refused_in(
+        &self,
+        transaction: &mut Transaction,
+        kind: &str,
+    ) -> Result<Vec<String>, OutboxError> {
+        let mut origins = Vec::new();
+        for (origin, kept_in) in refused_of_kind_in(transaction, kind).await? {
+            // The file first: dying before the commit leaves a mail that the next try finds again.
+            if let Some(file) = &kept_in {
+                remove(file).await;
+            }
+            drop_refused_in(transaction, &origin, self.clock.now()).await?;
+            origins.push(origin);
+        }
+        Ok(origins)
     }
 
     async fn record(&self, number: i64) -> Result<MailRecord, MailActionError> {

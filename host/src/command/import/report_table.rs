@@ -56,9 +56,12 @@ pub(super) fn print(report: &Report) {
 }
 
 fn print_subscriptions(subscriptions: &Subscriptions) {
-    let Subscriptions { list, subscribed, already, waiting, refused, error, .. } = subscriptions;
+    let Subscriptions { list, subscribed, mailed, already, waiting, refused, error, .. } = subscriptions;
     if *subscribed > 0 {
         println!("Subscribed to the {list}: {}.", counted(*subscribed, "new user", "new users"));
+    }
+    if *mailed > 0 {
+        println!("Mailed to Majordomo: {}, for the {list}.", counted(*mailed, "address", "addresses"));
     }
     if *already > 0 {
         println!("Already subscribed: {}.", counted(*already, "new user", "new users"));

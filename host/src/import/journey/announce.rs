@@ -72,7 +72,7 @@ async fn prepare_and_record(
         app.outbox.enqueue(&mut transaction, &origin, mail.name(), compose).await?;
     }
     let now = app.clock.now();
-    if app.mailing_list.is_some()
+    if app.settings.mailing_list.is_some()
         && let Some(address) = new_address(journey)
     {
         add_subscription_in(&mut transaction, journey.request.id, address, now).await?;

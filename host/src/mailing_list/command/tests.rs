@@ -26,6 +26,23 @@ async fn the_program_gets_its_arguments_as_they_are_and_the_addresses_on_its_sta
 }
 
 #[tokio::test]
+async fn the_program_sees_nothing_of_the_environment_but_what_is_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = script(&folder, "cat >/dev/null; env >\"$0.env\"");
+    command(&program, &[], MINUTE).run(&["a@example.org"]).await.unwrap();
+    // The shell itself sets the last ones.
+    let is_known =
+        |name: &str| ENVIRONMENT.contains(&name) || ["PWD", "OLDPWD", "SHLVL", "_"].contains(&name);
+    let own = std::env::vars_os().any(|(name, _)| !is_known(&name.to_string_lossy()));
+    assert!(own, "this test has nothing to hide: run it by cargo");
+    let seen = std::fs::read_to_string(format!("{program}.env")).unwrap();
+    let names: Vec<&str> =
+        seen.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    assert!(names.iter().all(|name| is_known(name)), "{names:?}");
+    assert!(seen.lines().any(|line| line == format!("PATH={}", std::env::var("PATH").unwrap())), "{names:?}");
+}
+
+#[tokio::test]
 async fn a_failure_is_told_with_the_first_line_that_the_program_said() {
     let folder = tempfile::tempdir().unwrap();
     let program = script(&folder, "echo; echo 'no such list' >&2; echo more >&2; exit 7");
