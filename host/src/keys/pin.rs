@@ -3,8 +3,10 @@
 //! Ten thousand PINs are tried in no time against any unkeyed hash, however slow, so the hash takes
 //! a secret that is not in the database. The text is the key's id, then the PHC string.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use std::cell::RefCell;
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Key, Keys};
@@ -15,28 +17,62 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
+thread_local! {
+    /// The memory of the last hash of a thread, for its next one: glibc before 2.38 does not use again what so
+    /// large and aligned a block leaves behind, and a process that hashes much would grow to a gigabyte.
+    static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Hashes with one key.
 pub(super) fn hash(key: &Key, pin: &SecretString) -> String {
-    let hash: PasswordHash = argon2(key)
-        .hash_password_with_salt(pin.expose_secret().as_bytes(), &random::bytes::<16>())
-        .expect("the parameters are constants that Argon2 accepts, and a PIN is shorter than 4 GiB");
+    const VALID: &str = "the parameters are constants that Argon2 accepts, and a PIN is shorter than 4 GiB";
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect(VALID);
+    let salt = Salt::new(&random::bytes::<16>()).expect(VALID);
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    compute(key, &params, pin, &salt, &mut output).expect(VALID);
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).expect(VALID),
+        salt: Some(salt),
+        hash: Some(Output::new(&output).expect(VALID)),
+    };
     format!("{}{hash}", hex::encode(key.id))
 }
 
 /// Compares with the key that the text names.
 pub(super) fn verify(keys: &Keys, pin: &SecretString, text: &str) -> bool {
-    let Some(at) = text.find('$') else { return false };
-    let (id, hash) = text.split_at(at);
-    let Some(key) = hex::decode(id).ok().and_then(|id| keys.with_id(&id)) else { return false };
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
-    argon2(key).verify_password(pin.expose_secret().as_bytes(), &hash).is_ok()
+    verify_text(keys, pin, text).unwrap_or(false)
 }
 
-fn argon2(key: &Key) -> Argon2<'_> {
-    let params =
-        Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are constants in Argon2's range");
-    Argon2::new_with_secret(&*key.pepper, Algorithm::Argon2id, Version::V0x13, params)
-        .expect("the secret is 32 bytes long, far below Argon2's limit")
+/// None where the text is no hash of ours.
+fn verify_text(keys: &Keys, pin: &SecretString, text: &str) -> Option<bool> {
+    let (id, hash) = text.split_at(text.find('$')?);
+    let key = keys.with_id(&hex::decode(id).ok()?)?;
+    let hash = PasswordHash::new(hash).ok()?;
+    if hash.algorithm != Algorithm::Argon2id.ident() || hash.version != Some(Version::V0x13.into()) {
+        return None;
+    }
+    let params = Params::try_from(&hash).ok()?;
+    let (salt, expected) = (hash.salt?, hash.hash?);
+    let mut output = vec![0; expected.len()];
+    compute(key, &params, pin, &salt, &mut output).ok()?;
+    // Takes the same time wherever the two differ.
+    Some(Output::new(&output).ok()? == expected)
+}
+
+fn compute(
+    key: &Key,
+    params: &Params,
+    pin: &SecretString,
+    salt: &Salt,
+    output: &mut [u8],
+) -> Result<(), argon2::Error> {
+    let argon2 = Argon2::new_with_secret(&*key.pepper, Algorithm::Argon2id, Version::V0x13, params.clone())?;
+    MEMORY.with_borrow_mut(|memory| {
+        memory.resize(params.block_count(), Block::default());
+        argon2.hash_password_into_with_memory(pin.expose_secret().as_bytes(), salt, output, memory)
+    })
 }
 
 #[cfg(test)]
@@ -58,6 +94,23 @@ mod tests {
             assert!(!keys.verify_pin(&wrong.into(), &hash), "{wrong}");
         }
         assert_ne!(hash, keys.hash_pin(&"4711".into()), "the same salt twice");
+    }
+
+    /// The memory of an earlier hash has no part in the next one, and another program comes to the same.
+    #[test]
+    fn the_hash_is_argon2s_own_whatever_was_hashed_before() {
+        use argon2::PasswordVerifier as _;
+        let keys = keys(&[(1, 1)]);
+        for pin in ["4711", "0815", "4711"] {
+            let text = keys.hash_pin(&pin.into());
+            let hash = PasswordHash::new(text.trim_start_matches(|c: char| c != '$')).unwrap();
+            let params = Params::try_from(&hash).unwrap();
+            let fresh =
+                Argon2::new_with_secret(&*keys.keys[0].pepper, Algorithm::Argon2id, Version::V0x13, params)
+                    .unwrap();
+            assert!(fresh.verify_password(pin.as_bytes(), &hash).is_ok());
+            assert!(fresh.verify_password(b"0000", &hash).is_err());
+        }
     }
 
     #[test]

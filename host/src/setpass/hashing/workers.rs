@@ -1,7 +1,7 @@
 //! Threads of their own for hashing, one for each core.
 //!
-//! Each hash takes 19 MiB, which the allocator keeps for the thread that had them. On the runtime's many threads
-//! for blocking work that would come to a gigabyte.
+//! Each hash takes 19 MiB, which stay with the thread for the next one. On the runtime's many threads for blocking
+//! work that would come to gigabytes.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
