@@ -9,6 +9,7 @@ pub mod plugin;
 pub mod serve;
 
 mod exit;
+pub(crate) mod say;
 mod table;
 
 pub use exit::{Exit, status_of};

@@ -185,3 +185,21 @@ fn a_terminal_shows_progress_and_colours_and_a_pipe_plain_lines() {
     assert!(screen.contains("1 of 1 requests") && screen.contains("up to 4 calls at a time"), "{screen}");
     assert!(screen.contains("/s") && screen.contains("1 done, 1 row moved, 3 mails sent"), "{screen}");
 }
+
+/// `usher import --all | less` that is left with `q` at once.
+#[test]
+fn a_reader_that_goes_away_stops_nothing() {
+    let stage = Stage::new();
+    let user = "user@pipe.looking.example.org";
+    let site = stage.site(&[AccessRow::founding(user, "Looking Pipe")]);
+    let history = site.usher(&["import", "history"]).unwrap();
+    expect_words(&history, &["There has been no import yet."]);
+    for arguments in [&["import", "--all"][..], &["import", "history"], &["mail", "list", "--all"]] {
+        let mut command = site.command(arguments);
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}");
+    }
+    assert_eq!(site.done().unwrap().len(), 2);
+    assert_eq!(stage.mail.received().unwrap().len(), 3);
+}

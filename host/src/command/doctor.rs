@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::Exit;
 use super::exit::{of_mailing_list, of_sheet};
 use crate::clock::Clock;
+use crate::command::say::say;
 use crate::database::Database;
 use crate::import::report::counted;
 use crate::keys::Keys;
@@ -56,15 +57,15 @@ struct Findings {
 
 impl Findings {
     fn good(&self, what: &str, finding: impl Display) {
-        println!("ok    {what:<10} {finding}");
+        say!("ok    {what:<10} {finding}");
     }
 
     fn warn(&self, what: &str, finding: impl Display) {
-        println!("warn  {what:<10} {finding}");
+        say!("warn  {what:<10} {finding}");
     }
 
     fn bad(&mut self, what: &str, finding: impl Display, exit: Exit) {
-        println!("FAIL  {what:<10} {finding}");
+        say!("FAIL  {what:<10} {finding}");
         // Settings come first: a service that cannot be reached may be the wrong one.
         self.worst = match (self.worst, exit) {
             (Some(Exit::Usage), _) | (_, Exit::Usage) => Some(Exit::Usage),

@@ -14,6 +14,7 @@ use super::Exit;
 use super::table::printable;
 use crate::app::App;
 use crate::cli::ImportArgs;
+use crate::command::say::say;
 use crate::import::plan::{Fate, Plan};
 use crate::import::report::Report;
 use crate::import::{self, Selection};
@@ -64,12 +65,12 @@ fn is_clean(plan: &Plan) -> bool {
 }
 
 fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
 fn print_notices(notices: &[String]) {
     for notice in notices {
-        println!("Notice: {}", printable(notice));
+        say!("Notice: {}", printable(notice));
     }
 }

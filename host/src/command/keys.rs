@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::Exit;
+use crate::command::say::say;
 use crate::keys::Keys;
 use crate::settings::Settings;
 
@@ -13,8 +14,8 @@ use crate::settings::Settings;
 pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let file = &settings.database.key_file;
     Keys::create(file)?;
-    println!("{}: key file made", file.display());
-    println!(
+    say!("{}: key file made", file.display());
+    say!(
         "Keep a copy apart from the database and its backups: without it, stored passwords, PINs and mails cannot be read."
     );
     Ok(Exit::Done.into())

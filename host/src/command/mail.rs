@@ -9,6 +9,7 @@ use super::Exit;
 use super::table::{coloured, moment, printable, table};
 use crate::app::App;
 use crate::cli::MailCommand;
+use crate::command::say::say;
 use crate::outbox::{DeliveryOutcome, MailActionError, OutboxMail};
 
 /// Runs the command.
@@ -20,9 +21,9 @@ pub async fn run(app: &App, command: &MailCommand) -> anyhow::Result<ExitCode> {
         MailCommand::List { all, json } => {
             let mails = app.outbox.mails(*all).await?;
             if *json {
-                println!("{}", serde_json::to_string_pretty(&mails)?);
+                say!("{}", serde_json::to_string_pretty(&mails)?);
             } else {
-                print_list(app, &mails);
+                print_list(app, &mails, *all);
             }
             Ok(Exit::Done.into())
         }
@@ -35,7 +36,11 @@ pub async fn run(app: &App, command: &MailCommand) -> anyhow::Result<ExitCode> {
             let Some(bytes) = known(app.outbox.content(*number).await)? else {
                 return Ok(Exit::Failed.into());
             };
-            std::io::stdout().lock().write_all(&bytes)?;
+            match std::io::stdout().lock().write_all(&bytes) {
+                // Nobody reads any more.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+                written => written?,
+            }
             Ok(Exit::Done.into())
         }
         MailCommand::Retry { numbers, all } => {
@@ -49,7 +54,7 @@ pub async fn run(app: &App, command: &MailCommand) -> anyhow::Result<ExitCode> {
             let mut exit = Exit::Done;
             for number in numbers {
                 match known(app.outbox.discard(*number).await)? {
-                    Some(()) => println!("mail {number} is dropped"),
+                    Some(()) => say!("mail {number} is dropped"),
                     None => exit = Exit::Failed,
                 }
             }
@@ -81,6 +86,9 @@ async fn retry(app: &App, numbers: &[i64]) -> anyhow::Result<ExitCode> {
         }
     }
     if due.is_empty() {
+        if numbers.is_empty() {
+            say!("No mail waits, and none was refused.");
+        }
         return Ok(exit.into());
     }
     let deliveries = app.outbox.deliver_due().await?;
@@ -90,9 +98,7 @@ async fn retry(app: &App, numbers: &[i64]) -> anyhow::Result<ExitCode> {
     for delivery in &deliveries {
         delivery.log();
         if let DeliveryOutcome::Sent { refused } = &delivery.outcome {
-            refused
-                .iter()
-                .for_each(|recipient| println!("Warning: a copy of {} to {recipient}", delivery.kind));
+            refused.iter().for_each(|recipient| say!("Warning: a copy of {} to {recipient}", delivery.kind));
         }
     }
     // `usher serve` may have been quicker, so what counts is what the outbox says.
@@ -101,15 +107,15 @@ async fn retry(app: &App, numbers: &[i64]) -> anyhow::Result<ExitCode> {
         let error = mail.error.as_deref().map(printable).unwrap_or_default();
         let kept_in = mail.kept_in.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
         match mail.state {
-            "sent" => println!("mail {number} ({}) is sent", mail.kind),
-            "refused" => println!("mail {number} ({}) is refused: {error}; kept in {kept_in}", mail.kind),
+            "sent" => say!("mail {number} ({}) is sent", mail.kind),
+            "refused" => say!("mail {number} ({}) is refused: {error}; kept in {kept_in}", mail.kind),
             _ if error.is_empty() => {
-                println!(
+                say!(
                     "mail {number} ({}) is next; `usher serve` sends it, or this command run again",
                     mail.kind
                 );
             }
-            _ => println!("mail {number} ({}) waits: {error}", mail.kind),
+            _ => say!("mail {number} ({}) waits: {error}", mail.kind),
         }
         if mail.state != "sent" {
             exit = if unreachable { Exit::Unreachable } else { Exit::Failed };
@@ -118,9 +124,9 @@ async fn retry(app: &App, numbers: &[i64]) -> anyhow::Result<ExitCode> {
     Ok(exit.into())
 }
 
-fn print_list(app: &App, mails: &[OutboxMail]) {
+fn print_list(app: &App, mails: &[OutboxMail], all: bool) {
     if mails.is_empty() {
-        println!("No mail waits, and none was refused.");
+        say!("{}", if all { "There has been no mail yet." } else { "No mail waits, and none was refused." });
         return;
     }
     let mut shown = table(["Mail", "Kind", "To", "State", "Tries", "Next try", "Error"]);
@@ -141,7 +147,7 @@ fn print_list(app: &App, mails: &[OutboxMail]) {
             Cell::new(mail.error.as_deref().map(printable).unwrap_or_default()),
         ]);
     }
-    println!("{shown}");
+    say!("{shown}");
 }
 
 fn print_mail(app: &App, mail: &OutboxMail) {
@@ -163,5 +169,5 @@ fn print_mail(app: &App, mail: &OutboxMail) {
     line("Link ends", mail.link_ends.map(|at| moment(at, zone)));
     line("Error", mail.error.as_deref().map(printable));
     line("Kept in", mail.kept_in.as_ref().map(|file| file.display().to_string()));
-    println!("{shown}");
+    say!("{shown}");
 }

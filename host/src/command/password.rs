@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Exit;
 use crate::app::App;
+use crate::command::say::say;
 use crate::database::forget_step_password_in;
 use crate::import::in_words;
 use crate::keystone::User;
@@ -107,8 +108,8 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
     others.iter().for_each(Delivery::log);
     match own.into_iter().next().map(|delivery| delivery.outcome) {
         Some(DeliveryOutcome::Sent { refused }) => {
-            println!("{}: a link was mailed to {email}", user.name);
-            refused.iter().for_each(|recipient| println!("Warning: a copy to {recipient}"));
+            say!("{}: a link was mailed to {email}", user.name);
+            refused.iter().for_each(|recipient| say!("Warning: a copy to {recipient}"));
         }
         Some(DeliveryOutcome::Refused { error, kept_in }) => {
             eprintln!(
@@ -119,9 +120,9 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
             return Ok(Exit::Failed.into());
         }
         Some(DeliveryOutcome::Later { error, at }) => {
-            println!("{}: a link will be mailed to {email}; not yet, next try at {at}: {error}", user.name);
+            say!("{}: a link will be mailed to {email}; not yet, next try at {at}: {error}", user.name);
         }
-        None => println!("{}: a link will be mailed to {email}", user.name),
+        None => say!("{}: a link will be mailed to {email}", user.name),
     }
     Ok(Exit::Done.into())
 }

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema};
 use super::{print_json, report_table};
 use crate::cli::{ImportCommand, JsonOutput};
 use crate::command::Exit;
+use crate::command::say::say;
 use crate::command::table::{coloured, moment, printable, table};
 use crate::database::{Database, DatabaseError};
 use crate::import::history::{self, PastRun, RecordedRun};
@@ -62,6 +63,10 @@ fn schema<T: JsonSchema>() -> Schema {
 const DID_NOT_END: &str = "did not end: it is running, or was killed";
 
 fn print_history(runs: &[PastRun], zone: &TimeZone) {
+    if runs.is_empty() {
+        say!("There has been no import yet.");
+        return;
+    }
     let mut shown = table(["Run", "Began", "Took", "Result"]);
     for run in runs {
         shown.add_row([
@@ -74,12 +79,12 @@ fn print_history(runs: &[PastRun], zone: &TimeZone) {
             },
         ]);
     }
-    println!("{shown}");
+    say!("{shown}");
 }
 
 fn print_run(recorded: &RecordedRun, zone: &TimeZone) {
     let run = &recorded.run;
-    println!("Run {} began {} and took {}.", run.run, moment(run.started, zone), took(run));
+    say!("Run {} began {} and took {}.", run.run, moment(run.started, zone), took(run));
     let mut steps = table(["Request", "Step", "Begun", "Ended", "Tries"]);
     for step in &recorded.steps {
         steps.add_row([
@@ -93,14 +98,14 @@ fn print_run(recorded: &RecordedRun, zone: &TimeZone) {
             Cell::new(step.attempts),
         ]);
     }
-    println!("{steps}");
+    say!("{steps}");
     for request in &recorded.unfinished {
         let error = request.error.as_deref().unwrap_or("no reason is known: the run did not end by itself");
-        println!("Not finished: {}: {}", printable(&request.request), printable(error));
+        say!("Not finished: {}: {}", printable(&request.request), printable(error));
     }
     match &recorded.report {
         Some(report) => report_table::print(report),
-        None => println!("Run {} {}.", run.run, run.summary.as_deref().unwrap_or(DID_NOT_END)),
+        None => say!("Run {} {}.", run.run, run.summary.as_deref().unwrap_or(DID_NOT_END)),
     }
 }
 

@@ -3,6 +3,7 @@
 use comfy_table::{Cell, Color};
 
 use super::print_notices;
+use crate::command::say::say;
 use crate::command::table::{coloured, printable, table};
 use crate::import::plan::{Action, Fate, Plan, PlannedRow, Target};
 use crate::import::report::counted;
@@ -31,14 +32,14 @@ pub(super) fn print(plan: &Plan, mailing_list: Option<&MailingList>) {
             coloured(&lines.join("\n"), colour),
         ]);
     }
-    println!("{shown}");
-    println!("{}", sums(plan));
-    println!("{}", left_alone(&plan.rows));
+    say!("{shown}");
+    say!("{}", sums(plan));
+    say!("{}", left_alone(&plan.rows));
     if let Some(list) = mailing_list {
-        println!("{}", to_subscribe(plan, list));
+        say!("{}", to_subscribe(plan, list));
     }
     print_notices(&plan.notices);
-    println!("Nothing was changed.");
+    say!("Nothing was changed.");
 }
 
 /// What the plan comes to.

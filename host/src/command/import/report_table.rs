@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use comfy_table::{Cell, Color};
 
 use super::print_notices;
+use crate::command::say::say;
 use crate::command::table::{coloured, printable, table};
 use crate::import::report::{MailOutcome, Report, RowOutcome, counted};
 use crate::import::subscribing::Subscriptions;
@@ -22,7 +23,7 @@ pub(super) fn print(report: &Report) {
             Cell::new(row.error.as_deref().map(printable).unwrap_or_default()),
         ]);
     }
-    println!("{shown}");
+    say!("{shown}");
     for mail in &report.mails {
         let Some(error) = mail.error.as_deref().map(printable) else { continue };
         let to = if mail.to.is_empty() {
@@ -31,9 +32,9 @@ pub(super) fn print(report: &Report) {
             format!(" to {}", printable(&mail.to.join(", ")))
         };
         match mail.outcome {
-            MailOutcome::Refused => println!("Mail {}{to} was refused: {error}", mail.kind),
+            MailOutcome::Refused => say!("Mail {}{to} was refused: {error}", mail.kind),
             MailOutcome::Sent => {
-                println!("Warning: the mail {}{to} was not sent to everybody: {error}", mail.kind);
+                say!("Warning: the mail {}{to} was not sent to everybody: {error}", mail.kind);
             }
             // What waits follows.
             MailOutcome::Later => {}
@@ -44,30 +45,30 @@ pub(super) fn print(report: &Report) {
         let errors: BTreeSet<_> =
             waiting.iter().filter_map(|mail| mail.error.as_deref()).map(printable).collect();
         let count = counted(waiting.len(), "mail waits", "mails wait");
-        println!("{count}; `usher serve` and the next import try again.");
-        errors.iter().for_each(|error| println!("  {error}"));
+        say!("{count}; `usher serve` and the next import try again.");
+        errors.iter().for_each(|error| say!("  {error}"));
     }
     report.subscriptions.iter().for_each(print_subscriptions);
     if let Some(error) = &report.move_error {
-        println!("Finished rows could not be moved, the next run moves them: {}", printable(error));
+        say!("Finished rows could not be moved, the next run moves them: {}", printable(error));
     }
     print_notices(&report.notices);
-    println!("Run {}: {}.", report.run, report.summary());
+    say!("Run {}: {}.", report.run, report.summary());
 }
 
 fn print_subscriptions(subscriptions: &Subscriptions) {
     let Subscriptions { list, subscribed, mailed, already, waiting, refused, error, .. } = subscriptions;
     if *subscribed > 0 {
-        println!("Subscribed to the {list}: {}.", counted(*subscribed, "new user", "new users"));
+        say!("Subscribed to the {list}: {}.", counted(*subscribed, "new user", "new users"));
     }
     if *mailed > 0 {
-        println!("Mailed to Majordomo: {}, for the {list}.", counted(*mailed, "address", "addresses"));
+        say!("Mailed to Majordomo: {}, for the {list}.", counted(*mailed, "address", "addresses"));
     }
     if *already > 0 {
-        println!("Already subscribed: {}.", counted(*already, "new user", "new users"));
+        say!("Already subscribed: {}.", counted(*already, "new user", "new users"));
     }
     for refused in refused {
-        println!(
+        say!(
             "{} cannot be subscribed to the {list}: {}",
             printable(&refused.address),
             printable(&refused.reason)
@@ -75,7 +76,7 @@ fn print_subscriptions(subscriptions: &Subscriptions) {
     }
     if let Some(error) = error {
         let count = counted(*waiting, "subscription waits", "subscriptions wait");
-        println!("{count} for the next import: {}", printable(error));
+        say!("{count} for the next import: {}", printable(error));
     }
 }
 

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::command::Exit;
+use crate::command::say::say;
 use crate::plugin::{ImportAccess, Inspection, World};
 use crate::settings::Settings;
 
 pub(super) async fn run(file: &Path, settings: Option<&Settings>, json: bool) -> anyhow::Result<ExitCode> {
     let inspection = super::host(settings)?.inspect(file).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&inspection)?);
+        say!("{}", serde_json::to_string_pretty(&inspection)?);
     } else {
         print!("{}", describe(&inspection));
     }

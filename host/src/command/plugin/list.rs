@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::command::Exit;
+use crate::command::say::say;
 use crate::plugin::{Inspection, PluginHost, World};
 use crate::settings::Settings;
 use crate::settings::plugins::{Grant, Plugin};
@@ -31,7 +32,7 @@ pub(super) async fn run(settings: Option<&Settings>, json: bool) -> anyhow::Resu
         all.push(look(&host, role, plugin, world).await);
     }
     if json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        say!("{}", serde_json::to_string_pretty(&all)?);
     } else {
         for listed in &all {
             print(listed);
@@ -64,8 +65,8 @@ async fn look<'a>(host: &PluginHost, role: &'a str, plugin: &'a Plugin, world: W
 }
 
 fn print(listed: &Listed<'_>) {
-    let line = |label: &str, value: &str| println!("  {label:<9}{value}");
-    println!("{}", listed.role);
+    let line = |label: &str, value: &str| say!("  {label:<9}{value}");
+    say!("{}", listed.role);
     if let Some(inspection) = &listed.inspection {
         let compiled = if inspection.compiled { "compiled" } else { "compiled just now" };
         let pinned = if listed.pinned { "  (pinned)" } else { "" };

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, anyhow};
 
 use crate::command::Exit;
+use crate::command::say::say;
 use crate::command::table::{printable, table};
 use crate::registration::{Body, Outcome, Parsed, ParsedRow, ProjectChoice, Row, Stage};
 use crate::settings::Settings;
@@ -19,7 +20,7 @@ pub(super) async fn run(args: &RunArgs, settings: Option<&Settings>) -> anyhow::
     let parser = super::host(settings)?.row_parser(&plugin).await?;
     let parsed = parser.parse_rows(args.kind.into(), &rows).await?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&parsed)?);
+        say!("{}", serde_json::to_string_pretty(&parsed)?);
     } else {
         print(&parsed);
     }
@@ -61,9 +62,9 @@ fn print(parsed: &Parsed) {
     for row in &parsed.rows {
         table.add_row(cells(row).map(|cell| printable(&cell)));
     }
-    println!("{table}");
+    say!("{table}");
     let rejected = parsed.rows.iter().filter(|row| matches!(row.outcome, Outcome::Rejected(_))).count();
-    println!("{} rows, {rejected} of them rejected", parsed.rows.len());
+    say!("{} rows, {rejected} of them rejected", parsed.rows.len());
 }
 
 fn cells(row: &ParsedRow) -> [String; 6] {
