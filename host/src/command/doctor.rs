@@ -1,6 +1,7 @@
 //! `usher doctor`: one line for each thing that has to be right, with what to do where it is not.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -46,6 +47,7 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
         check_mailing_list(list, &mut findings).await;
     }
     check_sheets(&settings, row_parser.as_ref(), &mut findings).await;
+    check_folders(&settings, &mut findings);
     findings.exit()
 }
 
@@ -221,6 +223,28 @@ async fn check_mail(settings: &Settings, findings: &mut Findings) {
         Ok(found) => findings.good("mail", found),
         Err(error) => findings.bad("mail", &error, reach(error.is_passing())),
     }
+}
+
+/// What an import writes besides the database, which would come to light only when it is needed.
+fn check_folders(settings: &Settings, findings: &mut Findings) {
+    let mut folders = vec![("mail.undeliverable", settings.mail.undeliverable.as_path())];
+    if let settings::sheet::Sheet::Csv(csv) = &settings.sheet {
+        folders.push(("sheet.access", &csv.access));
+        folders.extend(csv.quota.iter().map(|quota| ("sheet.quota", quota.as_path())));
+    }
+    for (key, folder) in folders {
+        if let Err(error) = try_to_write(folder) {
+            let remedy =
+                "this user has to be able to write there: correct the setting, or the folder's owner";
+            findings.bad("folders", format!("{key}: {}: {error}; {remedy}", folder.display()), Exit::Usage);
+        }
+    }
+}
+
+/// Writes a file that has no name, and is gone at once; in the nearest folder there is, where this one is still to be made.
+fn try_to_write(folder: &Path) -> std::io::Result<()> {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    tempfile::tempfile_in(there).map(drop)
 }
 
 async fn check_mailing_list(settings: &settings::mailing_list::MailingList, findings: &mut Findings) {

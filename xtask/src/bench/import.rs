@@ -91,6 +91,9 @@ fn site(cloud: &Cloud, mail: &MailServer, google: &GoogleSheets, rows: &[AccessR
     site.use_google(google, &spreadsheet)?;
     // The emulator is no match for Google's machines.
     site.change_settings("timeout = \"5s\"", "timeout = \"5m\"")?;
+    // Compiling the components takes memory that only the first run after an update takes.
+    let listed = site.usher(&["plugin", "list"])?;
+    ensure!(listed.status == Some(0), "{}", listed.said());
     Ok(site)
 }
 
