@@ -23,7 +23,8 @@ Usage: cargo xtask COMMAND
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // Cargo hands a `--` on, which people write before options from habit.
+    let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| *word != "--").collect();
     let result = match words.as_slice() {
         ["demo"] => run(|| demo::run(demo::Place::Files)),
         ["demo", "--google"] => run(|| demo::run(demo::Place::Google)),
