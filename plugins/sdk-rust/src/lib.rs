@@ -45,10 +45,13 @@
 //! Only a component can call the host. Functions that take [`settings::Settings`] as a value, and no
 //! host function, compile and test natively with `cargo test`.
 
+mod arena;
 mod bindings;
 pub mod log;
 pub mod settings;
 
+#[cfg(target_family = "wasm")]
+pub use arena::Arena;
 pub use bindings::host::usher::plugin::types;
 
 /// Looks users, projects and roles up. Granted as `keystone`.
