@@ -14,6 +14,7 @@
 
 mod account;
 mod api;
+mod change;
 mod error;
 mod grid;
 mod names;

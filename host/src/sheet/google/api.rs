@@ -6,7 +6,8 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
-use google_sheets4::api::{BatchUpdateSpreadsheetRequest, Request, Scope, SheetProperties, ValueRange};
+use google_sheets4::Sheets;
+use google_sheets4::api::{Scope, SheetProperties, ValueRange};
 use google_sheets4::hyper::Method;
 use google_sheets4::hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use google_sheets4::hyper_util::client::legacy::Client;
@@ -14,11 +15,11 @@ use google_sheets4::hyper_util::client::legacy::connect::HttpConnector;
 use google_sheets4::hyper_util::rt::TokioExecutor;
 use google_sheets4::yup_oauth2::CustomHyperClientBuilder;
 use google_sheets4::yup_oauth2::ServiceAccountAuthenticator;
-use google_sheets4::{Sheets, common};
 use serde_json::Value;
 use url::Url;
 
 use super::account::Account;
+use super::change::{Batch, Look, Request};
 use super::error::GoogleError;
 use super::grid::{CELLS, CELLS_AFTER_A_CHANGE, Changed, Grids};
 use super::pace::Pace;
@@ -160,21 +161,13 @@ impl Api {
     pub(super) async fn change(
         &self,
         spreadsheet: &str,
-        requests: Vec<Request>,
+        requests: Vec<Request<'_>>,
         range: Option<String>,
     ) -> Result<Grids, GoogleError> {
         let url = self.address(spreadsheet, ":batchUpdate", CELLS_AFTER_A_CHANGE);
-        let look = range.is_some().then_some(true);
-        let batch = BatchUpdateSpreadsheetRequest {
-            requests: Some(requests),
-            include_spreadsheet_in_response: look,
-            response_include_grid_data: look,
-            response_ranges: range.map(|range| vec![range]),
-        };
-        let mut body = serde_json::to_value(&batch).expect("requests are JSON");
-        // What is not said is left out; null would be another thing to say.
-        common::remove_json_null_values(&mut body);
-        let body = serde_json::to_vec(&body).expect("JSON can be written");
+        let batch = Batch { requests, look: range.map(Look::at) };
+        let body = serde_json::to_vec(&batch).expect("requests are JSON");
+        drop(batch);
         let mut attempts = self.attempts(Call::CHANGE, spreadsheet);
         loop {
             self.writes.wait().await;

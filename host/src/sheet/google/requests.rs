@@ -1,36 +1,30 @@
-//! What a change of a spreadsheet is made of: the requests of one `spreadsheets.batchUpdate`.
+//! What a change of a spreadsheet is made of.
 //!
 //! Every text is written as a string value, which Google never evaluates.
 
-use google_sheets4::FieldMask;
-use google_sheets4::api::{
-    AddSheetRequest, AppendCellsRequest, AppendDimensionRequest, CellData, DeleteDimensionRequest,
-    DimensionRange, ExtendedValue, GridCoordinate, Request, RowData, SheetProperties, UpdateCellsRequest,
-};
+use google_sheets4::api::SheetProperties;
 
+use super::change::{
+    AppendCells, AppendDimension, Cell, Cells, Dimension, DimensionRange, Field, NewSheet, Place, Request,
+    UpdateCells,
+};
 use crate::random;
 use crate::registration::RowNumber;
 use crate::sheet::Snapshot;
 
-/// The part of a cell that is written.
-const VALUE: &str = "userEnteredValue";
-
-/// The part of a cell that holds a remark.
-const NOTE: &str = "note";
-
 /// Rows of `from` to the end of `target`, which is made where there is none; none where a row of that number
 /// was not read. The header, row 1, does not move.
-pub(super) fn move_rows(
-    from: &Snapshot,
+pub(super) fn move_rows<'a>(
+    from: &'a Snapshot,
     rows: &[RowNumber],
     source: &SheetProperties,
     target: Option<&SheetProperties>,
-    to: &str,
-) -> Option<Vec<Request>> {
+    to: &'a str,
+) -> Option<Vec<Request<'a>>> {
     let mut numbers = rows.to_vec();
     numbers.sort_unstable();
     numbers.dedup();
-    let cells = |number: RowNumber| from.rows.get(number as usize - 1).map(|row| row.cells.clone());
+    let cells = |number: RowNumber| from.rows.get(number as usize - 1).map(|row| texts(&row.cells));
     let mut moved = Vec::with_capacity(numbers.len());
     for number in &numbers {
         moved.push((*number > 1).then(|| cells(*number)).flatten()?);
@@ -41,12 +35,12 @@ pub(super) fn move_rows(
         Some(target) => target.sheet_id.unwrap_or_default(),
         None => {
             let id = new_id();
-            requests.push(add_sheet(id, to));
-            moved.insert(0, cells(1).unwrap_or_default());
+            requests.push(Request::AddSheet { properties: NewSheet { sheet_id: id, title: to } });
+            moved.splice(0..0, cells(1));
             id
         }
     };
-    requests.push(append(target_id, &moved));
+    requests.push(append_cells(target_id, moved));
     if let Some(request) = keep_a_row(source, numbers.len()) {
         requests.push(request);
     }
@@ -56,14 +50,14 @@ pub(super) fn move_rows(
 }
 
 /// Rows at the end of a worksheet, and others of it deleted, whose numbers are in order.
-pub(super) fn repair(
+pub(super) fn repair<'a>(
     source: &SheetProperties,
-    put_back: &[Vec<String>],
+    put_back: &'a [Vec<String>],
     deleted: &[RowNumber],
-) -> Vec<Request> {
+) -> Vec<Request<'a>> {
     let sheet_id = source.sheet_id.unwrap_or_default();
     // How many rows there are by now is not known, and Google does not delete the last one.
-    let mut requests = vec![append_dimension(source, "ROWS", 1)];
+    let mut requests = vec![append_dimension(source, Dimension::Rows, 1)];
     if !put_back.is_empty() {
         requests.push(append(sheet_id, put_back));
     }
@@ -72,112 +66,77 @@ pub(super) fn repair(
 }
 
 /// Notes of the first cells of rows; a blank one takes the note away.
-pub(super) fn write_notes(sheet_id: i32, notes: &[(RowNumber, String)]) -> Vec<Request> {
-    let row = |(_, note): &(RowNumber, String)| {
-        let cell = CellData { note: Some(note.clone()), ..CellData::default() };
-        RowData { values: Some(vec![cell]) }
-    };
-    let update = |run: &[(RowNumber, String)]| {
-        let first = run.first().map_or(1, |(number, _)| *number);
-        let start = GridCoordinate {
-            sheet_id: Some(sheet_id),
-            row_index: Some(index(first) - 1),
-            column_index: Some(0),
-        };
-        let update_cells = UpdateCellsRequest {
-            fields: Some(FieldMask::new(&[NOTE])),
-            rows: Some(run.iter().map(row).collect()),
-            start: Some(start),
-            ..UpdateCellsRequest::default()
-        };
-        Request { update_cells: Some(update_cells), ..Request::default() }
-    };
+pub(super) fn write_notes(sheet_id: i32, notes: &[(RowNumber, String)]) -> Vec<Request<'_>> {
+    let update = |run| Request::UpdateCells(note_run(sheet_id, run));
     notes.chunk_by(|left, right| right.0 == left.0 + 1).map(update).collect()
 }
 
+/// Notes of rows that follow on each other.
+fn note_run(sheet_id: i32, run: &[(RowNumber, String)]) -> UpdateCells<'_> {
+    let first = run.first().map_or(1, |(number, _)| *number);
+    let start = Place { sheet_id, row_index: index(first) - 1, column_index: 0 };
+    let rows = run.iter().map(|(_, note)| Cells { values: vec![Cell::Note(note)] }).collect();
+    UpdateCells { fields: Field::Note, rows, start }
+}
+
 /// Rows at the end of a worksheet.
-pub(super) fn append(sheet_id: i32, rows: &[Vec<String>]) -> Request {
-    let append_cells = AppendCellsRequest {
-        fields: Some(FieldMask::new(&[VALUE])),
-        rows: Some(rows.iter().map(|cells| row(cells)).collect()),
-        sheet_id: Some(sheet_id),
-        ..AppendCellsRequest::default()
-    };
-    Request { append_cells: Some(append_cells), ..Request::default() }
+pub(super) fn append(sheet_id: i32, rows: &[Vec<String>]) -> Request<'_> {
+    append_cells(sheet_id, rows.iter().map(|cells| texts(cells)).collect())
 }
 
 /// One text in one cell.
-pub(super) fn write_cell(
+pub(super) fn write_cell<'a>(
     sheet: &SheetProperties,
     number: RowNumber,
     column: u32,
-    text: &str,
-) -> Vec<Request> {
-    let start = GridCoordinate {
-        sheet_id: sheet.sheet_id,
-        row_index: Some(index(number) - 1),
-        column_index: Some(index(column)),
-    };
-    let update = UpdateCellsRequest {
-        fields: Some(FieldMask::new(&[VALUE])),
-        rows: Some(vec![row(&[text.to_owned()])]),
-        start: Some(start),
-        ..UpdateCellsRequest::default()
-    };
+    text: &'a str,
+) -> Vec<Request<'a>> {
     let mut requests = Vec::new();
     // A mark may be the first thing in its column.
     let columns = sheet.grid_properties.as_ref().and_then(|grid| grid.column_count).unwrap_or(i32::MAX);
     if index(column) >= columns {
-        requests.push(append_dimension(sheet, "COLUMNS", index(column) + 1 - columns));
+        requests.push(append_dimension(sheet, Dimension::Columns, index(column) + 1 - columns));
     }
-    requests.push(Request { update_cells: Some(update), ..Request::default() });
+    let start = Place {
+        sheet_id: sheet.sheet_id.unwrap_or_default(),
+        row_index: index(number) - 1,
+        column_index: index(column),
+    };
+    let rows = vec![Cells { values: vec![Cell::Text(text)] }];
+    requests.push(Request::UpdateCells(UpdateCells { fields: Field::UserEnteredValue, rows, start }));
     requests
 }
 
-fn row(cells: &[String]) -> RowData {
-    let cell = |text: &String| {
-        // A cell without a value stays blank; an empty string would count as filled.
-        let value = (!text.is_empty())
-            .then(|| ExtendedValue { string_value: Some(text.clone()), ..ExtendedValue::default() });
-        CellData { user_entered_value: value, ..CellData::default() }
-    };
-    RowData { values: Some(cells.iter().map(cell).collect()) }
+fn texts(cells: &[String]) -> Cells<'_> {
+    Cells { values: cells.iter().map(|text| Cell::Text(text)).collect() }
 }
 
-fn add_sheet(id: i32, title: &str) -> Request {
-    let properties =
-        SheetProperties { sheet_id: Some(id), title: Some(title.to_owned()), ..SheetProperties::default() };
-    let add_sheet = AddSheetRequest { properties: Some(properties) };
-    Request { add_sheet: Some(add_sheet), ..Request::default() }
+fn append_cells(sheet_id: i32, rows: Vec<Cells<'_>>) -> Request<'_> {
+    Request::AppendCells(AppendCells { fields: Field::UserEnteredValue, rows, sheet_id })
 }
 
 /// Rows `first` to `last`, both included.
-fn delete(sheet_id: i32, first: RowNumber, last: RowNumber) -> Request {
+fn delete(sheet_id: i32, first: RowNumber, last: RowNumber) -> Request<'static> {
     let range = DimensionRange {
-        sheet_id: Some(sheet_id),
-        dimension: Some("ROWS".to_owned()),
-        start_index: Some(index(first) - 1),
-        end_index: Some(index(last)),
+        sheet_id,
+        dimension: Dimension::Rows,
+        start_index: index(first) - 1,
+        end_index: index(last),
     };
-    let delete_dimension = DeleteDimensionRequest { range: Some(range) };
-    Request { delete_dimension: Some(delete_dimension), ..Request::default() }
+    Request::DeleteDimension { range }
 }
 
 /// Google does not delete the last row that is not frozen. Where that would happen, another one is added.
-fn keep_a_row(source: &SheetProperties, deleted: usize) -> Option<Request> {
+fn keep_a_row(source: &SheetProperties, deleted: usize) -> Option<Request<'static>> {
     let grid = source.grid_properties.as_ref()?;
     let frozen = grid.frozen_row_count.unwrap_or(0).max(1);
     let left = i64::from(grid.row_count?) - i64::try_from(deleted).unwrap_or(i64::MAX);
-    (left <= i64::from(frozen)).then(|| append_dimension(source, "ROWS", 1))
+    (left <= i64::from(frozen)).then(|| append_dimension(source, Dimension::Rows, 1))
 }
 
-fn append_dimension(sheet: &SheetProperties, dimension: &str, length: i32) -> Request {
-    let append = AppendDimensionRequest {
-        sheet_id: sheet.sheet_id,
-        dimension: Some(dimension.to_owned()),
-        length: Some(length),
-    };
-    Request { append_dimension: Some(append), ..Request::default() }
+fn append_dimension(sheet: &SheetProperties, dimension: Dimension, length: i32) -> Request<'static> {
+    let sheet_id = sheet.sheet_id.unwrap_or_default();
+    Request::AppendDimension(AppendDimension { sheet_id, dimension, length })
 }
 
 /// Numbers in order as runs without gaps.
@@ -219,14 +178,15 @@ mod tests {
         Snapshot { worksheet: "Requests".to_owned(), rows: rows.collect(), version: String::new() }
     }
 
-    fn json(requests: &[Request]) -> serde_json::Value {
+    fn json(requests: &[Request<'_>]) -> serde_json::Value {
         serde_json::to_value(requests).unwrap()
     }
 
     #[test]
     fn rows_are_appended_in_order_and_deleted_from_the_last_one_up() {
         let (source, target) = (sheet(7, 100, 1), sheet(9, 10, 0));
-        let requests = move_rows(&snapshot(9), &[5, 2, 6, 9, 5], &source, Some(&target), "Done").unwrap();
+        let read = snapshot(9);
+        let requests = move_rows(&read, &[5, 2, 6, 9, 5], &source, Some(&target), "Done").unwrap();
         let json = json(&requests);
         let texts: Vec<_> = json[0]["appendCells"]["rows"]
             .as_array()
@@ -236,6 +196,9 @@ mod tests {
             .collect();
         assert_eq!(texts, ["cell 2", "cell 5", "cell 6", "cell 9"]);
         assert_eq!(json[0]["appendCells"]["sheetId"], 9);
+        assert_eq!(json[0]["appendCells"]["fields"], "userEnteredValue");
+        let blank = &json[0]["appendCells"]["rows"][0]["values"][1];
+        assert_eq!(*blank, serde_json::json!({}), "a blank cell is not filled with a blank text");
         let deleted: Vec<_> = json.as_array().unwrap()[1..]
             .iter()
             .map(|request| {
@@ -249,7 +212,8 @@ mod tests {
 
     #[test]
     fn a_missing_worksheet_is_made_with_the_header() {
-        let requests = move_rows(&snapshot(3), &[3], &sheet(7, 100, 1), None, "Done").unwrap();
+        let read = snapshot(3);
+        let requests = move_rows(&read, &[3], &sheet(7, 100, 1), None, "Done").unwrap();
         let json = json(&requests);
         assert_eq!(json[0]["addSheet"]["properties"]["title"], "Done");
         assert_eq!(json[0]["addSheet"]["properties"]["sheetId"], json[1]["appendCells"]["sheetId"]);
@@ -260,11 +224,10 @@ mod tests {
 
     #[test]
     fn the_last_row_that_is_not_frozen_is_not_deleted() {
-        let requests =
-            move_rows(&snapshot(3), &[2, 3], &sheet(7, 3, 1), Some(&sheet(9, 9, 0)), "Done").unwrap();
+        let read = snapshot(3);
+        let requests = move_rows(&read, &[2, 3], &sheet(7, 3, 1), Some(&sheet(9, 9, 0)), "Done").unwrap();
         assert_eq!(json(&requests)[1]["appendDimension"]["length"], 1);
-        let requests =
-            move_rows(&snapshot(3), &[2, 3], &sheet(7, 4, 1), Some(&sheet(9, 9, 0)), "Done").unwrap();
+        let requests = move_rows(&read, &[2, 3], &sheet(7, 4, 1), Some(&sheet(9, 9, 0)), "Done").unwrap();
         assert!(json(&requests)[1].get("deleteDimension").is_some());
     }
 
