@@ -1,15 +1,18 @@
-//! Two imports at once: one works, the other says who does.
+//! Two imports at once: one works, the other says who does. One import and a busy cloud: it makes do with what the
+//! cloud can take.
 
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use usher::clock::Clock;
+use usher_tests::fault_proxy::FaultProxy;
 use usher_tests::sheet::AccessRow;
 
-use crate::stage::{Stage, expect_status, expect_words};
+use crate::stage::{Stage, announce, expect_status, expect_words};
 
 #[test]
 fn the_second_import_says_who_holds_the_lock() {
@@ -68,4 +71,41 @@ fn two_imports_started_together_process_every_row_once() {
     assert_eq!(site.done().unwrap().len(), 1 + rows.len());
     assert_eq!(site.requests().unwrap().len(), 1);
     assert_eq!(stage.mail.received().unwrap().len(), 3 * rows.len());
+}
+
+#[test]
+fn an_import_finds_out_how_many_calls_the_cloud_can_take() {
+    /// Calls that the cloud takes at a time: more than an import begins with, fewer than it may make.
+    const CAPACITY: usize = 6;
+    let stage = Stage::new();
+    let project = "Busy";
+    let mut rows = vec![AccessRow::founding("founder@busy.example.org", project)];
+    rows.extend((0..60).map(|n| AccessRow::joining(&format!("user{n}@busy.example.org"), project)));
+    let site = stage.site(&rows);
+    let proxy = FaultProxy::start(&stage.cloud).unwrap();
+    site.use_proxy(&stage.cloud, &proxy).unwrap();
+    proxy.answer_later(Duration::from_millis(20));
+    proxy.calm();
+    proxy.take_at_most(CAPACITY);
+
+    expect_status(&site.import(&["--all"]).unwrap(), 0);
+    assert_eq!(site.requests().unwrap().len(), 1);
+    assert_eq!(site.done().unwrap().len(), 1 + rows.len());
+
+    let calls = proxy.calls();
+    let most = calls.iter().map(|call| call.at_once).max().unwrap();
+    let refused: Vec<usize> = (0..calls.len()).filter(|&index| calls[index].status == Some(429)).collect();
+    announce(&format!(
+        "{} calls to a cloud that takes {CAPACITY} at a time: {most} at once at most, {} refused",
+        calls.len(),
+        refused.len()
+    ));
+    // It grows by one, so it asks for one too many, and not for all sixteen that it may make.
+    assert_eq!(most, CAPACITY + 1);
+    assert!(refused.len() * 20 < calls.len(), "one call in twenty at most is refused");
+    // A refusal halves the calls that are made at once: so many more than half of them end first, one by one.
+    let first = refused[0];
+    let after = &calls[first + 1..];
+    assert!(after.iter().take(2 * CAPACITY).any(|call| call.at_once <= CAPACITY / 2), "{first}: {after:?}");
+    assert!(after.iter().any(|call| call.at_once >= CAPACITY), "it never tries for more again");
 }

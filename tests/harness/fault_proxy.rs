@@ -101,6 +101,11 @@ impl FaultProxy {
         self.shared.book.order(fault);
     }
 
+    /// Calls beyond that many at a time are refused: too many requests.
+    pub fn take_at_most(&self, calls: usize) {
+        self.shared.book.limit(calls);
+    }
+
     /// Nothing is to go wrong any more, and the log begins anew.
     pub fn calm(&self) {
         self.shared.book.clear();
@@ -143,8 +148,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let began = Instant::now();
-    let (number, trouble) = shared.book.begin(&head.method, head.uri.path());
-    let end = |status: StatusCode| shared.book.end(number, status, began.elapsed());
+    let (call, trouble) = shared.book.begin(&head.method, head.uri.path());
+    let end = |status: StatusCode| call.answered(status, began.elapsed());
     match trouble {
         Some(Trouble::CutBefore) => return Err(Cut::Wanted),
         Some(Trouble::Unavailable) => {

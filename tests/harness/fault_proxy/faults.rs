@@ -18,6 +18,8 @@ pub struct Call {
     pub status: Option<u16>,
     /// How long the answer took.
     pub lasted: Duration,
+    /// How many calls were under way when it came, itself included.
+    pub at_once: usize,
 }
 
 impl fmt::Display for Call {
@@ -62,15 +64,37 @@ struct Pages {
     calls: Vec<Call>,
     counts: HashMap<String, usize>,
     fault: Option<Fault>,
+    /// Calls that are under way.
+    under_way: usize,
+    /// How many may be under way; those beyond are refused with 429.
+    capacity: Option<usize>,
     /// How often the log began anew: what a call that began before still reports is not about this one.
     edition: usize,
 }
 
-/// A call in the log.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Number {
+/// A call of the log that is under way until this is dropped.
+#[derive(Debug)]
+pub(super) struct UnderWay<'a> {
+    book: &'a Book,
     edition: usize,
     index: usize,
+}
+
+impl UnderWay<'_> {
+    /// Writes down how the call was answered.
+    pub(super) fn answered(&self, status: StatusCode, lasted: Duration) {
+        let mut pages = self.book.pages();
+        if pages.edition == self.edition {
+            let call = &mut pages.calls[self.index];
+            (call.status, call.lasted) = (Some(status.as_u16()), lasted);
+        }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.book.pages().under_way -= 1;
+    }
 }
 
 impl Book {
@@ -78,10 +102,14 @@ impl Book {
         self.pages().fault = Some(fault);
     }
 
+    pub(super) fn limit(&self, capacity: usize) {
+        self.pages().capacity = Some(capacity);
+    }
+
     pub(super) fn clear(&self) {
         let mut pages = self.pages();
-        let edition = pages.edition + 1;
-        *pages = Pages { edition, ..Pages::default() };
+        let (edition, under_way) = (pages.edition + 1, pages.under_way);
+        *pages = Pages { edition, under_way, ..Pages::default() };
     }
 
     pub(super) fn calls(&self) -> Vec<Call> {
@@ -89,29 +117,24 @@ impl Book {
     }
 
     /// Writes a call down, and says what is to go wrong with it.
-    pub(super) fn begin(&self, method: &Method, path: &str) -> (Number, Option<Trouble>) {
+    pub(super) fn begin(&self, method: &Method, path: &str) -> (UnderWay<'_>, Option<Trouble>) {
         let kind = kind(method, path);
         let mut pages = self.pages();
         let count = pages.counts.entry(kind.clone()).or_default();
         *count += 1;
         let nth = *count;
-        let trouble = pages
+        let wanted = pages
             .fault
             .as_ref()
-            .filter(|fault| fault.kind == kind && (fault.nth == nth || (fault.always && fault.nth < nth)));
-        let trouble = trouble.map(|fault| fault.trouble);
-        let number = Number { edition: pages.edition, index: pages.calls.len() };
-        pages.calls.push(Call { kind, nth, status: None, lasted: Duration::ZERO });
-        (number, trouble)
-    }
-
-    /// Writes down how a call ended.
-    pub(super) fn end(&self, number: Number, status: StatusCode, lasted: Duration) {
-        let mut pages = self.pages();
-        if pages.edition == number.edition {
-            let call = &mut pages.calls[number.index];
-            (call.status, call.lasted) = (Some(status.as_u16()), lasted);
-        }
+            .filter(|fault| fault.kind == kind && (fault.nth == nth || (fault.always && fault.nth < nth)))
+            .map(|fault| fault.trouble);
+        pages.under_way += 1;
+        let at_once = pages.under_way;
+        let too_many = pages.capacity.is_some_and(|capacity| at_once > capacity);
+        let trouble = wanted.or(too_many.then_some(Trouble::TooMany));
+        let call = UnderWay { book: self, edition: pages.edition, index: pages.calls.len() };
+        pages.calls.push(Call { kind, nth, status: None, lasted: Duration::ZERO, at_once });
+        (call, trouble)
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
