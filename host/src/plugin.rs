@@ -47,7 +47,9 @@ pub use error::{Call, PluginError};
 pub use inspect::{ImportAccess, Inspection, RequiredImport};
 pub use job::{Job, JobError, JobReport, Occasion};
 pub use mail_templates::MailTemplates;
-pub use quota_policy::{CurrentLimit, Decision, QuotaContext, QuotaOccasion, QuotaPolicy};
+pub use quota_policy::{
+    CurrentLimit, Decision, QuotaContext, QuotaOccasion, QuotaPolicy, QuotaProject, RequestedChange,
+};
 pub use row_parser::RowParser;
 pub use world::World;
 

@@ -18,9 +18,7 @@ use crate::mail_content;
 use crate::mailer::Mailer;
 use crate::mailing_list::MailingList;
 use crate::outbox;
-use crate::plugin::{
-    Capabilities, Decision, PluginError, PluginHost, QuotaContext, QuotaOccasion, RowParser,
-};
+use crate::plugin::{Capabilities, Decision, PluginError, PluginHost, QuotaContext, RowParser};
 use crate::quotas::Quotas;
 use crate::registration::{Layout, Outcome, SheetKind};
 use crate::settings::sheet::is_protected;
@@ -123,12 +121,7 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
-    let new_project = QuotaContext {
-        occasion: QuotaOccasion::NewProject,
-        project: "Project".to_owned(),
-        current: Vec::new(),
-        ports_not_held_by_instances: 0,
-    };
+    let new_project = QuotaContext::new_project("Project", "");
     let decides = async {
         let policy = host.quota_policy(&settings.plugins.quota_policy).await?;
         policy.decide(&new_project).await
@@ -137,13 +130,17 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
         Ok(decision) => {
             let file = settings.plugins.quota_policy.component.display();
             match decision {
-                Decision::Limits { limits, notices } => {
+                Decision::Granted { limits, notices } => {
                     let limits = counted(limits.len(), "limit", "limits");
                     findings.good("plugins", format!("quota_policy {file}: {limits} for a new project"));
                     // What the policy says about its settings would come up at each import.
                     notices
                         .iter()
                         .for_each(|notice| findings.warn("plugins", format!("quota_policy: {notice}")));
+                }
+                Decision::LeftToPeople => {
+                    findings
+                        .warn("plugins", format!("quota_policy {file}: does not decide about a new project"));
                 }
                 Decision::Denied(reason) => {
                     findings.warn("plugins", format!("quota_policy {file}: refuses a new project: {reason}"));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ImportError;
 use crate::app::App;
-use crate::plugin::{Decision, QuotaContext, QuotaOccasion, QuotaPolicy};
+use crate::plugin::{Decision, QuotaContext, QuotaPolicy};
 use crate::registration::{
     Body, DecidedLimit, Outcome, ParsedRow, ProjectChoice, QuotaService, Request, Stage, fold,
 };
@@ -15,26 +15,22 @@ pub(super) async fn decide(
     rows: &[ParsedRow],
     notices: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Result<Vec<DecidedLimit>, String>>, ImportError> {
-    let names: BTreeMap<String, &str> =
-        rows.iter().filter_map(new_project).map(|name| (fold(name), name)).collect();
+    let projects: BTreeMap<String, (&str, &str)> =
+        rows.iter().filter_map(new_project).map(|project| (fold(project.0), project)).collect();
     let mut decided = BTreeMap::new();
-    if names.is_empty() {
+    if projects.is_empty() {
         return Ok(decided);
     }
     let policy: QuotaPolicy = app.quota_policy().await?;
     let services = app.quotas.services().await?;
-    for (folded, name) in names {
-        let context = QuotaContext {
-            occasion: QuotaOccasion::NewProject,
-            project: name.trim().to_owned(),
-            current: Vec::new(),
-            ports_not_held_by_instances: 0,
-        };
+    for (folded, (name, description)) in projects {
+        let context = QuotaContext::new_project(name.trim(), description.trim());
         let limits = match policy.decide(&context).await {
             // A component that fails for one project leaves the others alone.
             Err(error) => Err(error.to_string()),
+            Ok(Decision::LeftToPeople) => Err("the quota policy does not decide".to_owned()),
             Ok(Decision::Denied(reason)) => Err(format!("the quota policy refuses: {reason}")),
-            Ok(Decision::Limits { limits, notices: said }) => {
+            Ok(Decision::Granted { limits, notices: said }) => {
                 said.into_iter().for_each(|notice| note(notices, notice));
                 Ok(known_services(limits, &services, notices))
             }
@@ -44,11 +40,12 @@ pub(super) async fn decide(
     Ok(decided)
 }
 
-fn new_project(row: &ParsedRow) -> Option<&str> {
+/// Name and description of the project that a ready row would create.
+fn new_project(row: &ParsedRow) -> Option<(&str, &str)> {
     match &row.outcome {
         Outcome::Request(Request { stage: Stage::Ready, body: Body::Access(access), .. }) => {
             match &access.project {
-                ProjectChoice::Create { name, .. } => Some(name),
+                ProjectChoice::Create { name, description, .. } => Some((name, description)),
                 ProjectChoice::Join { .. } => None,
             }
         }

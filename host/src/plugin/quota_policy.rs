@@ -22,12 +22,46 @@ pub struct QuotaPolicy {
 pub struct QuotaContext {
     /// Why quotas are decided.
     pub occasion: QuotaOccasion,
-    /// Name of the project.
-    pub project: String,
+    /// The project.
+    pub project: QuotaProject,
     /// The limits in force; empty for a new project.
     pub current: Vec<CurrentLimit>,
     /// Ports of the project that no instance holds.
     pub ports_not_held_by_instances: u64,
+}
+
+impl QuotaContext {
+    /// A project that is to be created.
+    #[must_use]
+    pub fn new_project(name: &str, description: &str) -> Self {
+        Self {
+            occasion: QuotaOccasion::NewProject,
+            project: QuotaProject {
+                id: None,
+                name: name.to_owned(),
+                description: description.to_owned(),
+                enabled: true,
+                members: 0,
+            },
+            current: Vec::new(),
+            ports_not_held_by_instances: 0,
+        }
+    }
+}
+
+/// The project that quotas are decided for.
+#[derive(Clone, Debug)]
+pub struct QuotaProject {
+    /// Keystone's id; none for a project that is to be created.
+    pub id: Option<String>,
+    /// Name.
+    pub name: String,
+    /// Description; may be blank.
+    pub description: String,
+    /// Whether it can be used.
+    pub enabled: bool,
+    /// How many users have a role there, directly or through a group.
+    pub members: usize,
 }
 
 /// Why quotas are decided.
@@ -36,7 +70,18 @@ pub enum QuotaOccasion {
     /// A project is being created.
     NewProject,
     /// Somebody asks for changes.
-    Request(QuotaRequest),
+    Request(Box<RequestedChange>),
+}
+
+/// Somebody asks for changes.
+#[derive(Clone, Debug)]
+pub struct RequestedChange {
+    /// The request.
+    pub request: QuotaRequest,
+    /// Whether people have approved it; else nobody has decided yet.
+    pub is_approved: bool,
+    /// Whether the requester has a role in the project.
+    pub requester_is_member: bool,
 }
 
 /// A limit as a service reports it.
@@ -48,15 +93,19 @@ pub struct CurrentLimit {
     pub key: String,
     /// The limit; -1 means unlimited.
     pub limit: i64,
-    /// How much is in use or reserved.
-    pub used: i64,
+    /// How much is in use.
+    pub in_use: i64,
+    /// How much is reserved besides.
+    pub reserved: i64,
+    /// What a project has for which nothing was set, where the service says so.
+    pub default: Option<i64>,
 }
 
 /// What a policy decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Limits are to be set.
-    Limits {
+    Granted {
         /// The limits. What is not listed stays as it is.
         limits: Vec<DecidedLimit>,
         /// What the operator should know.
@@ -64,6 +113,8 @@ pub enum Decision {
     },
     /// The request is refused, in words for the requester.
     Denied(String),
+    /// People are to decide on a request that waits.
+    LeftToPeople,
 }
 
 impl QuotaPolicy {
@@ -78,6 +129,7 @@ impl QuotaPolicy {
     pub async fn decide(&self, context: &QuotaContext) -> Result<Decision, PluginError> {
         let callee = self.role.callee().await;
         let (_place, mut store) = callee.store().await;
+        let is_waiting = matches!(&context.occasion, QuotaOccasion::Request(change) if !change.is_approved);
         let context = to_wit(context);
         let decided = callee
             .within_deadline(async {
@@ -86,12 +138,14 @@ impl QuotaPolicy {
             })
             .await
             .map_err(|error| callee.explain(&error, DECIDE, &store))?;
-        match decided {
-            Err(wit::Denial { reason }) => Ok(Decision::Denied(reason)),
-            Ok(decision) => {
-                check(&decision).map_err(|reason| callee.bad_answer(DECIDE, None, reason))?;
-                Ok(decision_from_wit(decision))
+        let decision =
+            decision_from_wit(decided).map_err(|reason| callee.bad_answer(DECIDE, None, reason))?;
+        match (&decision, is_waiting) {
+            (Decision::LeftToPeople, false) => {
+                let reason = "the decision is left to people where there is no request that waits for them";
+                Err(callee.bad_answer(DECIDE, None, reason.to_owned()))
             }
+            _ => Ok(decision),
         }
     }
 
@@ -102,9 +156,9 @@ impl QuotaPolicy {
     }
 }
 
-fn check(decision: &wit::QuotaDecision) -> Result<(), String> {
+fn check(granted: &wit::GrantedLimits) -> Result<(), String> {
     let mut seen = BTreeSet::new();
-    for limit in &decision.limits {
+    for limit in &granted.limits {
         let service = service_from_wit(limit.service);
         if limit.key.trim().is_empty() {
             return Err("a limit without a key".to_owned());
@@ -122,27 +176,46 @@ fn check(decision: &wit::QuotaDecision) -> Result<(), String> {
     Ok(())
 }
 
-fn decision_from_wit(decision: wit::QuotaDecision) -> Decision {
-    let limits = decision
-        .limits
-        .into_iter()
-        .map(|limit| DecidedLimit {
-            service: service_from_wit(limit.service),
-            key: limit.key,
-            limit: limit.limit,
-            reason: limit.reason,
-        })
-        .collect();
-    Decision::Limits { limits, notices: decision.notices }
+fn decision_from_wit(decision: wit::QuotaDecision) -> Result<Decision, String> {
+    match decision {
+        wit::QuotaDecision::LeftToPeople => Ok(Decision::LeftToPeople),
+        wit::QuotaDecision::Denied(wit::Denial { reason }) if reason.trim().is_empty() => {
+            Err("a refusal without a reason".to_owned())
+        }
+        wit::QuotaDecision::Denied(wit::Denial { reason }) => Ok(Decision::Denied(reason)),
+        wit::QuotaDecision::Granted(granted) => {
+            check(&granted)?;
+            let limits = granted.limits.into_iter().map(|limit| DecidedLimit {
+                service: service_from_wit(limit.service),
+                key: limit.key,
+                limit: limit.limit,
+                reason: limit.reason,
+            });
+            Ok(Decision::Granted { limits: limits.collect(), notices: granted.notices })
+        }
+    }
 }
 
 fn to_wit(context: &QuotaContext) -> wit::QuotaContext {
     wit::QuotaContext {
         occasion: match &context.occasion {
             QuotaOccasion::NewProject => wit::QuotaOccasion::NewProject,
-            QuotaOccasion::Request(request) => wit::QuotaOccasion::Request(request_to_wit(request)),
+            QuotaOccasion::Request(change) => wit::QuotaOccasion::Request(wit::RequestedChange {
+                request: request_to_wit(&change.request),
+                approval: match change.is_approved {
+                    true => wit::Approval::Approved,
+                    false => wit::Approval::Waiting,
+                },
+                requester_is_member: change.requester_is_member,
+            }),
         },
-        project: context.project.clone(),
+        project: wit::QuotaProject {
+            id: context.project.id.clone(),
+            name: context.project.name.clone(),
+            description: context.project.description.clone(),
+            enabled: context.project.enabled,
+            members: u32::try_from(context.project.members).unwrap_or(u32::MAX),
+        },
         current: context
             .current
             .iter()
@@ -150,7 +223,9 @@ fn to_wit(context: &QuotaContext) -> wit::QuotaContext {
                 service: service_to_wit(current.service),
                 key: current.key.clone(),
                 limit: current.limit,
-                used: current.used,
+                in_use: current.in_use,
+                reserved: current.reserved,
+                default: current.default,
             })
             .collect(),
         ports_not_held_by_instances: context.ports_not_held_by_instances,
@@ -209,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_decision_has_sound_limits_each_once() {
-        let check = |limits| check(&wit::QuotaDecision { limits, notices: Vec::new() });
+        let check = |limits| check(&wit::GrantedLimits { limits, notices: Vec::new() });
         assert_eq!(check(vec![decided("cores", -1), decided("ram", 0)]), Ok(()));
         assert!(check(vec![decided("cores", -2)]).unwrap_err().contains("-2"));
         assert!(check(vec![decided("", 1)]).is_err());

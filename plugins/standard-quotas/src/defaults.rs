@@ -1,7 +1,7 @@
 //! The quotas of a new project.
 
 use usher_plugin::settings::{SettingError, Settings, Value};
-use usher_plugin::types::{DecidedLimit, QuotaDecision};
+use usher_plugin::types::{DecidedLimit, GrantedLimits};
 
 use crate::keys;
 
@@ -10,8 +10,8 @@ const REASON: &str = "this site's default for new projects";
 const MB_PER_GB: f64 = 1024.0;
 
 /// The site's defaults. What cannot be used is left at OpenStack's own default, with a notice.
-pub fn decide(settings: &Settings) -> QuotaDecision {
-    let mut decision = QuotaDecision { limits: Vec::new(), notices: Vec::new() };
+pub fn decide(settings: &Settings) -> GrantedLimits {
+    let mut decision = GrantedLimits { limits: Vec::new(), notices: Vec::new() };
     for (key, value) in settings.table(TABLE) {
         match limit(key, value) {
             Ok(limit) if decision.limits.iter().any(|other| other.key == limit.key) => {
@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    fn decide_with(entries: &[(&str, Value)]) -> QuotaDecision {
+    fn decide_with(entries: &[(&str, Value)]) -> GrantedLimits {
         decide(&entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
     }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn without_settings_nothing_is_set() {
-        assert_eq!(decide(&Settings::default()), QuotaDecision { limits: vec![], notices: vec![] });
+        assert_eq!(decide(&Settings::default()), GrantedLimits { limits: vec![], notices: vec![] });
     }
 
     #[test]

@@ -13,15 +13,17 @@ mod ports;
 mod requests;
 
 use usher_plugin::settings::Settings;
-use usher_plugin::types::{Denial, QuotaContext, QuotaDecision, QuotaOccasion};
+use usher_plugin::types::{Approval, QuotaContext, QuotaDecision, QuotaOccasion};
 
 /// Decides which quotas a project gets.
-///
-/// # Errors
-/// A denial, where a request would put a limit below what is in use.
-pub fn decide(context: &QuotaContext, settings: &Settings) -> Result<QuotaDecision, Denial> {
+#[must_use]
+pub fn decide(context: &QuotaContext, settings: &Settings) -> QuotaDecision {
     match &context.occasion {
-        QuotaOccasion::NewProject => Ok(defaults::decide(settings)),
-        QuotaOccasion::Request(request) => requests::decide(request, context),
+        QuotaOccasion::NewProject => QuotaDecision::Granted(defaults::decide(settings)),
+        QuotaOccasion::Request(change) if change.approval == Approval::Waiting => QuotaDecision::LeftToPeople,
+        QuotaOccasion::Request(change) => match requests::decide(&change.request, context) {
+            Ok(granted) => QuotaDecision::Granted(granted),
+            Err(denial) => QuotaDecision::Denied(denial),
+        },
     }
 }

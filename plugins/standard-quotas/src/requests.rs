@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use usher_plugin::types::{
-    CurrentLimit, DecidedLimit, Denial, QuotaContext, QuotaDecision, QuotaRequest, QuotaService,
+    CurrentLimit, DecidedLimit, Denial, GrantedLimits, QuotaContext, QuotaRequest, QuotaService,
 };
 
 use crate::keys;
@@ -15,7 +15,7 @@ const ASKED_FOR: &str = "as requested";
 ///
 /// # Errors
 /// A denial, where a limit would be below what is in use.
-pub fn decide(request: &QuotaRequest, context: &QuotaContext) -> Result<QuotaDecision, Denial> {
+pub fn decide(request: &QuotaRequest, context: &QuotaContext) -> Result<GrantedLimits, Denial> {
     let mut notices = Vec::new();
     let mut wanted: BTreeMap<&str, (QuotaService, i64)> = BTreeMap::new();
     for limit in &request.limits {
@@ -42,14 +42,15 @@ pub fn decide(request: &QuotaRequest, context: &QuotaContext) -> Result<QuotaDec
         reason: ASKED_FOR.to_owned(),
     };
     let limits = wanted.iter().map(decided).chain(ports).collect();
-    Ok(QuotaDecision { limits, notices })
+    Ok(GrantedLimits { limits, notices })
 }
 
 fn refusal(key: &str, limit: i64, current: Option<&CurrentLimit>) -> Option<String> {
     if limit < -1 {
         return Some(format!("{key}: {limit} is not a limit; -1 stands for unlimited, 0 for none"));
     }
-    let used = current?.used;
+    let current = current?;
+    let used = current.in_use.saturating_add(current.reserved);
     (limit >= 0 && limit < used).then(|| {
         format!(
             "{key}: a limit of {limit} was requested, and {used} are in use; {used} or more can be granted, or fewer \
@@ -89,13 +90,21 @@ fn ports<'a>(
 
 #[cfg(test)]
 mod tests {
-    use usher_plugin::types::{QuotaOccasion, QuotaTerm, WantedLimit};
+    use usher_plugin::types::{
+        Approval, QuotaDecision, QuotaOccasion, QuotaProject, QuotaTerm, RequestedChange, WantedLimit,
+    };
 
     use super::*;
 
-    fn decide_on(wanted: &[(&str, i64)]) -> Result<QuotaDecision, Denial> {
-        let current =
-            |service, key: &str, limit, used| CurrentLimit { service, key: key.to_owned(), limit, used };
+    fn decide_on(wanted: &[(&str, i64)]) -> Result<GrantedLimits, Denial> {
+        let current = |service, key: &str, limit, in_use| CurrentLimit {
+            service,
+            key: key.to_owned(),
+            limit,
+            in_use,
+            reserved: 0,
+            default: None,
+        };
         let limits = wanted.iter().map(|&(key, limit)| WantedLimit { key: key.to_owned(), limit }).collect();
         let request = QuotaRequest {
             email: "user@example.org".to_owned(),
@@ -109,8 +118,18 @@ mod tests {
             notes: String::new(),
         };
         let context = QuotaContext {
-            occasion: QuotaOccasion::Request(request),
-            project: "First Project".to_owned(),
+            occasion: QuotaOccasion::Request(RequestedChange {
+                request,
+                approval: Approval::Approved,
+                requester_is_member: true,
+            }),
+            project: QuotaProject {
+                id: Some("p1".to_owned()),
+                name: "First Project".to_owned(),
+                description: String::new(),
+                enabled: true,
+                members: 2,
+            },
             current: vec![
                 current(QuotaService::Compute, "instances", 10, 6),
                 current(QuotaService::Compute, "cores", 20, 12),
@@ -119,10 +138,14 @@ mod tests {
             ],
             ports_not_held_by_instances: 8,
         };
-        crate::decide(&context, &usher_plugin::settings::Settings::default())
+        match crate::decide(&context, &usher_plugin::settings::Settings::default()) {
+            QuotaDecision::Granted(granted) => Ok(granted),
+            QuotaDecision::Denied(denial) => Err(denial),
+            QuotaDecision::LeftToPeople => panic!("it is approved"),
+        }
     }
 
-    fn limits(decision: &QuotaDecision) -> Vec<(&str, i64)> {
+    fn limits(decision: &GrantedLimits) -> Vec<(&str, i64)> {
         decision.limits.iter().map(|limit| (limit.key.as_str(), limit.limit)).collect()
     }
 
