@@ -1,52 +1,33 @@
 //! The import: approved rows of the access sheet become users who can log in.
 //!
-//! One run reads the sheet, plans, applies the plan through the journal, moves the finished rows,
-//! sends the mail and subscribes the new users to the mailing list. Knows nothing of how its report is shown.
+//! Says what a run over the access sheet does with its requests; how a run goes is in [`crate::batch`].
 
 mod apply;
-mod courier;
 mod directory;
-mod exclusive;
-pub mod history;
 mod journey;
-mod moving;
 mod new_quotas;
-mod noting;
 pub mod plan;
-pub mod report;
-pub mod subscribing;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Notify;
+use std::collections::BTreeSet;
 
 use self::apply::Tools;
-pub use self::apply::{Ending, Progress};
 use self::directory::{Directory, DirectoryError};
-use self::exclusive::{Exclusive, ExclusiveError};
-pub use self::journey::announce::in_words;
-use self::plan::{Facts, Fate, Plan};
-use self::report::{Mail, Report};
+use self::plan::{Facts, Plan, Work};
 use crate::app::App;
+use crate::batch::apply::{Endings, Progress, Run};
+use crate::batch::report::Report;
+use crate::batch::source::{Source, ready_key};
+use crate::batch::{self, BatchError, Task};
 use crate::database::DatabaseError;
-use crate::fail_point;
-use crate::keystone::KeystoneError;
 use crate::mail_content;
 use crate::mailing_list::{MailingList, MailingListError};
-use crate::outbox::{self, OutboxError};
-use crate::plugin::{MailTemplates, PluginError, RowParser};
-use crate::quotas::QuotaError;
-use crate::registration::{
-    Body, Layout, Outcome, Parsed, ParsedRow, Request, RowNumber, SheetKind, Stage, UsernameRule, same_name,
-};
-use crate::sheet::{SheetError, Snapshot};
+use crate::outbox;
+use crate::plugin::{MailTemplates, RowParser};
+use crate::registration::{Body, Layout, Outcome, ParsedRow, Request, SheetKind, UsernameRule, same_name};
+use crate::sheet::Snapshot;
 
 /// What an import is called among the runs.
-const KIND: &str = "import";
-
-/// How long the report of an import is kept for `usher import show`.
-const REPORTS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
+pub const KIND: &str = Import::KIND;
 
 /// Which rows an import is about.
 #[derive(Clone, Debug)]
@@ -57,50 +38,7 @@ pub enum Selection {
     User(String),
 }
 
-/// Why an import could not be made at all. What goes wrong with single rows is in its report.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// Keystone.
-    #[error(transparent)]
-    Keystone(#[from] KeystoneError),
-    /// The role that users are to get does not exist.
-    #[error("Keystone has no role {0}; correct keystone.member_role in the settings, or create the role")]
-    NoMemberRole(String),
-    /// A service that keeps quotas.
-    #[error(transparent)]
-    Quota(#[from] QuotaError),
-    /// The sheet.
-    #[error(transparent)]
-    Sheet(#[from] SheetError),
-    /// A component.
-    #[error(transparent)]
-    Plugin(#[from] PluginError),
-    /// A mail that no mail server would take.
-    #[error(
-        "the mail {kind} cannot be sent as its template and settings are: {source}; correct [mail] or the settings \
-         and templates of plugins.mail_templates"
-    )]
-    Wording {
-        /// The kind of mail.
-        kind: &'static str,
-        /// What is wrong with it.
-        source: OutboxError,
-    },
-    /// The mailing list's settings.
-    #[error(transparent)]
-    MailingList(#[from] MailingListError),
-    /// The journal.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// Another import is running.
-    #[error(transparent)]
-    Exclusive(#[from] ExclusiveError),
-    /// The selection matches nothing.
-    #[error("no row of the sheet is {0}'s; check the spelling of the user name")]
-    NobodySelected(String),
-}
-
-impl From<DirectoryError> for ImportError {
+impl From<DirectoryError> for BatchError {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::Keystone(error) => Self::Keystone(error),
@@ -109,37 +47,13 @@ impl From<DirectoryError> for ImportError {
     }
 }
 
-/// What an import works with, made before it changes anything: what is wrong with the settings comes to light then.
-struct Prepared {
-    parser: RowParser,
-    layout: Layout,
-    mail_templates: MailTemplates,
-    mailing_list: Option<MailingList>,
-}
-
 /// Plans without changing anything anywhere.
 ///
 /// # Errors
 /// Where the sheet, a component, the journal or a service does not answer.
-pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, ImportError> {
-    let Prepared { parser, layout, .. } = prepare(app).await?;
-    member_role(app).await?;
-    Ok(plan(app, &parser, &layout, selection).await?.0)
-}
-
-/// The mailing list that new users are subscribed to, where there is one.
-///
-/// # Errors
-/// Where its settings cannot be used.
-pub fn mailing_list(app: &App) -> Result<Option<MailingList>, MailingListError> {
-    app.settings.mailing_list.as_ref().map(MailingList::new).transpose()
-}
-
-async fn prepare(app: &App) -> Result<Prepared, ImportError> {
-    let parser = app.row_parser().await?;
-    let layout = parser.describe().await?;
-    let mail_templates = check_wording(app).await?;
-    Ok(Prepared { parser, layout, mail_templates, mailing_list: mailing_list(app)? })
+pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, BatchError> {
+    let prepared = prepare(app).await?;
+    batch::dry_run(&prepared.import(app, selection)).await
 }
 
 /// Runs an import. `progress` is told how far it has come.
@@ -150,112 +64,124 @@ pub async fn run(
     app: &App,
     selection: &Selection,
     progress: impl Fn(Progress<'_>),
-) -> Result<Report, ImportError> {
+) -> Result<Report, BatchError> {
     let prepared = prepare(app).await?;
-    let exclusive = Exclusive::take(app).await?;
-    let report = run_alone(app, selection, &exclusive, &prepared, progress).await;
-    if let Err(error) = exclusive.release().await {
-        tracing::warn!(%error, "the right to import could not be given back; it ends by itself");
-    }
-    report
+    batch::run(&prepared.import(app, selection), progress).await
 }
 
-async fn run_alone(
-    app: &App,
-    selection: &Selection,
-    exclusive: &Exclusive,
-    prepared: &Prepared,
-    progress: impl Fn(Progress<'_>),
-) -> Result<Report, ImportError> {
-    let Prepared { parser, layout, mail_templates, mailing_list } = prepared;
-    let mailing_list = mailing_list.as_ref();
-    let member_role_id = member_role(app).await?;
-    moving::recognise_moved(app, parser, layout).await?;
-    let (plan, snapshot) = plan(app, parser, layout, selection).await?;
-    // What was read is large, and only needed to find the rows again.
-    let seen = app.settings.sheet.write_errors().then_some(snapshot);
-    let last_run = app.database.last_run(KIND).await?;
-    let run = app.database.begin_run(KIND, app.clock.now()).await?;
-    fail_point::reached(|| "run begun".to_owned());
-    let tools = Tools { app, mail_templates, member_role_id: &member_role_id, run, exclusive };
-    let news = Notify::new();
-    let applying = apply::apply(&tools, &plan, |step| {
-        progress(step);
-        news.notify_one();
-    });
-    let (endings, mut deliveries) = courier::alongside(&app.outbox, &news, applying).await;
-    let endings = endings?;
-    fail_point::reached(|| "requests finished".to_owned());
-    let finished = finished_keys(&plan, &endings);
-    let moved = moving::move_finished(app, parser, layout, &finished, exclusive).await;
-    fail_point::reached(|| "rows moved".to_owned());
-    // What is recorded before the mail is sent leaves with it.
-    let subscribed_by_mail = subscribing::by_mail(app, mailing_list, run, exclusive).await;
-    let failure = app.outbox.deliver_while(&mut deliveries, || true).await.err();
-    let mail = Mail {
-        deliveries,
-        failure,
-        pending: app.outbox.pending().await,
-        refused: match last_run {
-            Some(since) => app.outbox.refused(since).await,
-            None => Ok(Vec::new()),
-        },
-    };
-    fail_point::reached(|| "mail sent".to_owned());
-    let subscriptions = match subscribed_by_mail {
-        Some(subscriptions) => Some(subscriptions),
-        None => subscribing::directly(app, mailing_list, exclusive).await,
-    };
-    let subscriptions = subscribing::finish(app, run, last_run, subscriptions).await;
-    let mut report = Report::new(run, &plan, &endings, moved, mail, subscriptions);
-    if let Some(seen) = seen {
-        report.notices.extend(noting::note_problems(app, &seen, &report.rows).await);
-    }
-    if let Err(error) = record_end(app, run, &report).await {
-        tracing::warn!(%error, run, "the end of the run could not be recorded");
-    }
-    Ok(report)
+/// The mailing list that new users are subscribed to, where there is one.
+///
+/// # Errors
+/// Where its settings cannot be used.
+pub fn mailing_list(app: &App) -> Result<Option<MailingList>, MailingListError> {
+    app.settings.mailing_list.as_ref().map(MailingList::new).transpose()
 }
 
-/// Keeps the report, and forgets old ones: they hold names and addresses, and who looks back looks back some weeks.
-async fn record_end(app: &App, run: i64, report: &Report) -> Result<(), DatabaseError> {
-    let now = app.clock.now();
-    app.database.finish_run(run, &report.summary(), &report.to_keep(), now).await?;
-    app.database.forget_reports(now.saturating_sub(REPORTS_KEPT).unwrap_or(Timestamp::MIN)).await
+/// What an import works with, made before it changes anything: what is wrong with the settings comes to light then.
+struct Prepared {
+    parser: RowParser,
+    layout: Layout,
+    mail_templates: MailTemplates,
+    mailing_list: Option<MailingList>,
+}
+
+async fn prepare(app: &App) -> Result<Prepared, BatchError> {
+    let parser = app.row_parser().await?;
+    let layout = parser.describe().await?;
+    let mail_templates = check_wording(app).await?;
+    Ok(Prepared { parser, layout, mail_templates, mailing_list: mailing_list(app)? })
+}
+
+impl Prepared {
+    fn import<'a>(&'a self, app: &'a App, selection: &'a Selection) -> Import<'a> {
+        let source = Source {
+            app,
+            kind: SheetKind::Access,
+            sheet: &app.sheets.access,
+            parser: &self.parser,
+            layout: &self.layout.access,
+        };
+        Import {
+            source,
+            selection,
+            mail_templates: &self.mail_templates,
+            mailing_list: self.mailing_list.as_ref(),
+        }
+    }
+}
+
+/// An import.
+struct Import<'a> {
+    source: Source<'a>,
+    selection: &'a Selection,
+    mail_templates: &'a MailTemplates,
+    mailing_list: Option<&'a MailingList>,
+}
+
+/// What an import finds out when it has the right to work.
+struct Ready {
+    member_role_id: String,
+}
+
+impl Task for Import<'_> {
+    const KIND: &'static str = "import";
+    type Work = Work;
+    type Ready = Ready;
+
+    fn source(&self) -> &Source<'_> {
+        &self.source
+    }
+
+    fn mailing_list(&self) -> Option<&MailingList> {
+        self.mailing_list
+    }
+
+    async fn ready(&self) -> Result<Ready, BatchError> {
+        let app = self.source.app;
+        let name = &app.settings.keystone.member_role;
+        let role = app.keystone.find_role(name).await?;
+        let role = role.ok_or_else(|| BatchError::NoMemberRole(name.clone()))?;
+        Ok(Ready { member_role_id: role.id })
+    }
+
+    async fn plan(&self, _: &Ready) -> Result<(Plan, Snapshot), BatchError> {
+        plan(&self.source, self.selection).await
+    }
+
+    async fn apply(
+        &self,
+        run: Run<'_>,
+        ready: &Ready,
+        plan: &Plan,
+        progress: impl Fn(Progress<'_>),
+    ) -> Result<Endings, DatabaseError> {
+        let Self { mail_templates, .. } = *self;
+        let tools = Tools { run, mail_templates, member_role_id: &ready.member_role_id };
+        apply::apply(&tools, plan, progress).await
+    }
 }
 
 /// Words every mail of an import with sample values, so that a template that is missing or wrong is
 /// found before there are users who wait for a mail.
-async fn check_wording(app: &App) -> Result<MailTemplates, ImportError> {
+async fn check_wording(app: &App) -> Result<MailTemplates, BatchError> {
     let mail_templates = app.mail_templates().await?;
     for content in mail_content::samples_of_import() {
         let message = mail_templates.render(&content).await?;
         outbox::check_wording(&app.settings.mail.sender, message)
-            .map_err(|source| ImportError::Wording { kind: content.kind(), source })?;
+            .map_err(|source| BatchError::Wording { kind: content.kind(), source })?;
     }
     Ok(mail_templates)
 }
 
-async fn member_role(app: &App) -> Result<String, ImportError> {
-    let name = &app.settings.keystone.member_role;
-    let role = app.keystone.find_role(name).await?;
-    role.map(|role| role.id).ok_or_else(|| ImportError::NoMemberRole(name.clone()))
-}
-
-/// The plan, and the worksheet that it was made from.
-async fn plan(
-    app: &App,
-    parser: &RowParser,
-    layout: &Layout,
-    selection: &Selection,
-) -> Result<(Plan, Snapshot), ImportError> {
+async fn plan(source: &Source<'_>, selection: &Selection) -> Result<(Plan, Snapshot), BatchError> {
+    let app = source.app;
     let rule = app.settings.import.username;
-    let snapshot = app.sheets.access.read(&layout.access.requests).await?;
-    let Parsed { mut rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
+    let snapshot = source.sheet.read(&source.layout.requests).await?;
+    let mut rows = source.parse(&snapshot.rows).await?;
     if let Selection::User(name) = selection {
         rows.retain(|row| is_of(row, name, rule));
         if rows.is_empty() {
-            return Err(ImportError::NobodySelected(name.clone()));
+            return Err(BatchError::NobodySelected(name.clone()));
         }
     }
     let keys: Vec<&str> = rows.iter().filter_map(ready_key).collect();
@@ -302,32 +228,4 @@ async fn withdrawn(app: &App, rows: &[ParsedRow]) -> Result<Vec<String>, Databas
         )
     });
     Ok(notices.collect())
-}
-
-fn key(row: &ParsedRow) -> Option<&str> {
-    match &row.outcome {
-        Outcome::Request(request) => Some(&request.key),
-        Outcome::Rejected(_) => None,
-    }
-}
-
-fn ready_key(row: &ParsedRow) -> Option<&str> {
-    match &row.outcome {
-        Outcome::Request(request) if request.stage == Stage::Ready => Some(&request.key),
-        _ => None,
-    }
-}
-
-/// The keys whose rows may move: those that this run finished, and those that an earlier one did.
-fn finished_keys(plan: &Plan, endings: &BTreeMap<RowNumber, Ending>) -> BTreeSet<String> {
-    plan.rows
-        .iter()
-        .filter_map(|row| match &row.fate {
-            Fate::Apply(work) if matches!(endings.get(&row.row), Some(Ending::Done)) => {
-                Some(work.key.clone())
-            }
-            Fate::Move { key } => Some(key.clone()),
-            _ => None,
-        })
-        .collect()
 }

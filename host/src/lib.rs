@@ -1,10 +1,11 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
-//! The layout is the architecture: `command` and `http` are the ways in, the flows (`import`,
+//! The layout is the architecture: `command` and `http` are the ways in, the flows (`import` on `batch`,
 //! `setpass`, `outbox`) do the work, and below them stand the components (`plugin`), the records
 //! (`database`) and one module for each outside system. Arrows point down that list only.
 
 pub mod app;
+pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod command;

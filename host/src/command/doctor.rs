@@ -8,10 +8,10 @@ use anyhow::Context as _;
 
 use super::Exit;
 use super::exit::{of_mailing_list, of_sheet};
+use crate::batch::report::counted;
 use crate::clock::Clock;
 use crate::command::say::say;
 use crate::database::Database;
-use crate::import::report::counted;
 use crate::keys::Keys;
 use crate::keystone::Keystone;
 use crate::mail_content;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use crate::app::AppError;
+use crate::batch::BatchError;
 use crate::database::DatabaseError;
-use crate::import::ImportError;
 use crate::keystone::KeystoneError;
 use crate::mailer::MailerError;
 use crate::mailing_list::MailingListError;
@@ -34,8 +34,8 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn status_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
-        if let Some(error) = cause.downcast_ref::<ImportError>() {
-            return of_import(error);
+        if let Some(error) = cause.downcast_ref::<BatchError>() {
+            return of_batch(error);
         }
         if let Some(error) = cause.downcast_ref::<KeystoneError>() {
             return of_keystone(error);
@@ -53,18 +53,19 @@ pub fn status_of(error: &anyhow::Error) -> Exit {
     Exit::Usage
 }
 
-fn of_import(error: &ImportError) -> Exit {
+fn of_batch(error: &BatchError) -> Exit {
     match error {
-        ImportError::Keystone(error) => of_keystone(error),
-        ImportError::Quota(error) if error.is_passing() => Exit::Unreachable,
-        ImportError::Exclusive(_) | ImportError::Database(_) => Exit::Unreachable,
-        ImportError::Sheet(error) => of_sheet(error),
-        ImportError::MailingList(error) => of_mailing_list(error),
-        ImportError::NobodySelected(_) => Exit::Failed,
-        ImportError::Quota(_)
-        | ImportError::NoMemberRole(_)
-        | ImportError::Plugin(_)
-        | ImportError::Wording { .. } => Exit::Usage,
+        BatchError::Keystone(error) => of_keystone(error),
+        BatchError::Quota(error) if error.is_passing() => Exit::Unreachable,
+        BatchError::Exclusive(_) | BatchError::Database(_) => Exit::Unreachable,
+        BatchError::Sheet(error) => of_sheet(error),
+        BatchError::MailingList(error) => of_mailing_list(error),
+        BatchError::NobodySelected(_) | BatchError::NothingSelected(_) => Exit::Failed,
+        BatchError::Quota(_)
+        | BatchError::NoMemberRole(_)
+        | BatchError::NoQuotaSheet(_)
+        | BatchError::Plugin(_)
+        | BatchError::Wording { .. } => Exit::Usage,
     }
 }
 
@@ -124,7 +125,7 @@ mod tests {
         ];
         for (error, exit) in cases {
             let told = error.to_string();
-            assert_eq!(status_of(&anyhow::Error::from(ImportError::Sheet(error))), exit, "{told}");
+            assert_eq!(status_of(&anyhow::Error::from(BatchError::Sheet(error))), exit, "{told}");
         }
     }
 }

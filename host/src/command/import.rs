@@ -13,10 +13,10 @@ use self::progress::ProgressShown;
 use super::Exit;
 use super::table::printable;
 use crate::app::App;
+use crate::batch::report::Report;
 use crate::cli::ImportArgs;
 use crate::command::say::say;
 use crate::import::plan::{Fate, Plan};
-use crate::import::report::Report;
 use crate::import::{self, Selection};
 
 pub use self::look_back::run as look_back;

@@ -14,9 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Exit;
 use crate::app::App;
+use crate::batch::in_words;
 use crate::command::say::say;
 use crate::database::forget_step_password_in;
-use crate::import::in_words;
 use crate::keystone::User;
 use crate::mail_content::{MailContent, PasswordLink};
 use crate::outbox::{Compose, Delivery, DeliveryOutcome, MailedLink};

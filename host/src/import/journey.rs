@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::apply::Tools;
 use super::plan::{Action, Target, Work};
+use crate::batch::apply::Failure;
 use crate::database::{Begun, DatabaseError, JournalRequest};
 use crate::fail_point;
 use crate::keys::KeysError;
@@ -74,14 +75,19 @@ pub enum StepError {
     TakenOver,
 }
 
-impl StepError {
-    /// Whether a service was out of reach, so that other requests need not try.
-    #[must_use]
-    pub fn is_unreachable(&self) -> bool {
+impl Failure for StepError {
+    fn is_unreachable(&self) -> bool {
         match self {
             Self::Keystone { source, .. } => source.is_unreachable(),
             Self::Quota { source, .. } => source.is_unreachable(),
             _ => false,
+        }
+    }
+
+    fn into_database(self) -> Result<DatabaseError, Self> {
+        match self {
+            Self::Database(error) => Ok(error),
+            other => Err(other),
         }
     }
 }
@@ -113,7 +119,7 @@ impl<'a> Journey<'a> {
     /// # Errors
     /// Where it cannot be finished now.
     pub async fn take(&mut self, action: &Action) -> Result<(), StepError> {
-        if self.tools.exclusive.is_lost() {
+        if self.tools.run.exclusive.is_lost() {
             return Err(StepError::TakenOver);
         }
         match action {
@@ -129,7 +135,7 @@ impl<'a> Journey<'a> {
                 let project = self.project()?;
                 let limits: Vec<_> = limits.iter().map(|l| (l.key.as_str(), l.limit)).collect();
                 self.repeatable(action, async {
-                    let set = self.tools.app.quotas.set(&project, *service, &limits).await;
+                    let set = self.tools.run.app.quotas.set(&project, *service, &limits).await;
                     set.map_err(|source| StepError::Quota { step: action.describe(), source })
                 })
                 .await
@@ -146,7 +152,7 @@ impl<'a> Journey<'a> {
     async fn grant(&self, action: &Action, user: &str) -> Result<(), StepError> {
         let project = self.project()?;
         self.repeatable(action, async {
-            let granted = self.tools.app.keystone.grant(user, &project, self.tools.member_role_id).await;
+            let granted = self.tools.run.app.keystone.grant(user, &project, self.tools.member_role_id).await;
             granted.map_err(|source| StepError::Keystone { step: action.describe(), source })
         })
         .await
@@ -171,7 +177,7 @@ impl<'a> Journey<'a> {
         name: &str,
         description: &str,
     ) -> Result<String, StepError> {
-        let keystone = &self.tools.app.keystone;
+        let keystone = &self.tools.run.app.keystone;
         let begun = self.begin(action, None).await?;
         if let Begun::Finished(id) = begun {
             return Ok(id);
@@ -202,8 +208,8 @@ impl<'a> Journey<'a> {
         email: &str,
         description: &str,
     ) -> Result<String, StepError> {
-        let keystone = &self.tools.app.keystone;
-        let keys = &self.tools.app.keys;
+        let keystone = &self.tools.run.app.keystone;
+        let keys = &self.tools.run.app.keys;
         let mut password = random::password();
         // The password is in the journal before Keystone has it. After a crash in between, the
         // user is found with a password that is known.
@@ -280,12 +286,12 @@ impl<'a> Journey<'a> {
 
     /// The user's random password, for setpass; none where an operator has reset it meanwhile.
     async fn password(&self) -> Result<Option<SecretString>, StepError> {
-        let sealed = self.tools.app.database.step_secret(self.request.id, &self.user_step()).await?;
+        let sealed = self.tools.run.app.database.step_secret(self.request.id, &self.user_step()).await?;
         sealed.map(|sealed| self.open(&sealed)).transpose()
     }
 
     fn open(&self, sealed: &[u8]) -> Result<SecretString, StepError> {
-        let plain = self.tools.app.keys.open(&self.password_purpose(), sealed)?;
+        let plain = self.tools.run.app.keys.open(&self.password_purpose(), sealed)?;
         let text = std::str::from_utf8(&plain).map_err(|_| StepError::Missing("password"))?;
         Ok(SecretString::from(text))
     }
@@ -305,7 +311,7 @@ impl<'a> Journey<'a> {
 
     /// The name of the step that creates the requester.
     fn user_step(&self) -> String {
-        Action::create_user_step(self.work.request.username(self.tools.app.settings.import.username))
+        Action::create_user_step(self.work.request.username(self.tools.run.app.settings.import.username))
     }
 
     /// Id of the project.
@@ -327,16 +333,16 @@ impl<'a> Journey<'a> {
     }
 
     async fn begin(&self, action: &Action, secret: Option<&[u8]>) -> Result<Begun, StepError> {
-        let app = self.tools.app;
+        let app = self.tools.run.app;
         fail_point::reached(|| format!("{} to begin", action.kind()));
-        let (step, run) = (action.step(), self.tools.run);
+        let (step, run) = (action.step(), self.tools.run.number);
         let begun = app.database.begin_step(self.request.id, &step, secret, run, app.clock.now()).await?;
         fail_point::reached(|| format!("{} begun", action.kind()));
         Ok(begun)
     }
 
     async fn finish(&self, action: &Action, result: &str) -> Result<(), StepError> {
-        let app = self.tools.app;
+        let app = self.tools.run.app;
         fail_point::reached(|| format!("{} done", action.kind()));
         app.database.finish_step(self.request.id, &action.step(), result, app.clock.now()).await?;
         fail_point::reached(|| format!("{} finished", action.kind()));

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ImportError;
 use crate::app::App;
+use crate::batch::BatchError;
 use crate::plugin::{Decision, QuotaContext, QuotaPolicy};
 use crate::registration::{
     Body, DecidedLimit, Outcome, ParsedRow, ProjectChoice, QuotaService, Request, Stage, fold,
@@ -14,7 +14,7 @@ pub(super) async fn decide(
     app: &App,
     rows: &[ParsedRow],
     notices: &mut Vec<String>,
-) -> Result<BTreeMap<String, Result<Vec<DecidedLimit>, String>>, ImportError> {
+) -> Result<BTreeMap<String, Result<Vec<DecidedLimit>, String>>, BatchError> {
     let projects: BTreeMap<String, (&str, &str)> =
         rows.iter().filter_map(new_project).map(|project| (fold(project.0), project)).collect();
     let mut decided = BTreeMap::new();

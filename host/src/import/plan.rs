@@ -14,62 +14,17 @@ use serde::Serialize;
 pub use action::{Action, Announcement, Link};
 pub use build::{Facts, build};
 
+use crate::batch::plan;
 use crate::registration::{AccessRequest, RowNumber};
 
-/// What will become of every row of the request worksheet.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Plan {
-    /// The rows, in the order of the sheet.
-    pub rows: Vec<PlannedRow>,
-    /// What the operator should know about the whole.
-    pub notices: Vec<String>,
-}
+/// What will become of every row of the access sheet.
+pub type Plan = plan::Plan<Work>;
 
 /// One row.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PlannedRow {
-    /// Its number.
-    pub row: RowNumber,
-    /// The requester's user name; blank where the row could not be read.
-    pub user: String,
-    /// The project; blank where the row could not be read.
-    pub project: String,
-    /// What will become of it.
-    #[serde(flatten)]
-    pub fate: Fate,
-    /// What the approvers should know although the row can be processed.
-    pub warnings: Vec<String>,
-}
+pub type PlannedRow = plan::PlannedRow<Work>;
 
 /// What will become of a row.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(tag = "fate", rename_all = "kebab-case")]
-pub enum Fate {
-    /// It is processed.
-    Apply(Box<Work>),
-    /// Everything was done by an earlier run; only the row has to move.
-    Move {
-        /// The request's name in the journal.
-        #[serde(skip)]
-        key: String,
-    },
-    /// It asks for something that cannot be done.
-    Conflict {
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// The parser cannot use it.
-    Rejected {
-        /// Why, and what to correct.
-        reason: String,
-    },
-    /// Nobody has decided on it.
-    Waiting,
-    /// It was decided against, or set aside.
-    Denied,
-    /// It is approved, and the helpdesk has not been told.
-    Unnotified,
-}
+pub type Fate = plan::Fate<Work>;
 
 /// What is to be done for one request.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -90,6 +45,20 @@ pub struct Work {
     /// The project.
     #[serde(skip)]
     pub project: Target,
+}
+
+impl plan::Work for Work {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn after(&self) -> &[RowNumber] {
+        &self.after
+    }
+
+    fn describe(&self) -> Vec<String> {
+        self.actions.iter().map(Action::describe).collect()
+    }
 }
 
 /// Where the id of a user or project comes from.

@@ -8,14 +8,15 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{print_json, report_table};
+use crate::batch::history::{self, PastRun, RecordedRun};
+use crate::batch::report::Report;
 use crate::cli::{ImportCommand, JsonOutput};
 use crate::command::Exit;
 use crate::command::say::say;
 use crate::command::table::{coloured, moment, printable, table};
 use crate::database::{Database, DatabaseError};
-use crate::import::history::{self, PastRun, RecordedRun};
+use crate::import::KIND;
 use crate::import::plan::Plan;
-use crate::import::report::Report;
 use crate::settings::{Settings, SettingsError};
 
 /// Runs the command.
@@ -36,12 +37,12 @@ pub async fn run(
         })?,
         ImportCommand::History { last, json } => {
             let settings = load()?;
-            let runs = history::history(&journal(&settings).await?, last).await?;
+            let runs = history::history(&journal(&settings).await?, KIND, last).await?;
             if json { print_json(&runs)? } else { print_history(&runs, &settings.site.time_zone) }
         }
         ImportCommand::Show { run, json } => {
             let settings = load()?;
-            let Some(recorded) = history::recorded(&journal(&settings).await?, run).await? else {
+            let Some(recorded) = history::recorded(&journal(&settings).await?, KIND, run).await? else {
                 eprintln!("there is no run {run}; `usher import history` lists them");
                 return Ok(Exit::Failed.into());
             };

@@ -3,10 +3,10 @@
 use comfy_table::{Cell, Color};
 
 use super::print_notices;
+use crate::batch::report::counted;
 use crate::command::say::say;
 use crate::command::table::{coloured, printable, table};
 use crate::import::plan::{Action, Fate, Plan, PlannedRow, Target};
-use crate::import::report::counted;
 use crate::mailing_list::MailingList;
 
 pub(super) fn print(plan: &Plan, mailing_list: Option<&MailingList>) {
@@ -16,6 +16,7 @@ pub(super) fn print(plan: &Plan, mailing_list: Option<&MailingList>) {
             Fate::Apply(work) => (work.actions.iter().map(Action::describe).collect(), Color::Green),
             Fate::Move { .. } => (vec!["nothing: it was done before".to_owned()], Color::Green),
             Fate::Conflict { reason } => (vec![format!("CONFLICT: {reason}")], Color::Red),
+            Fate::Refuse { reason, .. } => (vec![format!("REFUSED: {reason}")], Color::Red),
             Fate::Rejected { reason } => (vec![format!("REJECTED: {reason}")], Color::Red),
             Fate::Waiting | Fate::Denied | Fate::Unnotified => continue,
         };

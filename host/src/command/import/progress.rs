@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::batch::apply::{Ending, Progress};
 use crate::command::table::printable;
-use crate::import::{Ending, Progress};
 use crate::keystone::Keystone;
 use crate::registration::RowNumber;
 

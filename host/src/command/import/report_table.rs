@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use comfy_table::{Cell, Color};
 
 use super::print_notices;
+use crate::batch::report::{MailOutcome, Report, RowOutcome, counted};
+use crate::batch::subscribing::Subscriptions;
 use crate::command::say::say;
 use crate::command::table::{coloured, printable, table};
-use crate::import::report::{MailOutcome, Report, RowOutcome, counted};
-use crate::import::subscribing::Subscriptions;
 
 pub(super) fn print(report: &Report) {
     let mut shown = table(["Row", "User", "Project", "What happened", "Error"]);

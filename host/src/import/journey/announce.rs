@@ -1,9 +1,8 @@
 //! The last step of a request: the setpass link, the mails and the address for the mailing list, recorded in one
 //! transaction.
 
-use jiff::Timestamp;
-
 use super::{Journey, StepError};
+use crate::batch::in_words;
 use crate::database::{
     Begun, DatabaseError, add_subscription_in, finish_request_in, finish_step_in, step_secret_in,
 };
@@ -38,7 +37,7 @@ async fn prepare_and_record(
     mails: &[Announcement],
     link: Link,
 ) -> Result<bool, StepError> {
-    let app = journey.tools.app;
+    let app = journey.tools.run.app;
     // Hashing the PIN and wording the mails take their time, so both are done before the
     // transaction makes other writers wait.
     let prepared = match link {
@@ -99,7 +98,7 @@ async fn prepare_link(journey: &Journey<'_>) -> Result<Option<Prepared>, StepErr
     let pin = journey.work.request.pin.as_ref().ok_or(StepError::Missing("PIN"))?;
     let registration =
         Registration { user_id: &user_id, password: Some(&password), pin: Some(Pin::Clear(pin)) };
-    Ok(Some(journey.tools.app.setpass.prepare(registration).await?))
+    Ok(Some(journey.tools.run.app.setpass.prepare(registration).await?))
 }
 
 fn content(
@@ -114,20 +113,14 @@ fn content(
         Announcement::NewProject => MailContent::NewProject(NewProjectMail { full_name, project }),
         Announcement::Welcome => MailContent::Welcome(WelcomeMail {
             full_name,
-            username: request.username(journey.tools.app.settings.import.username).to_owned(),
+            username: request.username(journey.tools.run.app.settings.import.username).to_owned(),
             project,
         }),
         Announcement::Password => {
             let issued = issued.ok_or(StepError::Missing("link"))?;
-            let zone = &journey.tools.app.settings.site.time_zone;
+            let zone = &journey.tools.run.app.settings.site.time_zone;
             let expires = in_words(issued.expires, zone);
             MailContent::Password(PasswordLink { full_name, url: issued.url.clone(), expires })
         }
     })
-}
-
-/// A moment as people read it, in the site's time zone: `Monday, 23 November 2026 at 15:04 CET`.
-#[must_use]
-pub fn in_words(moment: Timestamp, zone: &jiff::tz::TimeZone) -> String {
-    moment.to_zoned(zone.clone()).strftime("%A, %-d %B %Y at %H:%M %Z").to_string()
 }

@@ -1,20 +1,20 @@
-//! What an import did, row by row.
+//! What a run did, row by row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ImportError;
-use super::apply::Ending;
+use super::BatchError;
+use super::apply::{Ending, Endings};
 use super::moving::Moved;
-use super::plan::{Fate, Plan};
+use super::plan::{Fate, Plan, PlannedRow, Work};
 use super::subscribing::Subscriptions;
 use crate::database::RefusedMail;
 use crate::outbox::{Delivery, DeliveryOutcome, OutboxError, PendingMail};
 use crate::registration::RowNumber;
 
-/// What an import did.
+/// What a run did.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The run's number in the journal.
@@ -42,7 +42,7 @@ pub struct Report {
     pub incomplete: bool,
 }
 
-/// What the outbox did at the end of an import.
+/// What the outbox did at the end of a run.
 pub struct Mail {
     /// What became of the mails that were due.
     pub deliveries: Vec<Delivery>,
@@ -50,7 +50,7 @@ pub struct Mail {
     pub failure: Option<OutboxError>,
     /// The mails that wait.
     pub pending: Result<Vec<PendingMail>, OutboxError>,
-    /// The mails that were given up since the import before, whoever tried to send them.
+    /// The mails that were given up since the run before, whoever tried to send them.
     pub refused: Result<Vec<RefusedMail>, OutboxError>,
 }
 
@@ -85,6 +85,8 @@ pub enum RowOutcome {
     Failed,
     /// It asks for something that cannot be done.
     Conflict,
+    /// The site's policy refuses it; the requester is told, and the row stays.
+    Refused,
     /// The parser could not use it.
     Rejected,
     /// Nobody has decided on it.
@@ -104,6 +106,7 @@ impl RowOutcome {
             Self::Finished => "done before",
             Self::Failed => "failed",
             Self::Conflict => "conflict",
+            Self::Refused => "refused",
             Self::Rejected => "rejected",
             Self::Waiting => "waits for a decision",
             Self::Denied => "denied",
@@ -114,10 +117,10 @@ impl RowOutcome {
     /// Whether somebody has to do something about the row.
     #[must_use]
     pub fn is_problem(self) -> bool {
-        matches!(self, Self::Failed | Self::Conflict | Self::Rejected)
+        matches!(self, Self::Failed | Self::Conflict | Self::Refused | Self::Rejected)
     }
 
-    /// Whether the import was not asked to do anything with the row.
+    /// Whether the run was not asked to do anything with the row.
     #[must_use]
     pub fn is_left_alone(self) -> bool {
         matches!(self, Self::Waiting | Self::Denied | Self::Unnotified)
@@ -150,11 +153,11 @@ pub enum MailOutcome {
 }
 
 impl Report {
-    pub(super) fn new(
+    pub(super) fn new<W: Work>(
         run: i64,
-        plan: &Plan,
-        endings: &BTreeMap<RowNumber, Ending>,
-        moved: Result<Moved, ImportError>,
+        plan: &Plan<W>,
+        endings: &Endings,
+        moved: Result<Moved, BatchError>,
         mail: Mail,
         subscriptions: Option<Subscriptions>,
     ) -> Self {
@@ -270,11 +273,18 @@ impl Report {
     }
 }
 
-fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> ReportedRow {
+fn reported_row<W: Work>(row: &PlannedRow<W>, ending: Option<&Ending>) -> ReportedRow {
     let (outcome, error) = match (&row.fate, ending) {
         (Fate::Apply(_), Some(Ending::Done)) => (RowOutcome::Done, None),
         (Fate::Apply(_), Some(Ending::Failed { reason, .. })) => (RowOutcome::Failed, Some(reason.clone())),
         (Fate::Apply(_), None) => (RowOutcome::Failed, Some("not tried".to_owned())),
+        (Fate::Refuse { reason, .. }, Some(Ending::Done)) => (RowOutcome::Refused, Some(reason.clone())),
+        (Fate::Refuse { reason: refusal, .. }, Some(Ending::Failed { reason, .. })) => {
+            (RowOutcome::Refused, Some(format!("{refusal} (the requester could not be told: {reason})")))
+        }
+        (Fate::Refuse { reason, .. }, None) => {
+            (RowOutcome::Refused, Some(format!("{reason} (the requester was not told)")))
+        }
         (Fate::Move { .. }, _) => (RowOutcome::Finished, None),
         (Fate::Conflict { reason }, _) => (RowOutcome::Conflict, Some(reason.clone())),
         (Fate::Rejected { reason }, _) => (RowOutcome::Rejected, Some(reason.clone())),
@@ -283,9 +293,7 @@ fn reported_row(row: &super::plan::PlannedRow, ending: Option<&Ending>) -> Repor
         (Fate::Unnotified, _) => (RowOutcome::Unnotified, None),
     };
     let done = match &row.fate {
-        Fate::Apply(work) if outcome == RowOutcome::Done => {
-            work.actions.iter().map(super::plan::Action::describe).collect()
-        }
+        Fate::Apply(work) if outcome == RowOutcome::Done => work.describe(),
         _ => Vec::new(),
     };
     ReportedRow {

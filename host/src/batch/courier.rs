@@ -1,4 +1,4 @@
-//! Mail goes out while requests are still being worked on, so that a large import does not send thousands of mails
+//! Mail goes out while requests are still being worked on, so that a large batch does not send thousands of mails
 //! only at its end.
 
 use std::cell::Cell;
@@ -33,7 +33,7 @@ async fn deliver(outbox: &Outbox, news: &Notify, over: &Cell<bool>) -> Vec<Deliv
             return deliveries;
         }
         if let Err(error) = outbox.deliver_while(&mut deliveries, || !over.get()).await {
-            tracing::warn!(%error, "mail is left to the end of the import");
+            tracing::warn!(%error, "mail is left to the end of the run");
             return deliveries;
         }
         if deliveries.last().is_some_and(waits_for_server) {

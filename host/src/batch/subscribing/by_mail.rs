@@ -5,9 +5,9 @@
 
 use super::{SubscribingError, Subscriptions, open, requests};
 use crate::app::App;
+use crate::batch::exclusive::Exclusive;
 use crate::database::{DatabaseError, OpenSubscription, finish_subscriptions_in, reopen_subscriptions_in};
 use crate::fail_point;
-use crate::import::exclusive::Exclusive;
 use crate::mailing_list::MailingList;
 use crate::mailing_list::majordomo::Majordomo;
 use crate::outbox::Compose;
@@ -16,7 +16,7 @@ use crate::outbox::Compose;
 const KIND: &str = "mailing-list";
 
 /// Records the mail that subscribes everybody who is not yet; none where the list is not kept by mail.
-pub(in crate::import) async fn by_mail(
+pub(in crate::batch) async fn by_mail(
     app: &App,
     list: Option<&MailingList>,
     run: i64,

@@ -1,12 +1,12 @@
 //! Writing the reasons beside the rows that could not be processed, where the site wants that.
 //!
 //! Rows are found by their cells in the sheet as it is now. A row that somebody has edited since it was
-//! read gets no remark: the next import reads it anew.
+//! read gets no remark: the next run reads it anew.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::report::{ReportedRow, RowOutcome};
-use crate::app::App;
+use super::source::Source;
 use crate::registration::{Row, RowNumber};
 use crate::sheet::remark::Remark;
 use crate::sheet::{Sheet, SheetError, Snapshot, numbers};
@@ -18,10 +18,10 @@ const ATTEMPTS: u32 = 4;
 type Remarks = BTreeMap<RowNumber, Option<Remark>>;
 
 /// Writes the reasons, and takes away those that do not hold any more. `seen` is what the rows were read
-/// from. Answers what the operator should know; that the sheet has no remarks is no failure of an import.
-pub(super) async fn note_problems(app: &App, seen: &Snapshot, rows: &[ReportedRow]) -> Vec<String> {
+/// from. Answers what the operator should know; that the sheet has no remarks is no failure of a run.
+pub(super) async fn note_problems(source: &Source<'_>, seen: &Snapshot, rows: &[ReportedRow]) -> Vec<String> {
     let mut notices = Vec::new();
-    match write(app, seen, rows, &mut notices).await {
+    match write(source, seen, rows, &mut notices).await {
         Ok(in_the_way) if in_the_way.is_empty() => {}
         Ok(in_the_way) => notices.push(format!(
             "no reason was written beside these rows, because somebody else's text is there: {}",
@@ -35,12 +35,12 @@ pub(super) async fn note_problems(app: &App, seen: &Snapshot, rows: &[ReportedRo
 }
 
 async fn write(
-    app: &App,
+    source: &Source<'_>,
     seen: &Snapshot,
     rows: &[ReportedRow],
     notices: &mut Vec<String>,
 ) -> Result<Vec<RowNumber>, SheetError> {
-    let sheet = &app.sheets.access;
+    let (app, sheet) = (source.app, source.sheet);
     let zone = app.settings.site.time_zone.clone();
     let when = app.clock.now().to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string();
     let mut attempt = 1;

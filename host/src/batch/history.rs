@@ -1,14 +1,13 @@
-//! What earlier imports did, from the journal.
+//! What earlier runs did, from the journal.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::KIND;
 use super::report::Report;
 use crate::database::{Database, DatabaseError};
 
-/// An import in a list.
+/// A run in a list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PastRun {
     /// Its number.
@@ -23,7 +22,7 @@ pub struct PastRun {
     pub summary: Option<String>,
 }
 
-/// An import with all that is recorded of it.
+/// A run with all that is recorded of it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct RecordedRun {
     /// The run.
@@ -64,20 +63,24 @@ pub struct Unfinished {
     pub error: Option<String>,
 }
 
-/// The last `most` imports, the latest first.
+/// The last `most` runs of a kind, the latest first.
 ///
 /// # Errors
 /// Where the journal cannot be read.
-pub async fn history(database: &Database, most: u32) -> Result<Vec<PastRun>, DatabaseError> {
-    Ok(database.runs(KIND, most).await?.into_iter().map(past).collect())
+pub async fn history(database: &Database, kind: &str, most: u32) -> Result<Vec<PastRun>, DatabaseError> {
+    Ok(database.runs(kind, most).await?.into_iter().map(past).collect())
 }
 
-/// The import of that number; none where there was none.
+/// The run of that kind and number; none where there was none.
 ///
 /// # Errors
 /// Where the journal cannot be read.
-pub async fn recorded(database: &Database, run: i64) -> Result<Option<RecordedRun>, DatabaseError> {
-    let Some(mut found) = database.run(KIND, run).await? else { return Ok(None) };
+pub async fn recorded(
+    database: &Database,
+    kind: &str,
+    run: i64,
+) -> Result<Option<RecordedRun>, DatabaseError> {
+    let Some(mut found) = database.run(kind, run).await? else { return Ok(None) };
     let report = match found.report.take() {
         None => None,
         Some(json) => Some(

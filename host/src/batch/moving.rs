@@ -5,13 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::BatchError;
 use super::exclusive::{Exclusive, ExclusiveError};
 use super::report::counted;
-use super::{ImportError, key, ready_key};
-use crate::app::App;
+use super::source::{Source, key};
 use crate::fail_point;
-use crate::plugin::RowParser;
-use crate::registration::{Layout, Outcome, Parsed, ParsedRow, RowNumber, SheetKind};
+use crate::registration::{Outcome, ParsedRow, RowNumber, SheetLayout};
 use crate::sheet::{MoveOutcome, SheetError, numbers};
 
 /// How often a sheet that changes between reading and moving is read again.
@@ -20,26 +19,23 @@ const ATTEMPTS: u32 = 5;
 /// Notes which rows of finished requests are in the done worksheet already: an earlier run may have
 /// ended between the move and its note. A copy of such a row in the request worksheet is then not
 /// taken for the row itself.
-pub(super) async fn recognise_moved(
-    app: &App,
-    parser: &RowParser,
-    layout: &Layout,
-) -> Result<(), ImportError> {
-    let unmoved = app.database.unmoved_requests(SheetKind::Access).await?;
+pub(super) async fn recognise_moved(source: &Source<'_>) -> Result<(), BatchError> {
+    let Source { app, kind, sheet, layout, .. } = *source;
+    let unmoved = app.database.unmoved_requests(kind).await?;
     if unmoved.is_empty() {
         return Ok(());
     }
-    let snapshot = match app.sheets.access.read(&layout.access.done).await {
+    let snapshot = match sheet.read(&layout.done).await {
         Ok(snapshot) => snapshot,
         // Nothing has ever moved there.
         Err(SheetError::NoSuchWorksheet { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    let Parsed { rows } = match parser.parse_rows(SheetKind::Access, &snapshot.rows).await {
+    let rows = match source.parse(&snapshot.rows).await {
         Ok(parsed) => parsed,
         // The rows stay known as finished but unmoved, which costs another look by the next run.
         Err(error) => {
-            tracing::warn!(%error, worksheet = layout.access.done, "cannot tell which rows have moved already");
+            tracing::warn!(%error, worksheet = layout.done, "cannot tell which rows have moved already");
             return Ok(());
         }
     };
@@ -64,23 +60,22 @@ pub(super) struct Moved {
 
 /// Moves the rows of the requests with these keys.
 pub(super) async fn move_finished(
-    app: &App,
-    parser: &RowParser,
-    layout: &Layout,
+    source: &Source<'_>,
     keys: &BTreeSet<String>,
     exclusive: &Exclusive,
-) -> Result<Moved, ImportError> {
+) -> Result<Moved, BatchError> {
+    let Source { app, kind, sheet, layout, .. } = *source;
     if keys.is_empty() {
         return Ok(Moved::default());
     }
     let mut attempt = 1;
     loop {
-        let snapshot = app.sheets.access.read(&layout.access.requests).await?;
-        let Parsed { rows } = parser.parse_rows(SheetKind::Access, &snapshot.rows).await?;
+        let snapshot = sheet.read(&layout.requests).await?;
+        let rows = source.parse(&snapshot.rows).await?;
         // Of twins, the first is the one that was processed.
         let mut found: BTreeMap<&str, RowNumber> = BTreeMap::new();
         for row in &rows {
-            if let Some(key) = ready_key(row).filter(|key| keys.contains(*key)) {
+            if let Some(key) = source.key_to_move(row).filter(|key| keys.contains(*key)) {
                 found.entry(key).or_insert(row.number);
             }
         }
@@ -92,7 +87,7 @@ pub(super) async fn move_finished(
             if exclusive.is_lost() {
                 return Err(ExclusiveError::Lost.into());
             }
-            match app.sheets.access.move_rows(&snapshot, &finished, &layout.access.done).await {
+            match sheet.move_rows(&snapshot, &finished, &layout.done).await {
                 Ok(moved) => outcome = moved,
                 Err(SheetError::Changed { .. }) if attempt < ATTEMPTS => {
                     attempt += 1;
@@ -103,7 +98,7 @@ pub(super) async fn move_finished(
         }
         fail_point::reached(|| "rows moved and not noted".to_owned());
         let moved: Vec<&str> = found.keys().copied().collect();
-        let known = app.database.known_requests(SheetKind::Access, &moved).await?;
+        let known = app.database.known_requests(kind, &moved).await?;
         let ids: Vec<i64> = known.values().map(|request| request.id).collect();
         app.database.mark_moved(&ids, app.clock.now()).await?;
         let left = keys.iter().filter(|key| !found.contains_key(key.as_str()));
@@ -139,18 +134,18 @@ fn put_back(rows: &[ParsedRow], number: RowNumber) -> String {
     )
 }
 
-fn in_both(rows: &[ParsedRow], number: RowNumber, layout: &Layout) -> String {
+fn in_both(rows: &[ParsedRow], number: RowNumber, layout: &SheetLayout) -> String {
     format!(
         "somebody edited {} in the moment in which it moved, so that it is in the worksheet \"{}\" as it was and still \
          in \"{}\" as it is now: delete it there",
         named(rows, number),
-        layout.access.done,
-        layout.access.requests
+        layout.done,
+        layout.requests
     )
 }
 
 /// The rows may be many, as after a text was replaced in all of them.
-fn in_doubt(rows: &[ParsedRow], doubtful: &[RowNumber], layout: &Layout) -> String {
+fn in_doubt(rows: &[ParsedRow], doubtful: &[RowNumber], layout: &SheetLayout) -> String {
     let which = match doubtful {
         [number] => named(rows, *number),
         _ => format!("the rows that had the numbers {}", numbers(doubtful)),
@@ -159,15 +154,15 @@ fn in_doubt(rows: &[ParsedRow], doubtful: &[RowNumber], layout: &Layout) -> Stri
         "somebody edited the worksheet \"{}\" in the moment in which finished rows moved, and {which} cannot be found \
          as before; rows like that are there, so nothing was put back: see in the spreadsheet's version history \
          that nothing is missing",
-        layout.access.requests
+        layout.requests
     )
 }
 
-fn unread(count: usize, layout: &Layout) -> String {
+fn unread(count: usize, layout: &SheetLayout) -> String {
     format!(
         "somebody put rows into the worksheet \"{}\" in the moment in which finished ones moved, and {} deleted before \
          anybody could read {}: look for what is missing in the spreadsheet's version history",
-        layout.access.requests,
+        layout.requests,
         counted(count, "row was", "rows were"),
         if count == 1 { "it" } else { "them" }
     )
