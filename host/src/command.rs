@@ -8,6 +8,7 @@ pub mod password;
 pub mod plugin;
 pub mod serve;
 
+mod batch;
 mod exit;
 pub(crate) mod say;
 mod table;

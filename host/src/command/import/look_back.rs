@@ -7,11 +7,11 @@ use jiff::tz::TimeZone;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{print_json, report_table};
 use crate::batch::history::{self, PastRun, RecordedRun};
 use crate::batch::report::Report;
 use crate::cli::{ImportCommand, JsonOutput};
 use crate::command::Exit;
+use crate::command::batch::{print_json, report_table};
 use crate::command::say::say;
 use crate::command::table::{coloured, moment, printable, table};
 use crate::database::{Database, DatabaseError};

@@ -1,4 +1,4 @@
-//! The report of an import as a table.
+//! The report of a run as a table.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::batch::subscribing::Subscriptions;
 use crate::command::say::say;
 use crate::command::table::{coloured, printable, table};
 
-pub(super) fn print(report: &Report) {
+pub(in crate::command) fn print(report: &Report) {
     let mut shown = table(["Row", "User", "Project", "What happened", "Error"]);
     for row in report.rows.iter().filter(|row| !row.outcome.is_left_alone()) {
         let mut happened = vec![row.outcome.name().to_owned()];
@@ -45,7 +45,7 @@ pub(super) fn print(report: &Report) {
         let errors: BTreeSet<_> =
             waiting.iter().filter_map(|mail| mail.error.as_deref()).map(printable).collect();
         let count = counted(waiting.len(), "mail waits", "mails wait");
-        say!("{count}; `usher serve` and the next import try again.");
+        say!("{count}; `usher serve` and the next run try again.");
         errors.iter().for_each(|error| say!("  {error}"));
     }
     report.subscriptions.iter().for_each(print_subscriptions);

@@ -1,4 +1,4 @@
-//! How far an import has come: a bar on a terminal, plain lines otherwise. On standard error, so that what the
+//! How far a run has come: a bar on a terminal, plain lines otherwise. On standard error, so that what the
 //! command was asked for stays alone on standard output.
 
 use std::io::IsTerminal as _;
@@ -12,13 +12,13 @@ use crate::keystone::Keystone;
 use crate::registration::RowNumber;
 
 /// What is shown. It goes from the terminal when this is dropped.
-pub(super) struct ProgressShown {
+pub(in crate::command) struct ProgressShown {
     /// None where there is no terminal.
     bar: Option<ProgressBar>,
 }
 
 impl ProgressShown {
-    pub(super) fn new() -> Self {
+    pub(in crate::command) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner().with_message("reading the sheet and planning");
             bar.enable_steady_tick(Duration::from_millis(100));
@@ -27,7 +27,7 @@ impl ProgressShown {
         Self { bar }
     }
 
-    pub(super) fn tell(&self, progress: Progress<'_>, keystone: &Keystone) {
+    pub(in crate::command) fn tell(&self, progress: Progress<'_>, keystone: &Keystone) {
         match (progress, &self.bar) {
             (Progress::Begins { requests }, Some(bar)) => {
                 bar.set_length(u64::try_from(requests).unwrap_or(u64::MAX));
