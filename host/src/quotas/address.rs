@@ -28,15 +28,29 @@ pub(super) fn types(service: QuotaService) -> &'static [&'static str] {
 
 /// The URL of a project's quotas below the catalog's endpoint.
 pub(super) fn quotas_of(endpoint: &Url, project_id: &str, service: QuotaService) -> Url {
-    let (version, collection) = match service {
-        QuotaService::Compute => ("v2.1", "os-quota-sets"),
-        QuotaService::Network => ("v2.0", "quotas"),
-        QuotaService::Volume => ("v3", "os-quota-sets"),
+    let collection = match service {
+        QuotaService::Compute | QuotaService::Volume => "os-quota-sets",
+        QuotaService::Network => "quotas",
     };
-    let versioned = endpoint.path_segments().is_some_and(|mut segments| segments.any(is_version));
-    match versioned {
-        true => below(endpoint, &[collection, project_id]),
-        false => below(endpoint, &[version, collection, project_id]),
+    versioned(endpoint, service, &[collection, project_id])
+}
+
+/// The URL of Neutron's list of ports below the catalog's endpoint.
+pub(super) fn ports(endpoint: &Url) -> Url {
+    versioned(endpoint, QuotaService::Network, &["ports"])
+}
+
+/// A URL below the API's version, which is put in where the endpoint lacks it.
+fn versioned(endpoint: &Url, service: QuotaService, segments: &[&str]) -> Url {
+    let version = match service {
+        QuotaService::Compute => "v2.1",
+        QuotaService::Network => "v2.0",
+        QuotaService::Volume => "v3",
+    };
+    let has_version = endpoint.path_segments().is_some_and(|mut segments| segments.any(is_version));
+    match has_version {
+        true => below(endpoint, segments),
+        false => below(&below(endpoint, &[version]), segments),
     }
 }
 
@@ -69,6 +83,16 @@ mod tests {
             (Volume, "https://h/volume/", "https://h/volume/v3/os-quota-sets/p1"),
         ] {
             assert_eq!(quotas_of(&Url::parse(endpoint).unwrap(), "p1", service).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn ports_are_below_the_version_too() {
+        for (endpoint, expected) in [
+            ("http://h:9696", "http://h:9696/v2.0/ports"),
+            ("https://h/networking/v2.0/", "https://h/networking/v2.0/ports"),
+        ] {
+            assert_eq!(ports(&Url::parse(endpoint).unwrap()).as_str(), expected);
         }
     }
 
