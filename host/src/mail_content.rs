@@ -8,6 +8,13 @@ use secrecy::SecretString;
 
 use crate::registration::{RowNumber, SheetKind};
 
+mod quotas;
+
+pub use quotas::{
+    KeptLimit, QuotaChange, QuotaDeniedMail, QuotaEndedMail, QuotaEndingMail, QuotaMail, QuotaReturn,
+    samples_of_quotas,
+};
+
 /// What a mail is about. Each case is a kind of mail.
 #[derive(Clone, Debug)]
 pub enum MailContent {
@@ -21,6 +28,12 @@ pub enum MailContent {
     NewProject(NewProjectMail),
     /// To the requester of a quota: what changed.
     QuotaUpdate(QuotaMail),
+    /// To the requester of a quota: it is refused, and why.
+    QuotaDenied(QuotaDeniedMail),
+    /// To the requester of a temporary quota: it is about to end.
+    QuotaEnding(QuotaEndingMail),
+    /// To the requester of a temporary quota: it has ended.
+    QuotaEnded(QuotaEndedMail),
     /// To the helpdesk: a request came in.
     HelpdeskTicket(TicketMail),
     /// To the approvers: requests wait.
@@ -37,6 +50,9 @@ impl MailContent {
             Self::PasswordReset(_) => "password-reset",
             Self::NewProject(_) => "new-project",
             Self::QuotaUpdate(_) => "quota-update",
+            Self::QuotaDenied(_) => "quota-denied",
+            Self::QuotaEnding(_) => "quota-ending",
+            Self::QuotaEnded(_) => "quota-ended",
             Self::HelpdeskTicket(_) => "helpdesk-ticket",
             Self::Reminder(_) => "reminder",
         }
@@ -82,11 +98,7 @@ pub fn samples() -> Vec<MailContent> {
         comment: String::new(),
         case_number: "1".to_owned(),
     }));
-    samples.push(MailContent::QuotaUpdate(QuotaMail {
-        full_name: "User".to_owned(),
-        project: "Project".to_owned(),
-        changes: vec![QuotaChange { key: "cores".to_owned(), old: 8, new: 16, reason: String::new() }],
-    }));
+    samples.append(&mut samples_of_quotas());
     samples.push(MailContent::Reminder(ReminderMail {
         kind: SheetKind::Access,
         spreadsheet_url: "https://sheets.example.org/".to_owned(),
@@ -131,30 +143,6 @@ pub struct NewProjectMail {
     pub full_name: String,
     /// The project.
     pub project: String,
-}
-
-/// Changed quotas.
-#[derive(Clone, Debug)]
-pub struct QuotaMail {
-    /// Name to greet the user by.
-    pub full_name: String,
-    /// The project.
-    pub project: String,
-    /// What changed.
-    pub changes: Vec<QuotaChange>,
-}
-
-/// A limit before and after a change; -1 means unlimited.
-#[derive(Clone, Debug)]
-pub struct QuotaChange {
-    /// OpenStack's key.
-    pub key: String,
-    /// Limit before.
-    pub old: i64,
-    /// Limit now.
-    pub new: i64,
-    /// Why; may be blank.
-    pub reason: String,
 }
 
 /// A ticket for the helpdesk.
@@ -202,4 +190,29 @@ pub struct PendingRequest {
     pub since: String,
     /// What the requester wrote; may be blank.
     pub comment: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn there_is_a_sample_of_every_kind() {
+        let kinds: BTreeSet<&str> = samples().iter().map(MailContent::kind).collect();
+        let expected = [
+            "helpdesk-ticket",
+            "new-project",
+            "password",
+            "password-reset",
+            "quota-denied",
+            "quota-ended",
+            "quota-ending",
+            "quota-update",
+            "reminder",
+            "welcome",
+        ];
+        assert_eq!(kinds, BTreeSet::from(expected));
+    }
 }

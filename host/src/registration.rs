@@ -263,6 +263,8 @@ pub struct QuotaRequest {
     pub project: String,
     /// The last day of a temporary change; none for a permanent one.
     pub until: Option<civil::Date>,
+    /// The name of a bundle of limits that the quota policy knows; limits asked for by key win over it.
+    pub size: Option<String>,
     /// Limits asked for, by OpenStack's key, in OpenStack's unit; -1 means unlimited.
     pub limits: Vec<(String, i64)>,
     /// Why.

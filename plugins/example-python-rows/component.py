@@ -93,6 +93,7 @@ def quota_body(signup):
             organisation="",
             project=cells["project"],
             term=term,
+            size=None,
             limits=[wit.WantedLimit(key, limit) for key, limit in signup.limits],
             comment=cells["comment"],
             notes="",

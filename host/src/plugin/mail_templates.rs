@@ -11,6 +11,8 @@ use super::error::PluginError;
 use super::role::Role;
 use super::sheet_rows;
 
+mod quota_mails;
+
 const RENDER: &str = "render";
 
 /// The component that words the mails.
@@ -88,20 +90,10 @@ fn to_wit(content: &MailContent) -> wit::MailContent {
             full_name: mail.full_name.clone(),
             project: mail.project.clone(),
         }),
-        MailContent::QuotaUpdate(mail) => wit::MailContent::QuotaUpdate(wit::QuotaMail {
-            full_name: mail.full_name.clone(),
-            project: mail.project.clone(),
-            changes: mail
-                .changes
-                .iter()
-                .map(|change| wit::QuotaChange {
-                    key: change.key.clone(),
-                    old: change.old,
-                    new: change.new,
-                    reason: change.reason.clone(),
-                })
-                .collect(),
-        }),
+        MailContent::QuotaUpdate(mail) => wit::MailContent::QuotaUpdate(quota_mails::update(mail)),
+        MailContent::QuotaDenied(mail) => wit::MailContent::QuotaDenied(quota_mails::denied(mail)),
+        MailContent::QuotaEnding(mail) => wit::MailContent::QuotaEnding(quota_mails::ending(mail)),
+        MailContent::QuotaEnded(mail) => wit::MailContent::QuotaEnded(quota_mails::ended(mail)),
         MailContent::HelpdeskTicket(ticket) => wit::MailContent::HelpdeskTicket(wit::TicketMail {
             username: ticket.username.clone(),
             first_name: ticket.first_name.clone(),

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil;
+
 use crate::registration::{DecidedLimit, QuotaRequest, QuotaService};
 
 use super::bindings::interfaces::types as wit;
 use super::bindings::quota_policy::QuotaPolicyPre;
 use super::error::PluginError;
+use super::local_time::date_to_wit;
 use super::role::Role;
 
 const DECIDE: &str = "decide";
@@ -82,6 +85,8 @@ pub struct RequestedChange {
     pub is_approved: bool,
     /// Whether the requester has a role in the project.
     pub requester_is_member: bool,
+    /// The day of the decision, in the site's time zone.
+    pub today: civil::Date,
 }
 
 /// A limit as a service reports it.
@@ -207,6 +212,7 @@ fn to_wit(context: &QuotaContext) -> wit::QuotaContext {
                     false => wit::Approval::Waiting,
                 },
                 requester_is_member: change.requester_is_member,
+                today: date_to_wit(change.today),
             }),
         },
         project: wit::QuotaProject {
@@ -241,8 +247,9 @@ fn request_to_wit(request: &QuotaRequest) -> wit::QuotaRequest {
         project: request.project.clone(),
         term: match request.until {
             None => wit::QuotaTerm::Permanent,
-            Some(day) => wit::QuotaTerm::Temporary(super::local_time::date_to_wit(day)),
+            Some(day) => wit::QuotaTerm::Temporary(date_to_wit(day)),
         },
+        size: request.size.clone(),
         limits: request
             .limits
             .iter()

@@ -83,6 +83,7 @@ fn quota_request(request: wit::QuotaRequest) -> Result<QuotaRequest, String> {
             wit::QuotaTerm::Permanent => None,
             wit::QuotaTerm::Temporary(day) => Some(date_from_wit(day)?),
         },
+        size: request.size.filter(|size| !size.trim().is_empty()),
         limits: request.limits.into_iter().map(|wanted| (wanted.key, wanted.limit)).collect(),
         comment: request.comment,
         notes: request.notes,

@@ -70,6 +70,15 @@ pub fn letter(column: usize) -> String {
     }
 }
 
+/// The column of a letter, as [`letter`] writes it, in either case; none for any other text, and beyond ZZZ, where
+/// no spreadsheet has a column.
+pub fn column_of(letters: &str) -> Option<usize> {
+    let is_column =
+        (1..=3).contains(&letters.len()) && letters.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let digit = |byte: u8| usize::from(byte.to_ascii_uppercase() - b'A') + 1;
+    is_column.then(|| letters.bytes().fold(0, |column, byte| column * 26 + digit(byte)) - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +114,12 @@ mod tests {
     #[test]
     fn columns_have_the_letters_of_a_spreadsheet() {
         assert_eq!([0, 20, 25, 26, 51, 52].map(letter), ["A", "U", "Z", "AA", "AZ", "BA"]);
+        for column in [0, 20, 25, 26, 51, 52, 701, 702] {
+            assert_eq!(column_of(&letter(column)), Some(column));
+        }
+        assert_eq!(
+            (column_of("w"), column_of(""), column_of("5"), column_of("ABCD")),
+            (Some(22), None, None, None)
+        );
     }
 }

@@ -74,11 +74,11 @@ const QUOTA: [Column; 21] = [
     column("comment", &["comment", "reason", "why"]),
 ];
 
-/// Checks the header of a worksheet.
+/// Checks the header of a worksheet, with the column in which the quota sheet's form asks for a size, if it does.
 ///
 /// # Errors
 /// What is missing or misplaced, in words for the operator.
-pub fn check(kind: SheetKind, header: Cells<'_>) -> Result<(), String> {
+pub fn check(kind: SheetKind, header: Cells<'_>, size_column: Option<usize>) -> Result<(), String> {
     let (name, columns) = match kind {
         SheetKind::Access => ("access", &ACCESS),
         SheetKind::Quota => ("quota", &QUOTA),
@@ -93,7 +93,12 @@ pub fn check(kind: SheetKind, header: Cells<'_>) -> Result<(), String> {
         ));
     }
     let missing = (0..columns.len()).filter(|&at| header.text(at).is_empty());
-    let missing = places(columns, missing);
+    let mut missing = places(columns, missing);
+    // A column of sizes that is not there would read as if nobody ever asked for one.
+    if let Some(at) = size_column.filter(|&at| kind == SheetKind::Quota && header.text(at).is_empty()) {
+        let separator = if missing.is_empty() { "" } else { ", " };
+        missing = format!("{missing}{separator}{} (size)", letter(at));
+    }
     if !missing.is_empty() {
         return Err(format!("the {name} sheet lacks columns: no heading in row 1 for {missing}"));
     }
@@ -143,7 +148,7 @@ mod tests {
 
     fn check_headings(kind: SheetKind, headings: &[&str]) -> Result<(), String> {
         let row = Row { number: 1, cells: headings.iter().map(|&heading| heading.to_owned()).collect() };
-        check(kind, Cells(&row))
+        check(kind, Cells(&row), None)
     }
 
     fn meanings(columns: &[Column]) -> Vec<&'static str> {
@@ -211,6 +216,20 @@ mod tests {
         headings[13] = " ";
         let error = check_headings(SheetKind::Quota, &headings).unwrap_err();
         assert_eq!(error, "the quota sheet lacks columns: no heading in row 1 for N (RAM in GB)");
+    }
+
+    #[test]
+    fn a_column_of_sizes_has_a_heading_of_any_words() {
+        let mut headings = meanings(&QUOTA);
+        headings.extend(["Notes", "How large?"]);
+        let row = |headings: &[&str]| Row {
+            number: 1,
+            cells: headings.iter().map(|&heading| heading.to_owned()).collect(),
+        };
+        assert_eq!(check(SheetKind::Quota, Cells(&row(&headings)), Some(22)), Ok(()));
+        let error = check(SheetKind::Quota, Cells(&row(&headings[..22])), Some(22)).unwrap_err();
+        assert_eq!(error, "the quota sheet lacks columns: no heading in row 1 for W (size)");
+        assert_eq!(check(SheetKind::Access, Cells(&row(&meanings(&ACCESS))), Some(22)), Ok(()));
     }
 
     #[test]

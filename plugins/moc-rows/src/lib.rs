@@ -3,7 +3,7 @@
 //! Knows nothing of where the sheets are kept, of what Keystone holds, or of what day it is.
 //!
 //! Settings, all optional: `access.requests`, `access.done`, `quota.requests` and `quota.done` name the
-//! worksheets.
+//! worksheets; `quota.size_column` is the letter of the column in which the form asks for a size of quotas.
 //!
 //! # How a request is named
 //! The key of a request is the form's timestamp and the requester's e-mail address, in one spelling

@@ -16,6 +16,9 @@ const END_DATE: usize = 10;
 const COMMENT: usize = 20;
 const NOTES: usize = 21;
 
+/// The last column of the layout; those after it are the site's own.
+pub const LAST_COLUMN: usize = NOTES;
+
 /// Nova keeps limits in a signed column of 32 bits, and the other services do not need more.
 const GREATEST_LIMIT: i64 = i32::MAX as i64;
 const MB_PER_GB: i64 = 1024;
@@ -39,10 +42,21 @@ const LIMITS: [LimitColumn; 9] = [
     LimitColumn { at: 19, name: "gigabytes", key: "gigabytes" },
 ];
 
-/// Reads what a row asks for. Where it is `approved`, what the import cannot work with is found; else the
+/// Reads what a row asks for, with a size where the form has a column for it. Where it is `approved`, what the import cannot work with is found; else the
 /// row is only read as far as it goes.
-pub fn read(cells: Cells<'_>, approved: bool, findings: &mut Findings) -> QuotaRequest {
+pub fn read(
+    cells: Cells<'_>,
+    size_column: Option<usize>,
+    approved: bool,
+    findings: &mut Findings,
+) -> QuotaRequest {
     let mut found = Findings::default();
+    let size = size_column.map(|column| cells.line(column)).filter(|size| !size.is_empty());
+    let limits = limits(cells, &mut found.problems);
+    let blank = LIMITS.iter().all(|column| cells.text(column.at).is_empty());
+    if blank && size.is_none() {
+        found.problems.push(nothing_asked_for(size_column));
+    }
     let request = QuotaRequest {
         email: cells.text(EMAIL).to_owned(),
         first_name: cells.line(FIRST_NAME),
@@ -50,7 +64,8 @@ pub fn read(cells: Cells<'_>, approved: bool, findings: &mut Findings) -> QuotaR
         organisation: cells.line(ORGANISATION),
         project: cells.line(PROJECT),
         term: term(cells, &mut found),
-        limits: limits(cells, &mut found.problems),
+        size,
+        limits,
         comment: cells.text(COMMENT).to_owned(),
         notes: cells.text(NOTES).to_owned(),
     };
@@ -132,13 +147,11 @@ fn end_date(cells: Cells<'_>, text: &str, column: &str) -> Result<LocalDate, Str
 
 fn limits(cells: Cells<'_>, problems: &mut Vec<String>) -> Vec<WantedLimit> {
     let mut limits = Vec::new();
-    let mut all_blank = true;
     for column in LIMITS {
         let text = cells.text(column.at);
         if text.is_empty() {
             continue;
         }
-        all_blank = false;
         let limit = if column.key == "ram" { ram(text) } else { whole(text) };
         match limit {
             Some(limit) => limits.push(WantedLimit { key: column.key.to_owned(), limit }),
@@ -151,14 +164,19 @@ fn limits(cells: Cells<'_>, problems: &mut Vec<String>) -> Vec<WantedLimit> {
             )),
         }
     }
-    if all_blank {
-        problems.push(format!(
-            "nothing is asked for: columns {} to {} are all blank",
-            letter(LIMITS[0].at),
-            letter(LIMITS[LIMITS.len() - 1].at)
-        ));
-    }
     limits
+}
+
+fn nothing_asked_for(size_column: Option<usize>) -> String {
+    let first = letter(LIMITS[0].at);
+    let last = letter(LIMITS[LIMITS.len() - 1].at);
+    match size_column {
+        None => format!("nothing is asked for: columns {first} to {last} are all blank"),
+        Some(size) => {
+            let size = letter(size);
+            format!("nothing is asked for: columns {first} to {last} and {size} (size) are all blank")
+        }
+    }
 }
 
 /// A whole number from -1 on. Spreadsheets may show it with a blank fraction, as `20.0`.

@@ -16,23 +16,23 @@ pub const EMAIL: usize = 4;
 const LONGEST_ADDRESS: usize = 254;
 
 /// Reads all rows of a worksheet, of which the first is the header. Blank rows are skipped, and a worksheet
-/// without any text has no requests.
+/// without any text has no requests. The form of the quota sheet may ask for a size, in a column counted from 0.
 #[must_use]
-pub fn parse_rows(kind: SheetKind, rows: &[Row]) -> Parsed {
+pub fn parse_rows(kind: SheetKind, rows: &[Row], size_column: Option<usize>) -> Parsed {
     let Some((head, below)) = rows.split_first() else { return Parsed::Rows(Vec::new()) };
     if rows.iter().all(|row| Cells(row).are_blank()) {
         return Parsed::Rows(Vec::new());
     }
-    if let Err(missing) = header::check(kind, Cells(head)) {
+    if let Err(missing) = header::check(kind, Cells(head), size_column) {
         return Parsed::Unreadable(missing);
     }
     let mut parsed = Vec::with_capacity(below.len());
-    parsed.extend(below.iter().filter(|row| !Cells(row).are_blank()).map(|row| read(kind, row)));
+    parsed.extend(below.iter().filter(|row| !Cells(row).are_blank()).map(|row| read(kind, row, size_column)));
     reject_copies(&mut parsed);
     Parsed::Rows(parsed)
 }
 
-fn read(kind: SheetKind, row: &Row) -> ParsedRow {
+fn read(kind: SheetKind, row: &Row, size_column: Option<usize>) -> ParsedRow {
     let cells = Cells(row);
     let mut warnings = Vec::new();
     let outcome = match key(cells) {
@@ -44,12 +44,18 @@ fn read(kind: SheetKind, row: &Row) -> ParsedRow {
                 letter(EMAIL)
             ),
         }),
-        Some(key) => request(kind, cells, key, &mut warnings),
+        Some(key) => request(kind, cells, size_column, key, &mut warnings),
     };
     ParsedRow { number: row.number, outcome, warnings }
 }
 
-fn request(kind: SheetKind, cells: Cells<'_>, key: String, warnings: &mut Vec<String>) -> Outcome {
+fn request(
+    kind: SheetKind,
+    cells: Cells<'_>,
+    size_column: Option<usize>,
+    key: String,
+    warnings: &mut Vec<String>,
+) -> Outcome {
     let stage = stage::stage(cells, warnings);
     let approved = matches!(stage, Stage::Approved | Stage::Ready);
     let mut findings = Findings::default();
@@ -59,7 +65,7 @@ fn request(kind: SheetKind, cells: Cells<'_>, key: String, warnings: &mut Vec<St
     }
     let body = match kind {
         SheetKind::Access => RequestBody::Access(access::read(cells, approved, &mut findings)),
-        SheetKind::Quota => RequestBody::Quota(quota::read(cells, approved, &mut findings)),
+        SheetKind::Quota => RequestBody::Quota(quota::read(cells, size_column, approved, &mut findings)),
     };
     if !findings.problems.is_empty() {
         let requester = first(cells.text(EMAIL), LONGEST_ADDRESS).into_owned();

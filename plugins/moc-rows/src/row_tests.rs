@@ -141,7 +141,7 @@ fn sheet(header: &[&str], rows: &[&[&str]]) -> Vec<Row> {
 
 fn parse(kind: SheetKind, rows: &[&[&str]]) -> Vec<ParsedRow> {
     let header: &[&str] = if kind == SheetKind::Access { &ACCESS_HEADER } else { &QUOTA_HEADER };
-    match parse_rows(kind, &sheet(header, rows)) {
+    match parse_rows(kind, &sheet(header, rows), None) {
         Parsed::Rows(rows) => rows,
         Parsed::Unreadable(reason) => panic!("{reason}"),
     }
@@ -188,17 +188,17 @@ fn with(row: &[&'static str], changes: &[(usize, &'static str)]) -> Vec<&'static
 #[test]
 fn a_sheet_without_text_has_no_requests() {
     for rows in [vec![], sheet(&["", ""], &[&[" "]])] {
-        assert_eq!(parse_rows(SheetKind::Access, &rows), Parsed::Rows(vec![]));
+        assert_eq!(parse_rows(SheetKind::Access, &rows, None), Parsed::Rows(vec![]));
     }
 }
 
 #[test]
 fn a_sheet_of_another_layout_is_unreadable() {
     let rows = sheet(&["name", "mail"], &[&["New", "user@example.org"]]);
-    let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows) else { panic!("readable") };
+    let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows, None) else { panic!("readable") };
     assert!(reason.contains("C (reminder sent), D (timestamp), E (e-mail)"), "{reason}");
     let rows = sheet(&["", ""], &[&JOIN]);
-    let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows) else { panic!("readable") };
+    let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows, None) else { panic!("readable") };
     assert!(reason.contains("row 1 is blank"), "{reason}");
 }
 

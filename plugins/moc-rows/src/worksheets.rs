@@ -1,21 +1,25 @@
-//! The names of the worksheets, and where the bookkeeping columns are.
+//! The names of the worksheets, and where the columns are that no form of the MOC had.
 
 use std::fmt;
 
 use usher_plugin::settings::{SettingError, Settings};
 use usher_plugin::types::{Layout, SheetLayout};
 
-use crate::stage;
+use crate::cells::{column_of, letter};
+use crate::{quota, stage};
 
-const KEYS: [&str; 4] = ["access.requests", "access.done", "quota.requests", "quota.done"];
+const SIZE_COLUMN: &str = "quota.size_column";
 
-/// The names of the worksheets.
+const KEYS: [&str; 5] = ["access.requests", "access.done", "quota.requests", "quota.done", SIZE_COLUMN];
+
+/// The names of the worksheets, and the columns of the site's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worksheets {
     access_requests: String,
     access_done: String,
     quota_requests: String,
     quota_done: String,
+    size_column: Option<usize>,
 }
 
 impl Default for Worksheets {
@@ -26,6 +30,7 @@ impl Default for Worksheets {
             access_done: "Current Users".to_owned(),
             quota_requests: "Form Responses 1".to_owned(),
             quota_done: "Processed Requests".to_owned(),
+            size_column: None,
         }
     }
 }
@@ -34,7 +39,7 @@ impl Worksheets {
     /// The names from the component's settings.
     ///
     /// # Errors
-    /// When a key is unknown, or its value is not a text or blank.
+    /// When a key is unknown, its value is not a text or blank, or the column is taken or none.
     pub fn from_settings(settings: &Settings) -> Result<Self, WorksheetError> {
         if let Some((key, _)) = settings.iter().find(|(key, _)| !KEYS.contains(key)) {
             return Err(WorksheetError::UnknownKey(key.to_owned()));
@@ -50,7 +55,14 @@ impl Worksheets {
             access_done: name("access.done", defaults.access_done)?,
             quota_requests: name("quota.requests", defaults.quota_requests)?,
             quota_done: name("quota.done", defaults.quota_done)?,
+            size_column: settings.text(SIZE_COLUMN)?.map(size_column).transpose()?,
         })
+    }
+
+    /// Where the quota sheet's form asks for a size, from 0; none where it does not.
+    #[must_use]
+    pub fn size_column(&self) -> Option<usize> {
+        self.size_column
     }
 
     /// The layout that the host asks for.
@@ -60,6 +72,13 @@ impl Worksheets {
             access: sheet(self.access_requests, self.access_done),
             quota: Some(sheet(self.quota_requests, self.quota_done)),
         }
+    }
+}
+
+fn size_column(text: &str) -> Result<usize, WorksheetError> {
+    match column_of(text.trim()) {
+        Some(column) if column > quota::LAST_COLUMN => Ok(column),
+        _ => Err(WorksheetError::Column(text.to_owned())),
     }
 }
 
@@ -79,6 +98,8 @@ pub enum WorksheetError {
     UnknownKey(String),
     /// A value that is blank.
     Blank(String),
+    /// A text that is not the letter of a free column.
+    Column(String),
     /// A value of the wrong type.
     Type(SettingError),
 }
@@ -98,6 +119,13 @@ impl fmt::Display for WorksheetError {
             Self::Blank(key) => {
                 write!(formatter, "the plugin's setting `{key}` has to name a worksheet, and is blank")
             }
+            Self::Column(text) => write!(
+                formatter,
+                "the plugin's setting `{SIZE_COLUMN}` is \"{text}\", and has to be the letter of a column of the quota \
+                 sheet after {}, such as {}",
+                letter(quota::LAST_COLUMN),
+                letter(quota::LAST_COLUMN + 1)
+            ),
             Self::Type(error) => error.fmt(formatter),
         }
     }
@@ -134,6 +162,21 @@ mod tests {
     fn a_site_names_its_own_worksheets() {
         let set = settings("access.done", Value::Text(" Members ".to_owned()));
         assert_eq!(Worksheets::from_settings(&set).unwrap().layout().access.done, "Members");
+    }
+
+    #[test]
+    fn the_column_of_sizes_is_one_that_the_layout_leaves_free() {
+        let column = |text: &str| {
+            Worksheets::from_settings(&settings(SIZE_COLUMN, Value::Text(text.to_owned())))
+                .map(|worksheets| worksheets.size_column())
+        };
+        assert_eq!(Worksheets::from_settings(&Settings::default()).unwrap().size_column(), None);
+        assert_eq!(column("W"), Ok(Some(22)));
+        assert_eq!(column(" aa "), Ok(Some(26)));
+        for taken in ["", "A", "V", "23", "W1", "WWWW", "\u{c4}"] {
+            let error = column(taken).unwrap_err().to_string();
+            assert!(error.contains("a column of the quota sheet after V, such as W"), "{taken}: {error}");
+        }
     }
 
     #[test]

@@ -4,11 +4,23 @@
 use std::collections::BTreeMap;
 
 use minijinja::Value;
-use usher_plugin::types::{MailContent, PasswordLink, PendingRequest, QuotaChange, SheetKind};
+use usher_plugin::types::{MailContent, PasswordLink, PendingRequest, SheetKind};
+
+use crate::quotas;
 
 /// Every kind, by the name of its template files and its table in the settings.
-pub const NAMES: [&str; 7] =
-    ["welcome", "password", "password-reset", "new-project", "quota-update", "helpdesk-ticket", "reminder"];
+pub const NAMES: [&str; 10] = [
+    "welcome",
+    "password",
+    "password-reset",
+    "new-project",
+    "quota-update",
+    "quota-denied",
+    "quota-ending",
+    "quota-ended",
+    "helpdesk-ticket",
+    "reminder",
+];
 
 /// The name of a mail's kind.
 pub fn name(content: &MailContent) -> &'static str {
@@ -18,6 +30,9 @@ pub fn name(content: &MailContent) -> &'static str {
         MailContent::PasswordReset(_) => "password-reset",
         MailContent::NewProject(_) => "new-project",
         MailContent::QuotaUpdate(_) => "quota-update",
+        MailContent::QuotaDenied(_) => "quota-denied",
+        MailContent::QuotaEnding(_) => "quota-ending",
+        MailContent::QuotaEnded(_) => "quota-ended",
         MailContent::HelpdeskTicket(_) => "helpdesk-ticket",
         MailContent::Reminder(_) => "reminder",
     }
@@ -35,11 +50,10 @@ pub fn values(content: &MailContent) -> BTreeMap<String, Value> {
         MailContent::NewProject(mail) => {
             values_of([("fullname", line(&mail.full_name)), ("project", line(&mail.project))])
         }
-        MailContent::QuotaUpdate(mail) => values_of([
-            ("fullname", line(&mail.full_name)),
-            ("project", line(&mail.project)),
-            ("quota_list", mail.changes.iter().map(quota_change).collect()),
-        ]),
+        MailContent::QuotaUpdate(mail) => quotas::update(mail),
+        MailContent::QuotaDenied(mail) => quotas::denied(mail),
+        MailContent::QuotaEnding(mail) => quotas::ending(mail),
+        MailContent::QuotaEnded(mail) => quotas::ended(mail),
         MailContent::HelpdeskTicket(mail) => values_of([
             ("user_name", line(&mail.username)),
             ("first_name", line(&mail.first_name)),
@@ -68,15 +82,6 @@ fn password_link(link: &PasswordLink) -> BTreeMap<String, Value> {
     ])
 }
 
-fn quota_change(change: &QuotaChange) -> Value {
-    Value::from(values_of([
-        ("quota", line(&change.key)),
-        ("old", limit(change.old)),
-        ("new", limit(change.new)),
-        ("reason", line(&change.reason)),
-    ]))
-}
-
 fn pending_request(request: &PendingRequest) -> Value {
     Value::from(values_of([
         ("row", Value::from(request.row)),
@@ -95,21 +100,18 @@ fn request_type(kind: SheetKind) -> &'static str {
     }
 }
 
-fn limit(limit: i64) -> Value {
-    if limit == -1 { Value::from("unlimited") } else { Value::from(limit) }
-}
-
-fn values_of<const N: usize>(values: [(&str, Value); N]) -> BTreeMap<String, Value> {
+/// Values by the names of their placeholders.
+pub fn values_of<const N: usize>(values: [(&str, Value); N]) -> BTreeMap<String, Value> {
     values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// A value that stays on one line, so that it can neither end a header nor start a line of a ticket.
-fn line(text: &str) -> Value {
+pub fn line(text: &str) -> Value {
     Value::from(one_line(text))
 }
 
 /// A value of several lines, ended by line feeds.
-fn lines(text: &str) -> Value {
+pub fn lines(text: &str) -> Value {
     Value::from(text.replace("\r\n", "\n").replace('\r', "\n").trim())
 }
 

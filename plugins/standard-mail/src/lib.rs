@@ -13,7 +13,9 @@
 mod component;
 mod envelope;
 mod kinds;
+mod quotas;
 mod templates;
+mod text_table;
 
 use usher_plugin::settings::Settings;
 use usher_plugin::types::{MailContent, Message, RenderError};

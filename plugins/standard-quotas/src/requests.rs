@@ -113,6 +113,7 @@ mod tests {
             organisation: String::new(),
             project: "First Project".to_owned(),
             term: QuotaTerm::Permanent,
+            size: None,
             limits,
             comment: "More".to_owned(),
             notes: String::new(),
@@ -122,6 +123,7 @@ mod tests {
                 request,
                 approval: Approval::Approved,
                 requester_is_member: true,
+                today: usher_plugin::types::LocalDate { year: 2018, month: 3, day: 14 },
             }),
             project: QuotaProject {
                 id: Some("p1".to_owned()),

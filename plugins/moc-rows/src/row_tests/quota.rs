@@ -13,6 +13,7 @@ fn a_temporary_quota() {
         organisation: "Society".to_owned(),
         project: "First Project".to_owned(),
         term: QuotaTerm::Temporary(LocalDate { year: 2018, month: 12, day: 31 }),
+        size: None,
         limits: vec![
             limit("instances", 10),
             limit("ram", 1536),
@@ -80,4 +81,30 @@ fn a_quota_row_is_rejected_with_what_to_correct() {
         assert!(reason.contains(part), "{changes:?}: {reason}");
     }
     assert!(reason(SheetKind::Quota, &QUOTA, &blank).contains("columns L to T are all blank"));
+}
+
+#[test]
+fn a_form_may_ask_for_a_size() {
+    let header = with(&QUOTA_HEADER, &[(22, "Size")]);
+    let parse = |row: &[&str]| match parse_rows(SheetKind::Quota, &sheet(&header, &[row]), Some(22)) {
+        Parsed::Rows(rows) => rows,
+        Parsed::Unreadable(reason) => panic!("{reason}"),
+    };
+    let blank: Vec<(usize, &str)> = (11..=19).map(|column| (column, "")).collect();
+    let only_size: Vec<(usize, &str)> = blank.iter().copied().chain([(22, " Large\n")]).collect();
+    let rows = parse(&with(&QUOTA, &only_size));
+    assert_eq!((quota(&rows[0]).size.as_deref(), quota(&rows[0]).limits.len()), (Some("Large"), 0));
+    let rows = parse(&with(&QUOTA, &[(22, "small")]));
+    assert_eq!((quota(&rows[0]).size.as_deref(), quota(&rows[0]).limits.len()), (Some("small"), 4));
+    // The cell is blank, or not there at all.
+    assert_eq!(quota(&parse(&with(&QUOTA, &[(22, " ")]))[0]).size, None);
+    assert_eq!(quota(&parse(&QUOTA)[0]).size, None);
+    let Outcome::Rejected(rejection) = &parse(&with(&QUOTA, &blank))[0].outcome else { panic!("a request") };
+    assert_eq!(rejection.reason, "nothing is asked for: columns L to T and W (size) are all blank");
+}
+
+#[test]
+fn without_a_column_of_sizes_no_size_is_read() {
+    let rows = parse(SheetKind::Quota, &[&with(&QUOTA, &[(22, "large")])]);
+    assert_eq!(quota(&rows[0]).size, None);
 }
