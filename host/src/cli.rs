@@ -27,6 +27,12 @@ Set RUST_LOG (for example RUST_LOG=usher=debug) for a more detailed log on stand
 pub enum Command {
     /// Process the approved rows of the access sheet, or look at earlier imports
     Import(ImportArgs),
+    /// Set quotas by the quota sheet
+    #[command(subcommand)]
+    Quota(QuotaCommand),
+    /// Do now what otherwise happens by itself
+    #[command(subcommand)]
+    Run(RunCommand),
     /// Look at the outbox, and have mail sent again or dropped
     #[command(subcommand)]
     Mail(MailCommand),
@@ -107,6 +113,45 @@ pub enum JsonOutput {
     History,
     /// usher import show --json
     Run,
+}
+
+/// `usher quota`
+#[derive(Debug, Subcommand)]
+pub enum QuotaCommand {
+    /// Process the approved rows of the quota sheet
+    Apply(QuotaApplyArgs),
+}
+
+/// `usher quota apply`
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("rows").required(true).args(["all", "project"])))]
+pub struct QuotaApplyArgs {
+    /// Process every row that is ready, and every one that the policy grants without approval
+    #[arg(long)]
+    pub all: bool,
+    /// Process the rows about one project only
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Show what would be done, and change nothing anywhere
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON in place of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `usher run`
+#[derive(Debug, Subcommand)]
+pub enum RunCommand {
+    /// Undo temporary quotas whose day is over, and tell requesters of those that end soon
+    ExpireQuotas {
+        /// Show what would be done, and change nothing anywhere
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON in place of a table
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `usher mail`

@@ -6,6 +6,8 @@ pub mod keys;
 pub mod mail;
 pub mod password;
 pub mod plugin;
+pub mod quota_apply;
+pub mod run;
 pub mod serve;
 
 mod batch;

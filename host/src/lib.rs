@@ -22,6 +22,8 @@ pub mod mailing_list;
 pub mod outbox;
 pub mod plugin;
 pub mod process;
+pub mod quota_apply;
+pub mod quota_terms;
 pub mod quotas;
 pub mod random;
 pub mod registration;

@@ -11,6 +11,7 @@ pub mod mail;
 pub mod mailing_list;
 mod place;
 pub mod plugins;
+pub mod quotas;
 pub mod secret;
 pub mod setpass;
 pub mod sheet;
@@ -44,6 +45,9 @@ pub struct Settings {
     /// How the import goes about its work.
     #[serde(default)]
     pub import: import::Import,
+    /// How temporary quotas end.
+    #[serde(default)]
+    pub quotas: quotas::Quotas,
     /// The site's components.
     pub plugins: plugins::Plugins,
     /// The file that these settings came from.

@@ -38,6 +38,9 @@ pub enum BatchError {
         /// What is wrong with it.
         source: OutboxError,
     },
+    /// A mail could not be recorded.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The mailing list's settings.
     #[error(transparent)]
     MailingList(#[from] MailingListError),

@@ -76,6 +76,11 @@ impl Exclusive {
         self.lost.load(Ordering::Relaxed)
     }
 
+    /// Fails where another run has taken the right over.
+    pub(crate) fn check(&self) -> Result<(), ExclusiveError> {
+        if self.is_lost() { Err(ExclusiveError::Lost) } else { Ok(()) }
+    }
+
     /// Gives the right back.
     pub async fn release(self) -> Result<(), DatabaseError> {
         self.database.release_lease(self.kind, &self.holder).await

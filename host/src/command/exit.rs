@@ -64,6 +64,7 @@ fn of_batch(error: &BatchError) -> Exit {
         BatchError::Quota(_)
         | BatchError::NoMemberRole(_)
         | BatchError::NoQuotaSheet(_)
+        | BatchError::Outbox(_)
         | BatchError::Plugin(_)
         | BatchError::Wording { .. } => Exit::Usage,
     }

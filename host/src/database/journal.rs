@@ -107,7 +107,11 @@ impl Database {
         .collect()
     }
 
-    async fn steps(&self, request: i64) -> Result<BTreeMap<String, Option<String>>, DatabaseError> {
+    /// The steps of a submission that were begun, by name; with what they made, where they are finished.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn steps(&self, request: i64) -> Result<BTreeMap<String, Option<String>>, DatabaseError> {
         let rows = sqlx::query("SELECT name, finished, result FROM step WHERE request = $1")
             .bind(request)
             .fetch_all(&self.pool)

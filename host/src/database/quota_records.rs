@@ -16,7 +16,7 @@ use decision::{service_from_name, with_changes};
 pub use decision::{
     ChangeFate, QuotaApproval, QuotaChange, QuotaDecision, QuotaOutcome, RecordedQuotaDecision,
 };
-pub use ends::{mark_quota_warned_in, record_quota_fates_and_end_in};
+pub use ends::{EndedLimit, mark_quota_warned_in, record_quota_fates_and_end_in};
 
 /// A limit's value, by the service that keeps it and OpenStack's key.
 pub type LimitValues = BTreeMap<(QuotaService, String), i64>;
@@ -92,6 +92,25 @@ pub async fn mark_quota_applied_in(
         .bind(now.as_millisecond())
         .execute(&mut **transaction)
         .await?;
+    Ok(())
+}
+
+/// Forgets what was decided about a request and what was done for it, because all of it was taken back: it is decided
+/// anew. Together with whatever else the transaction holds.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn forget_quota_decision_in(
+    transaction: &mut Transaction,
+    request: i64,
+) -> Result<(), DatabaseError> {
+    for statement in [
+        "DELETE FROM quota_change WHERE decision IN (SELECT id FROM quota_decision WHERE request = $1)",
+        "DELETE FROM quota_decision WHERE request = $1",
+        "DELETE FROM step WHERE request = $1",
+    ] {
+        sqlx::query(statement).bind(request).execute(&mut **transaction).await?;
+    }
     Ok(())
 }
 

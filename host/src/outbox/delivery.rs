@@ -7,6 +7,29 @@ use jiff::Timestamp;
 use super::OutboxError;
 use crate::mailer::RefusedRecipient;
 
+impl Delivery {
+    /// What the operator has to know of it; none where everybody has got the mail.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let to = self.to.join(", ");
+        match &self.outcome {
+            DeliveryOutcome::Sent { refused } if refused.is_empty() => None,
+            DeliveryOutcome::Sent { refused } => {
+                let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+                Some(format!("the mail {} was not sent to everybody: {}", self.kind, refused.join("; ")))
+            }
+            DeliveryOutcome::Later { error, .. } => {
+                Some(format!("the mail {} to {to} waits: {error}", self.kind))
+            }
+            DeliveryOutcome::Refused { error, kept_in } => Some(format!(
+                "the mail {} to {to} was refused: {error}; kept in {}",
+                self.kind,
+                kept_in.display()
+            )),
+        }
+    }
+}
+
 /// What became of one attempt to send a mail.
 #[derive(Debug)]
 pub struct Delivery {

@@ -1,6 +1,8 @@
 //! A decision about quotas, as it is recorded.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqlitePool};
 
@@ -55,7 +57,8 @@ impl QuotaApproval {
 }
 
 /// What became of a limit at the end of a temporary change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum ChangeFate {
     /// It has the value from before again.
     Restored,

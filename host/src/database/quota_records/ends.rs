@@ -23,6 +23,19 @@ pub async fn mark_quota_warned_in(
     Ok(())
 }
 
+/// A limit at the end of a temporary change.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedLimit<'a> {
+    /// The service that keeps it.
+    pub service: QuotaService,
+    /// OpenStack's key.
+    pub key: &'a str,
+    /// What became of it.
+    pub fate: ChangeFate,
+    /// What it went back to, where it did.
+    pub before: i64,
+}
+
 /// Records that a temporary change has ended and what became of each limit, together with whatever else the
 /// transaction holds. False where that was recorded before: the transaction must not be committed then.
 ///
@@ -31,7 +44,7 @@ pub async fn mark_quota_warned_in(
 pub async fn record_quota_fates_and_end_in(
     transaction: &mut Transaction,
     decision: i64,
-    fates: &[(QuotaService, &str, ChangeFate)],
+    limits: &[EndedLimit<'_>],
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let ended = sqlx::query("UPDATE quota_decision SET ended = $2 WHERE id = $1 AND ended IS NULL")
@@ -39,14 +52,18 @@ pub async fn record_quota_fates_and_end_in(
         .bind(now.as_millisecond())
         .execute(&mut **transaction)
         .await?;
-    for (service, key, fate) in fates {
-        sqlx::query("UPDATE quota_change SET fate = $4 WHERE decision = $1 AND service = $2 AND key = $3")
-            .bind(decision)
-            .bind(service.name())
-            .bind(*key)
-            .bind(fate.name())
-            .execute(&mut **transaction)
-            .await?;
+    for EndedLimit { service, key, fate, before } in limits {
+        sqlx::query(
+            "UPDATE quota_change SET fate = $4, old = CASE $4 WHEN 'restored' THEN $5 ELSE old END \
+             WHERE decision = $1 AND service = $2 AND key = $3",
+        )
+        .bind(decision)
+        .bind(service.name())
+        .bind(*key)
+        .bind(fate.name())
+        .bind(before)
+        .execute(&mut **transaction)
+        .await?;
     }
     Ok(ended.rows_affected() == 1)
 }

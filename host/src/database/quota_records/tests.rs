@@ -139,10 +139,7 @@ async fn a_temporary_change_is_warned_of_once_and_ended_once() {
     transaction.commit().await.unwrap();
     assert_eq!((to_warn(end).await, to_end(end).await), (vec![], vec![id]));
 
-    let fates = [
-        (QuotaService::Compute, "cores", ChangeFate::Restored),
-        (QuotaService::Compute, "ram", ChangeFate::Kept),
-    ];
+    let fates = [ended("cores", ChangeFate::Restored, 20), ended("ram", ChangeFate::Kept, 2)];
     let mut transaction = database.begin().await.unwrap();
     assert!(record_quota_fates_and_end_in(&mut transaction, id, &fates, end).await.unwrap());
     transaction.commit().await.unwrap();
@@ -155,6 +152,10 @@ async fn a_temporary_change_is_warned_of_once_and_ended_once() {
     assert_eq!((read.warned, read.ended), (Some(before), Some(end)));
     let fates: Vec<_> = read.decision.changes.iter().map(|change| change.fate).collect();
     assert_eq!(fates, [Some(ChangeFate::Restored), Some(ChangeFate::Kept)]);
+}
+
+fn ended(key: &str, fate: ChangeFate, before: i64) -> EndedLimit<'_> {
+    EndedLimit { service: QuotaService::Compute, key, fate, before }
 }
 
 #[tokio::test]
@@ -180,9 +181,9 @@ async fn the_last_value_that_was_applied_is_what_a_limit_should_be() {
     // Somebody changes one meanwhile; at the end the others are as before.
     record(decision(None, vec![change("ram", 3, 7)]), Some(at(400))).await;
     let fates = [
-        (QuotaService::Compute, "cores", ChangeFate::Restored),
-        (QuotaService::Compute, "key_pairs", ChangeFate::Restored),
-        (QuotaService::Compute, "ram", ChangeFate::Kept),
+        ended("cores", ChangeFate::Restored, 20),
+        ended("key_pairs", ChangeFate::Restored, 5),
+        ended("ram", ChangeFate::Kept, 2),
     ];
     let mut transaction = database.begin().await.unwrap();
     record_quota_fates_and_end_in(&mut transaction, temporary, &fates, at(500)).await.unwrap();
