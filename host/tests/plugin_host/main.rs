@@ -6,3 +6,5 @@ mod fixture;
 mod job;
 mod limits;
 mod load;
+mod mail;
+mod quota;

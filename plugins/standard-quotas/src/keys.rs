@@ -2,6 +2,8 @@
 
 use usher_plugin::types::QuotaService;
 
+use crate::similar::nearest;
+
 const NETWORK: [&str; 9] = [
     "floatingip",
     "network",
@@ -31,39 +33,21 @@ const VOLUME: [&str; 6] =
 const SERVICES: [(QuotaService, &[&str]); 3] =
     [(QuotaService::Network, &NETWORK), (QuotaService::Compute, &COMPUTE), (QuotaService::Volume, &VOLUME)];
 
-/// The service that keeps a key.
+/// A key by its name, with the service that keeps it.
 ///
 /// # Errors
 /// When no service does: a sentence that names the key and, where there is one, a similar key.
-pub fn service(key: &str) -> Result<QuotaService, String> {
-    let keeper = SERVICES.iter().find(|(_, keys)| keys.contains(&key));
-    keeper.map(|&(service, _)| service).ok_or_else(|| match nearest(key) {
-        Some(similar) => format!("no service has a quota `{key}` (did you mean `{similar}`?)"),
-        None => format!("no service has a quota `{key}`"),
+pub fn find(name: &str) -> Result<(&'static str, QuotaService), String> {
+    let all = SERVICES.iter().flat_map(|(service, keys)| keys.iter().map(|key| (*key, *service)));
+    all.into_iter().find(|(key, _)| *key == name).ok_or_else(|| match similar_to(name) {
+        Some(similar) => format!("no service has a quota `{name}` (did you mean `{similar}`?)"),
+        None => format!("no service has a quota `{name}`"),
     })
 }
 
-/// The key that differs from a word in the fewest letters, if these are few.
-fn nearest(word: &str) -> Option<&'static str> {
-    let keys = SERVICES.iter().flat_map(|(_, keys)| keys.iter().copied());
-    let (distance, key) = keys.map(|key| (edits(word, key), key)).min_by_key(|&(distance, _)| distance)?;
-    (distance <= 1 + word.len() / 5).then_some(key)
-}
-
-/// The number of letters to insert, delete or replace that turn one word into another (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, letter) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
+/// The key that somebody may have meant with another word.
+pub fn similar_to(word: &str) -> Option<&'static str> {
+    nearest(word, SERVICES.iter().flat_map(|(_, keys)| keys.iter().copied()))
 }
 
 #[cfg(test)]
@@ -72,6 +56,7 @@ mod tests {
 
     #[test]
     fn each_key_has_its_service() {
+        let service = |key| find(key).map(|(_, service)| service);
         assert_eq!(service("floatingip"), Ok(QuotaService::Network));
         assert_eq!(service("key_pairs"), Ok(QuotaService::Compute));
         assert_eq!(service("per_volume_gigabytes"), Ok(QuotaService::Volume));
@@ -87,16 +72,8 @@ mod tests {
             ("gigabites", "gigabytes"),
             ("security_groups", "security_group"),
         ] {
-            assert_eq!(
-                service(word),
-                Err(format!("no service has a quota `{word}` (did you mean `{key}`?)"))
-            );
+            assert_eq!(find(word), Err(format!("no service has a quota `{word}` (did you mean `{key}`?)")));
         }
-        assert_eq!(service("happiness"), Err("no service has a quota `happiness`".to_owned()));
-    }
-
-    #[test]
-    fn counts_edits() {
-        assert_eq!([edits("", "abc"), edits("kitten", "sitting"), edits("same", "same")], [3, 3, 0]);
+        assert_eq!(find("happiness"), Err("no service has a quota `happiness`".to_owned()));
     }
 }

@@ -1,190 +1,209 @@
-//! The quotas that somebody asks for.
+//! What a request would get, whoever decides on it.
 
 use std::collections::BTreeMap;
 
-use usher_plugin::types::{
-    CurrentLimit, DecidedLimit, Denial, GrantedLimits, QuotaContext, QuotaRequest, QuotaService,
-};
+use usher_plugin::types::{CurrentLimit, DecidedLimit, QuotaContext, QuotaRequest, QuotaService};
 
-use crate::keys;
+use crate::ceilings::{Ceilings, Most, Over};
+use crate::limit::{is_above, shown};
 use crate::ports::{self, Growth};
+use crate::rules::Rules;
+use crate::wishes::{self, Wish};
 
-const ASKED_FOR: &str = "as requested";
+const PORT: &str = "port";
 
-/// Grants what is asked for, and the ports that go with it.
-///
-/// # Errors
-/// A denial, where a limit would be below what is in use.
-pub fn decide(request: &QuotaRequest, context: &QuotaContext) -> Result<GrantedLimits, Denial> {
-    let mut notices = Vec::new();
-    let mut wanted: BTreeMap<&str, (QuotaService, i64)> = BTreeMap::new();
-    for limit in &request.limits {
-        match keys::service(&limit.key) {
-            Ok(service) => _ = wanted.insert(&limit.key, (service, limit.limit)),
-            Err(unknown) => notices.push(format!("{unknown}; it is left out")),
-        }
-    }
-    let current = |service: QuotaService, key: &str| {
-        context.current.iter().find(|limit| limit.service == service && limit.key == key)
-    };
-    let refusals: Vec<String> = wanted
-        .iter()
-        .filter_map(|(key, &(service, limit))| refusal(key, limit, current(service, key)))
-        .collect();
-    if !refusals.is_empty() {
-        return Err(Denial { reason: refusals.join("; ") });
-    }
-    let ports = ports(&wanted, context, &current);
-    let decided = |(&key, &(service, limit)): (&&str, &(QuotaService, i64))| DecidedLimit {
-        service,
-        key: key.to_owned(),
-        limit,
-        reason: ASKED_FOR.to_owned(),
-    };
-    let limits = wanted.iter().map(decided).chain(ports).collect();
-    Ok(GrantedLimits { limits, notices })
+/// What a request would get.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// The limits that change.
+    pub limits: Vec<Drafted>,
+    /// What the operator should know.
+    pub notices: Vec<String>,
+    /// Whether everything that was asked for is as it was asked for.
+    pub is_whole: bool,
 }
 
-fn refusal(key: &str, limit: i64, current: Option<&CurrentLimit>) -> Option<String> {
-    if limit < -1 {
-        return Some(format!("{key}: {limit} is not a limit; -1 stands for unlimited, 0 for none"));
+/// A limit that would change.
+#[derive(Debug)]
+pub struct Drafted {
+    /// The limit.
+    pub limit: DecidedLimit,
+    /// The size that it belongs to.
+    pub size: Option<String>,
+}
+
+/// What becomes of one limit that is asked for.
+enum Outcome {
+    /// It is in force already.
+    Unchanged,
+    /// It is granted as it was asked for.
+    Granted,
+    /// The ceiling is granted in its place.
+    Clamped(i64),
+    /// The ceiling leaves it as it is.
+    AtCeiling(i64),
+}
+
+/// Drafts what a request would get, with the ports that go with it.
+///
+/// # Errors
+/// Why nothing of it can be granted, and what could be.
+pub fn draft(request: &QuotaRequest, context: &QuotaContext, rules: &Rules) -> Result<Draft, String> {
+    let wishes = wishes::read(request, &rules.sizes)?;
+    let mut draft = Draft { is_whole: wishes.unknown.is_empty(), ..Draft::default() };
+    draft.notices.extend(wishes.unknown.iter().map(|unknown| format!("{unknown}; it is left out")));
+    let mut refusals = Vec::new();
+    let mut at_ceiling = Vec::new();
+    // What is asked for, as it will be: the ports go by that.
+    let mut settled: BTreeMap<&str, i64> = BTreeMap::new();
+    for (&key, wish) in &wishes.limits {
+        let in_force = in_force(context, wish.service, key);
+        let (limit, reason) = match judge(key, wish, in_force, &rules.ceilings) {
+            Err(refusal) => {
+                refusals.push(refusal);
+                continue;
+            }
+            Ok(Outcome::Unchanged) => {
+                settled.insert(key, wish.limit);
+                continue;
+            }
+            Ok(Outcome::AtCeiling(limit)) => {
+                settled.insert(key, limit);
+                at_ceiling.push(format!("{key}: {}, and it stays at that", over(key, wish.limit, limit)));
+                continue;
+            }
+            Ok(Outcome::Clamped(limit)) => {
+                draft.is_whole = false;
+                let reason = over(key, wish.limit, limit);
+                draft.notices.push(format!("{key}: {reason}"));
+                (limit, reason)
+            }
+            Ok(Outcome::Granted) => {
+                let by_size = wish.size.as_ref().map(|size| format!("size {size}, as requested"));
+                (wish.limit, by_size.unwrap_or_else(|| "as requested".to_owned()))
+            }
+        };
+        settled.insert(key, limit);
+        let limit = DecidedLimit { service: wish.service, key: key.to_owned(), limit, reason };
+        draft.limits.push(Drafted { limit, size: wish.size.clone() });
     }
-    let current = current?;
-    let used = current.in_use.saturating_add(current.reserved);
-    (limit >= 0 && limit < used).then(|| {
-        format!(
-            "{key}: a limit of {limit} was requested, and {used} are in use; {used} or more can be granted, or fewer \
-             once some are deleted"
-        )
-    })
+    if !refusals.is_empty() {
+        return Err(refusals.join("; "));
+    }
+    if draft.limits.is_empty() && !at_ceiling.is_empty() {
+        return Err(at_ceiling.join("; "));
+    }
+    draft.is_whole &= at_ceiling.is_empty();
+    draft.notices.append(&mut at_ceiling);
+    let ports = follow(&settled, context, &rules.ceilings, &mut draft.notices);
+    draft.limits.extend(ports.map(|limit| Drafted { limit, size: None }));
+    Ok(draft)
+}
+
+fn in_force<'a>(context: &'a QuotaContext, service: QuotaService, key: &str) -> Option<&'a CurrentLimit> {
+    context.current.iter().find(|limit| limit.service == service && limit.key == key)
+}
+
+fn judge(
+    key: &str,
+    wish: &Wish,
+    in_force: Option<&CurrentLimit>,
+    ceilings: &Ceilings,
+) -> Result<Outcome, String> {
+    let asked = wish.limit;
+    if asked < -1 {
+        return Err(format!("{key}: {asked} is not a limit; -1 stands for unlimited, 0 for none"));
+    }
+    let limit = in_force.map(|in_force| in_force.limit);
+    if limit == Some(asked) {
+        return Ok(Outcome::Unchanged);
+    }
+    let used = in_force.map_or(0, |in_force| in_force.in_use.saturating_add(in_force.reserved));
+    if (0..used).contains(&asked) {
+        let used = shown(key, used);
+        return Err(format!(
+            "{key}: {}, and {used} are in use; {used} or more can be granted, or fewer once some are deleted",
+            requested(key, asked)
+        ));
+    }
+    let most = match ceilings.most(key, limit) {
+        Most::Limit(most) if !is_above(asked, most) => return Ok(Outcome::Granted),
+        Most::Limit(most) => most,
+        // Less than there is needs no ceiling to be known.
+        Most::Unreadable if limit.is_some_and(|limit| !is_above(asked, limit)) => {
+            return Ok(Outcome::Granted);
+        }
+        Most::Unreadable => {
+            return Err(format!(
+                "{key}: it cannot be raised until this site's operator has mended the setting of its ceiling"
+            ));
+        }
+    };
+    match ceilings.over {
+        _ if (0..used).contains(&most) => {
+            Err(format!("{key}: {}, fewer than the {} in use", over(key, asked, most), shown(key, used)))
+        }
+        Over::Deny => Err(format!("{key}: {}; that or less can be granted", over(key, asked, most))),
+        Over::Clamp if limit == Some(most) => Ok(Outcome::AtCeiling(most)),
+        Over::Clamp => Ok(Outcome::Clamped(most)),
+    }
+}
+
+fn requested(key: &str, asked: i64) -> String {
+    match asked {
+        -1 => "no limit at all was requested".to_owned(),
+        asked => format!("a limit of {} was requested", shown(key, asked)),
+    }
+}
+
+fn over(key: &str, asked: i64, most: i64) -> String {
+    format!("{}, and {} is the most that this project can get", requested(key, asked), shown(key, most))
 }
 
 /// The limit of ports, where the request raises networks or instances and leaves the ports to us.
-fn ports<'a>(
-    wanted: &BTreeMap<&str, (QuotaService, i64)>,
+fn follow(
+    settled: &BTreeMap<&str, i64>,
     context: &QuotaContext,
-    current: &impl Fn(QuotaService, &str) -> Option<&'a CurrentLimit>,
+    ceilings: &Ceilings,
+    notices: &mut Vec<String>,
 ) -> Option<DecidedLimit> {
-    let asked_for = |key: &str| wanted.get(key).map(|&(_, limit)| limit);
-    if asked_for("port").is_some() {
-        return None;
-    }
     // A service that is not there has nothing to raise: unlimited says so.
-    let limit = |service, key| current(service, key).map_or(-1, |limit| limit.limit);
-    let growth = Growth {
-        ports: limit(QuotaService::Network, "port"),
+    let limit = |service, key| in_force(context, service, key).map_or(-1, |limit| limit.limit);
+    let ports = limit(QuotaService::Network, PORT);
+    let needed = ports::follow(&Growth {
+        ports,
+        wanted_ports: settled.get(PORT).copied(),
         networks: limit(QuotaService::Network, "network"),
-        wanted_networks: asked_for("network"),
+        wanted_networks: settled.get("network").copied(),
         instances: limit(QuotaService::Compute, "instances"),
-        wanted_instances: asked_for("instances"),
+        wanted_instances: settled.get("instances").copied(),
         ports_of_others: i64::try_from(context.ports_not_held_by_instances).unwrap_or(i64::MAX),
-    };
-    let limit = ports::follow(&growth)?;
-    Some(DecidedLimit {
-        service: QuotaService::Network,
-        key: "port".to_owned(),
-        limit,
-        reason: "the networks and instances requested need these ports".to_owned(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use usher_plugin::types::{
-        Approval, QuotaDecision, QuotaOccasion, QuotaProject, QuotaTerm, RequestedChange, WantedLimit,
-    };
-
-    use super::*;
-
-    fn decide_on(wanted: &[(&str, i64)]) -> Result<GrantedLimits, Denial> {
-        let current = |service, key: &str, limit, in_use| CurrentLimit {
-            service,
-            key: key.to_owned(),
-            limit,
-            in_use,
-            reserved: 0,
-            default: None,
-        };
-        let limits = wanted.iter().map(|&(key, limit)| WantedLimit { key: key.to_owned(), limit }).collect();
-        let request = QuotaRequest {
-            email: "user@example.org".to_owned(),
-            first_name: "New".to_owned(),
-            last_name: "User".to_owned(),
-            organisation: String::new(),
-            project: "First Project".to_owned(),
-            term: QuotaTerm::Permanent,
-            size: None,
-            limits,
-            comment: "More".to_owned(),
-            notes: String::new(),
-        };
-        let context = QuotaContext {
-            occasion: QuotaOccasion::Request(RequestedChange {
-                request,
-                approval: Approval::Approved,
-                requester_is_member: true,
-                today: usher_plugin::types::LocalDate { year: 2018, month: 3, day: 14 },
-            }),
-            project: QuotaProject {
-                id: Some("p1".to_owned()),
-                name: "First Project".to_owned(),
-                description: String::new(),
-                enabled: true,
-                members: 2,
-            },
-            current: vec![
-                current(QuotaService::Compute, "instances", 10, 6),
-                current(QuotaService::Compute, "cores", 20, 12),
-                current(QuotaService::Network, "network", 2, 1),
-                current(QuotaService::Network, "port", 50, 14),
-            ],
-            ports_not_held_by_instances: 8,
-        };
-        match crate::decide(&context, &usher_plugin::settings::Settings::default()) {
-            QuotaDecision::Granted(granted) => Ok(granted),
-            QuotaDecision::Denied(denial) => Err(denial),
-            QuotaDecision::LeftToPeople => panic!("it is approved"),
+    })?;
+    let mut reason = "the networks and instances requested need these ports".to_owned();
+    let granted = match ceilings.most(PORT, Some(ports)) {
+        Most::Limit(most) if !is_above(needed, most) => needed,
+        Most::Limit(most) => {
+            let (needed, most_shown) = (shown(PORT, needed), shown(PORT, most));
+            reason = format!(
+                "the networks and instances requested need {needed}, and {most_shown} is the most that this project \
+                 can get"
+            );
+            notices.push(format!("{PORT}: {reason}"));
+            most
         }
-    }
-
-    fn limits(decision: &GrantedLimits) -> Vec<(&str, i64)> {
-        decision.limits.iter().map(|limit| (limit.key.as_str(), limit.limit)).collect()
-    }
-
-    #[test]
-    fn grants_what_is_asked_for_and_ports() {
-        let decision = decide_on(&[("instances", 60), ("cores", 40)]).unwrap();
-        assert_eq!(limits(&decision), [("cores", 40), ("instances", 60), ("port", 73)]);
-        assert_eq!(decision.limits[0].reason, "as requested");
-        assert!(decision.limits[2].reason.contains("need these ports"));
-    }
-
-    #[test]
-    fn ports_asked_for_are_taken_as_they_are() {
-        let decision = decide_on(&[("instances", 60), ("network", 9), ("port", 55)]).unwrap();
-        assert_eq!(limits(&decision), [("instances", 60), ("network", 9), ("port", 55)]);
-    }
-
-    #[test]
-    fn an_unknown_key_is_left_out_with_a_notice() {
-        let decision = decide_on(&[("core", 40)]).unwrap();
-        assert!(decision.limits.is_empty());
-        assert_eq!(
-            decision.notices,
-            ["no service has a quota `core` (did you mean `cores`?); it is left out"]
-        );
-    }
-
-    #[test]
-    fn refuses_what_is_below_use() {
-        let denial = decide_on(&[("instances", 5), ("cores", 12), ("network", 0)]).unwrap_err();
-        assert!(
-            denial.reason.contains("instances: a limit of 5 was requested, and 6 are in use"),
-            "{denial:?}"
-        );
-        assert!(denial.reason.contains("network: a limit of 0"), "{denial:?}");
-        assert!(!denial.reason.contains("cores"), "{denial:?}");
-        assert!(decide_on(&[("volumes", -2)]).is_err());
-        assert!(decide_on(&[("instances", -1)]).is_ok());
-    }
+        Most::Unreadable => {
+            notices.push(format!(
+                "{PORT}: the networks and instances requested need {}, and its ceiling cannot be read; it stays at {}",
+                shown(PORT, needed),
+                shown(PORT, ports)
+            ));
+            ports
+        }
+    };
+    is_above(granted, ports).then(|| DecidedLimit {
+        service: QuotaService::Network,
+        key: PORT.to_owned(),
+        limit: granted,
+        reason,
+    })
 }
