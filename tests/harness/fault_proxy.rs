@@ -156,6 +156,10 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             end(StatusCode::SERVICE_UNAVAILABLE);
             return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, None));
         }
+        Some(Trouble::Refused) => {
+            end(StatusCode::BAD_REQUEST);
+            return Ok(refusal(StatusCode::BAD_REQUEST, None));
+        }
         Some(Trouble::TooMany) => {
             end(StatusCode::TOO_MANY_REQUESTS);
             return Ok(refusal(StatusCode::TOO_MANY_REQUESTS, Some("1")));

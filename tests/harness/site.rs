@@ -13,7 +13,7 @@ use crate::fault_proxy::FaultProxy;
 use crate::google_sheets::GoogleSheets;
 use crate::mail_server::MailServer;
 use crate::serving::Serving;
-use crate::sheet::{self, AccessRow, DONE, REQUESTS};
+use crate::sheet::{self, AccessRow, DONE, QUOTA_DONE, REQUESTS};
 use crate::workspace;
 
 /// A site.
@@ -147,6 +147,28 @@ impl Site {
     /// Where the worksheet cannot be read.
     pub fn done(&self) -> Result<Vec<Vec<String>>> {
         sheet::read(&self.access().join(format!("{DONE}.csv")))
+    }
+
+    /// The folder of the quota sheet.
+    #[must_use]
+    pub fn quota(&self) -> PathBuf {
+        self.folder.join("quota")
+    }
+
+    /// The rows that wait in the quota sheet, header first.
+    ///
+    /// # Errors
+    /// Where the worksheet cannot be read.
+    pub fn quota_requests(&self) -> Result<Vec<Vec<String>>> {
+        sheet::read(&self.quota().join(format!("{REQUESTS}.csv")))
+    }
+
+    /// The rows of the quota sheet that were finished, header first.
+    ///
+    /// # Errors
+    /// Where the worksheet cannot be read.
+    pub fn quota_done(&self) -> Result<Vec<Vec<String>>> {
+        sheet::read(&self.quota().join(format!("{QUOTA_DONE}.csv")))
     }
 
     /// Replaces a text of the settings file, which must be in it exactly once.

@@ -33,6 +33,8 @@ impl fmt::Display for Call {
 pub enum Trouble {
     /// It is not passed on; the answer is 503.
     Unavailable,
+    /// It is not passed on; the answer is 400: it will never be done.
+    Refused,
     /// It is not passed on; the answer is 429, and to come back after a second.
     TooMany,
     /// It is not passed on; the connection ends.

@@ -1,0 +1,381 @@
+//! The quota sheet against the real services: what is granted, refused, and undone; checked with the stock command
+//! line.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::json;
+use usher_tests::fault_proxy::{Fault, FaultProxy, Trouble};
+use usher_tests::sheet::{self, QuotaRow};
+use usher_tests::site::{Run, Site};
+use usher_tests::{process, workspace};
+
+use crate::stage::{Stage, entries, expect_status, expect_words, records};
+
+/// A site whose quota sheet is about a project of its own, with a requester, a member who has an address, one who has
+/// none, and one who is a member through a group.
+struct Quotas {
+    stage: Stage,
+    site: Site,
+    project: String,
+    project_id: String,
+    requester: String,
+}
+
+impl Quotas {
+    /// `name` is the test's own.
+    fn new(name: &str) -> Self {
+        let stage = Stage::new();
+        let identity = stage.cloud.identity().unwrap();
+        let project = format!("Quotas {name}");
+        let project_id = identity.create_project(&project, "A project of the tests").unwrap();
+        let address = |who: &str| format!("{who}@{name}.example.org");
+        for who in ["requester", "colleague"] {
+            let id = identity.create_user(&address(who), "a password of theirs").unwrap();
+            identity.grant(&id, &project_id, "member").unwrap();
+        }
+        let silent = json!({ "user": { "name": format!("silent.{name}"), "domain_id": "default" } });
+        let silent = identity.call("POST", "/users", Some(&silent)).unwrap();
+        identity.grant(silent["user"]["id"].as_str().unwrap(), &project_id, "member").unwrap();
+        let group = json!({ "group": { "name": format!("group.{name}"), "domain_id": "default" } });
+        let group = identity.call("POST", "/groups", Some(&group)).unwrap();
+        let group = group["group"]["id"].as_str().unwrap().to_owned();
+        let through_group = identity.create_user(&address("grouped"), "a password of theirs").unwrap();
+        identity.call("PUT", &format!("/groups/{group}/users/{through_group}"), None).unwrap();
+        let roles = identity.call("GET", "/roles?name=member", None).unwrap();
+        let role = roles["roles"][0]["id"].as_str().unwrap();
+        identity.call("PUT", &format!("/projects/{project_id}/groups/{group}/roles/{role}"), None).unwrap();
+        let site = stage.site(&[]);
+        let quotas = Self { requester: address("requester"), stage, site, project, project_id };
+        quotas.write(&[]);
+        quotas
+    }
+
+    /// An approved request of the requester.
+    fn row(&self, limits: &[(&str, &str)]) -> QuotaRow {
+        QuotaRow::new(&self.requester, &self.project, limits)
+    }
+
+    fn write(&self, rows: &[QuotaRow]) {
+        sheet::write_quota(&self.site.quota(), rows).unwrap();
+    }
+
+    fn apply(&self) -> Run {
+        self.site.usher(&["quota", "apply", "--all"]).unwrap()
+    }
+
+    /// Limits as the stock command line shows them, of these resources.
+    #[track_caller]
+    fn expect(&self, expected: &[(&str, i64)]) {
+        let limits = self.stage.limits(&self.project);
+        for (resource, limit) in expected {
+            assert_eq!(limits.get(*resource), Some(limit), "{resource}: {limits:?}");
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.site.quota_requests().unwrap().len() - 1
+    }
+
+    fn processed(&self) -> usize {
+        self.site.quota_done().unwrap().len() - 1
+    }
+
+    /// Moves the end of the temporary change: as if time had passed.
+    fn end_in(&self, seconds: i64) {
+        let script = "
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1])
+moved = database.execute('UPDATE quota_decision SET ends = ? WHERE ends IS NOT NULL AND ended IS NULL',
+                         (int((time.time() + int(sys.argv[2])) * 1000),))
+assert moved.rowcount == 1
+database.commit()
+";
+        let mut command = Command::new(workspace::python_packages().join("bin/python"));
+        command
+            .args(["-c", script])
+            .arg(self.site.folder().join("state/usher.sqlite"))
+            .arg(seconds.to_string());
+        let output = process::output(&mut command).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_request_is_applied_mailed_to_all_members_and_moved_once() {
+    let quotas = Quotas::new("granted");
+    quotas.expect(&[("instances", 10), ("networks", 100), ("volumes", 10)]);
+    quotas.write(&[quotas.row(&[
+        ("instances", "20"),
+        ("cores", "40"),
+        ("ram", "80"),
+        ("floating", "8"),
+        ("volumes", "15"),
+        ("gigabytes", "2000"),
+    ])]);
+    let before = (quotas.stage.limits(&quotas.project), quotas.site.quota_requests().unwrap());
+
+    let dry = quotas.site.usher(&["quota", "apply", "--all", "--dry-run"]).unwrap();
+    expect_status(&dry, 0);
+    expect_words(
+        &dry,
+        &["instances 10 -> 20", "ram 51200 -> 81920", "colleague@granted.example.org", "Nothing was changed"],
+    );
+    assert_eq!((quotas.stage.limits(&quotas.project), quotas.site.quota_requests().unwrap()), before);
+    assert!(quotas.stage.mail.received().unwrap().is_empty());
+
+    expect_status(&quotas.apply(), 0);
+    quotas.expect(&[
+        ("instances", 20),
+        ("cores", 40),
+        ("ram", 81920),
+        ("floating_ips", 8),
+        ("volumes", 15),
+        ("gigabytes", 2000),
+        // Not asked for.
+        ("networks", 100),
+        ("snapshots", 10),
+        ("key-pairs", 100),
+    ]);
+    assert_eq!((quotas.waiting(), quotas.processed()), (0, 1));
+    let mails = quotas.stage.mail.received().unwrap();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    let mut to = mails[0].to.clone();
+    to.sort();
+    let members = ["colleague", "grouped", "requester"].map(|who| format!("{who}@granted.example.org"));
+    assert_eq!(to, members);
+    assert_eq!(mails[0].header_to.as_deref(), Some(quotas.requester.as_str()));
+    let (text, html) = (mails[0].text.as_deref().unwrap(), mails[0].html.as_deref().unwrap());
+    for words in ["instances", "10", "20", "ram", "51200", "81920", "gigabytes"] {
+        assert!(text.contains(words) && html.contains(words), "{words}: {text} {html}");
+    }
+    assert!(html.contains("<table"), "{html}");
+
+    let records = records(&quotas.site);
+    let again = quotas.apply();
+    expect_status(&again, 0);
+    expect_words(&again, &["no rows, 0 rows moved, 0 mails sent"]);
+    assert_eq!(crate::stage::records(&quotas.site), records);
+}
+
+#[test]
+fn ports_follow_instances_and_what_others_hold() {
+    let quotas = Quotas::new("ports");
+    let identity = quotas.stage.cloud.identity().unwrap();
+    let network = json!({ "network": { "name": "of-the-ports", "project_id": quotas.project_id } });
+    let network = identity.call_service("network", "POST", "/v2.0/networks", Some(&network)).unwrap();
+    for _ in 0..2 {
+        let port =
+            json!({ "port": { "network_id": network["network"]["id"], "project_id": quotas.project_id } });
+        identity.call_service("network", "POST", "/v2.0/ports", Some(&port)).unwrap();
+    }
+    let limit = json!({ "quota": { "port": 20 } });
+    let path = format!("/v2.0/quotas/{}", quotas.project_id);
+    identity.call_service("network", "PUT", &path, Some(&limit)).unwrap();
+    // One for each of 30 instances, 2 that no instance holds, and 5.
+    quotas.write(&[quotas.row(&[("instances", "30")])]);
+    expect_status(&quotas.apply(), 0);
+    quotas.expect(&[("instances", 30), ("ports", 37)]);
+}
+
+#[test]
+fn a_denied_request_stays_with_its_reason_and_the_requester_is_told_once() {
+    let quotas = Quotas::new("denied");
+    quotas.site.change_settings("quota = \"quota\"\n", "quota = \"quota\"\nwrite_errors = true\n").unwrap();
+    let identity = quotas.stage.cloud.identity().unwrap();
+    for name in ["one", "two"] {
+        let network = json!({ "network": { "name": name, "project_id": quotas.project_id } });
+        identity.call_service("network", "POST", "/v2.0/networks", Some(&network)).unwrap();
+    }
+    let before = quotas.stage.limits(&quotas.project);
+    quotas.write(&[quotas.row(&[("networks", "1"), ("instances", "50")])]);
+    for _ in 0..2 {
+        let run = quotas.apply();
+        expect_status(&run, 1);
+        expect_words(&run, &["refused", "network: a limit of 1 was requested", "2 are in use"]);
+        assert_eq!(quotas.stage.limits(&quotas.project), before, "nothing of it is set");
+        let rows = quotas.site.quota_requests().unwrap();
+        assert_eq!(rows.len(), 2);
+        assert!(rows[1].last().unwrap().contains("2 are in use"), "the reason is beside the row: {rows:?}");
+        let mails = quotas.stage.mail.received().unwrap();
+        assert_eq!(mails.len(), 1, "{mails:?}");
+        assert_eq!(mails[0].to, [quotas.requester.as_str()]);
+        assert!(mails[0].text.as_deref().unwrap().contains("2 are in use"));
+    }
+    // The approvers correct the row, and it is decided anew.
+    quotas.write(&[quotas.row(&[("networks", "120"), ("instances", "50")])]);
+    expect_status(&quotas.apply(), 0);
+    quotas.expect(&[("networks", 120), ("instances", 50)]);
+    assert_eq!((quotas.waiting(), quotas.processed()), (0, 1));
+    assert_eq!(quotas.stage.mail.received().unwrap().len(), 2);
+}
+
+#[test]
+fn a_service_that_is_down_is_told_and_the_next_run_finishes() {
+    let quotas = Quotas::new("down");
+    let proxy = FaultProxy::start(&quotas.stage.cloud).unwrap();
+    quotas.site.use_proxy(&quotas.stage.cloud, &proxy).unwrap();
+    quotas.write(&[quotas.row(&[("instances", "20"), ("floating", "9"), ("volumes", "20")])]);
+    proxy.calm();
+    let kind = "PUT /network/v2.0/quotas/*".to_owned();
+    proxy.fault(Fault { kind, nth: 1, always: true, trouble: Trouble::Unavailable });
+    let run = quotas.apply();
+    expect_status(&run, 1);
+    expect_words(&run, &["1 failed, 0 rows moved, 0 mails sent", "503"]);
+    // Compute has its part, network and volume do not, and nobody says that it is done.
+    quotas.expect(&[("instances", 20), ("floating_ips", 50), ("volumes", 10)]);
+    assert_eq!((quotas.waiting(), quotas.processed()), (1, 0));
+    assert!(quotas.stage.mail.received().unwrap().is_empty());
+    // An edit would make two requests of one.
+    let edited = quotas.row(&[("instances", "25"), ("floating", "9"), ("volumes", "20")]);
+    let original = quotas.site.quota_requests().unwrap();
+    quotas.write(&[edited]);
+    proxy.calm();
+    let conflict = quotas.apply();
+    expect_status(&conflict, 1);
+    expect_words(&conflict, &["conflict", "change the row back"]);
+    sheet::write(&quotas.site.quota().join(format!("{}.csv", sheet::REQUESTS)), &original).unwrap();
+
+    expect_status(&quotas.apply(), 0);
+    quotas.expect(&[("instances", 20), ("floating_ips", 9), ("volumes", 20)]);
+    assert_eq!((quotas.waiting(), quotas.processed()), (0, 1));
+    let mails = quotas.stage.mail.received().unwrap();
+    assert_eq!(mails.len(), 1);
+    // The values of before, although compute's was set by the first run.
+    let text = mails[0].text.as_deref().unwrap();
+    assert!(text.contains("10") && text.contains("20"), "{text}");
+}
+
+#[test]
+fn what_one_service_refuses_for_good_is_taken_back_from_the_others() {
+    let quotas = Quotas::new("refused");
+    let proxy = FaultProxy::start(&quotas.stage.cloud).unwrap();
+    quotas.site.use_proxy(&quotas.stage.cloud, &proxy).unwrap();
+    let before = quotas.stage.limits(&quotas.project);
+    quotas.write(&[quotas.row(&[("instances", "20"), ("floating", "9"), ("volumes", "20")])]);
+    proxy.calm();
+    let kind = volume_change(&proxy, &quotas);
+    proxy.fault(Fault { kind, nth: 1, always: true, trouble: Trouble::Refused });
+    let run = quotas.apply();
+    expect_status(&run, 1);
+    expect_words(&run, &["what was set before has been taken back"]);
+    assert_eq!(quotas.stage.limits(&quotas.project), before);
+    assert_eq!((quotas.waiting(), quotas.stage.mail.received().unwrap().len()), (1, 0));
+    proxy.calm();
+    expect_status(&quotas.apply(), 0);
+    quotas.expect(&[("instances", 20), ("floating_ips", 9), ("volumes", 20)]);
+}
+
+/// How the proxy names the call that sets limits with Cinder, whose URL may hold the account's project.
+fn volume_change(proxy: &FaultProxy, quotas: &Quotas) -> String {
+    expect_status(&quotas.site.usher(&["quota", "apply", "--all", "--dry-run"]).unwrap(), 0);
+    let calls = proxy.calls();
+    let read = calls.iter().find(|call| call.kind.contains("/volume") && call.kind.ends_with("/defaults"));
+    let path = read.unwrap().kind.trim_start_matches("GET ").trim_end_matches("/defaults");
+    proxy.calm();
+    format!("PUT {path}")
+}
+
+#[test]
+fn a_temporary_change_is_announced_and_undone_unless_it_was_changed_meanwhile() {
+    let quotas = Quotas::new("temporary");
+    let mut row = quotas.row(&[("instances", "20"), ("cores", "40"), ("floating", "60")]);
+    row.set(9, "temporary").set(10, "12/31/2099");
+    quotas.write(&[row]);
+    expect_status(&quotas.apply(), 0);
+    quotas.expect(&[("instances", 20), ("cores", 40), ("floating_ips", 60)]);
+    let expire = |more: &[&str]| {
+        let mut arguments = vec!["run", "expire-quotas"];
+        arguments.extend(more);
+        quotas.site.usher(&arguments).unwrap()
+    };
+    let run = expire(&[]);
+    expect_status(&run, 0);
+    expect_words(&run, &["0 ended, 0 announced, 0 failed"]);
+
+    quotas.end_in(2 * 24 * 60 * 60);
+    expect_words(&expire(&["--dry-run"]), &["0 ended, 1 announced", "Nothing was changed"]);
+    assert_eq!(quotas.stage.mail.received().unwrap().len(), 1);
+    for announced in ["1 announced", "0 announced"] {
+        let run = expire(&[]);
+        expect_status(&run, 0);
+        expect_words(&run, &[announced]);
+        assert_eq!(quotas.stage.mail.received().unwrap().len(), 2, "it is told once");
+    }
+    assert_eq!(quotas.stage.mail.received().unwrap()[1].to, [quotas.requester.as_str()]);
+
+    // Somebody raises the cores in the meantime.
+    let cores = json!({ "quota_set": { "cores": 64 } });
+    let path = format!("/os-quota-sets/{}", quotas.project_id);
+    let identity = quotas.stage.cloud.identity().unwrap();
+    identity.call_service("compute", "PUT", &path, Some(&cores)).unwrap();
+    quotas.end_in(-60);
+    let dry = expire(&["--dry-run", "--json"]).json().unwrap();
+    assert_eq!(entries(&dry["ended"]).len(), 1, "{dry}");
+    quotas.expect(&[("instances", 20), ("floating_ips", 60)]);
+    let run = expire(&[]);
+    expect_status(&run, 0);
+    expect_words(&run, &["1 ended", "64, changed meanwhile and kept"]);
+    quotas.expect(&[("instances", 10), ("cores", 64), ("floating_ips", 50)]);
+    let mails = quotas.stage.mail.received().unwrap();
+    assert_eq!(mails.len(), 3);
+    let text = mails[2].text.as_deref().unwrap();
+    assert!(text.contains("64") && text.contains("changed meanwhile"), "{text}");
+    let again = expire(&[]);
+    expect_words(&again, &["0 ended, 0 announced, 0 failed"]);
+    assert_eq!(quotas.stage.mail.received().unwrap().len(), 3);
+}
+
+#[test]
+fn the_policy_may_grant_a_request_that_waits() {
+    let quotas = Quotas::new("waiting");
+    quotas
+        .site
+        .change_settings(
+            "[plugins.mail_templates]\n",
+            "[plugins.quota_policy.settings.auto_approve.limits]\ninstances = 15\n\n[plugins.mail_templates]\n",
+        )
+        .unwrap();
+    let mut small = quotas.row(&[("instances", "15")]);
+    small.set(0, "").set(1, "");
+    let mut large = quotas.row(&[("instances", "16")]);
+    large.set(0, "").set(1, "").set(3, "3/15/2018 15:48:49");
+    quotas.write(&[large.clone(), small]);
+    let run = quotas.apply();
+    expect_status(&run, 0);
+    quotas.expect(&[("instances", 15)]);
+    assert_eq!((quotas.waiting(), quotas.processed()), (1, 1));
+    assert_eq!(quotas.site.quota_requests().unwrap()[1], large.0);
+}
+
+#[test]
+fn two_requests_about_one_project_build_on_each_other_and_one_project_can_be_chosen() {
+    let quotas = Quotas::new("two");
+    let mut second = quotas.row(&[("networks", "103")]);
+    second.set(3, "3/15/2018 15:48:49");
+    let mut elsewhere = QuotaRow::new(&quotas.requester, "No Such Project", &[("instances", "11")]);
+    elsewhere.set(3, "3/15/2018 15:48:50");
+    // Networks alone: one port for each network more, and 5; of 500 ports.
+    let first = quotas.row(&[("networks", "102")]);
+    quotas.write(&[first, elsewhere, second]);
+    let run = quotas.site.usher(&["quota", "apply", "--project", &quotas.project]).unwrap();
+    expect_status(&run, 0);
+    quotas.expect(&[("networks", 103), ("ports", 500 + 2 + 5 + 1 + 5)]);
+    assert_eq!((quotas.waiting(), quotas.processed()), (1, 2));
+    let rest = quotas.apply();
+    expect_status(&rest, 1);
+    expect_words(&rest, &["there is no project No Such Project"]);
+    let nobody = quotas.site.usher(&["quota", "apply", "--project", "Misspelt"]).unwrap();
+    expect_status(&nobody, 1);
+    expect_words(&nobody, &["no row of the sheet is about the project Misspelt"]);
+}
+
+#[test]
+fn a_site_without_a_quota_sheet_is_told_so() {
+    let quotas = Quotas::new("none");
+    quotas.site.change_settings("quota = \"quota\"\n", "").unwrap();
+    fs::remove_dir_all(quotas.site.quota()).unwrap();
+    let run = quotas.apply();
+    expect_status(&run, 2);
+    expect_words(&run, &["set sheet.quota"]);
+}
