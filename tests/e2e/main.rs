@@ -25,6 +25,8 @@ mod password;
 mod postfix;
 mod python_parser;
 mod quota_apply;
+mod quota_disturbed;
+mod quota_scene;
 mod remarks;
 mod scene;
 mod setpass;

@@ -269,7 +269,7 @@ fn member(test: &str) -> String {
 }
 
 /// The limits of a project with all services.
-fn limits(identity: &Identity, project: &str) -> Vec<String> {
+pub fn limits(identity: &Identity, project: &str) -> Vec<String> {
     let services = [
         ("compute", "os-quota-sets", "quota_set"),
         ("network", "v2.0/quotas", "quota"),

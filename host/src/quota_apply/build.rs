@@ -293,7 +293,14 @@ impl<'a> Planning<'a> {
         changes
     }
 
-    fn grant(&mut self, row: RowNumber, project: &'a ProjectFacts, changes: Vec<Change>, work: &mut Work) {
+    fn grant(
+        &mut self,
+        row: RowNumber,
+        project: &'a ProjectFacts,
+        mut changes: Vec<Change>,
+        work: &mut Work,
+    ) {
+        changes.sort_by(|left, right| (left.service, &left.key).cmp(&(right.service, &right.key)));
         let limits = self.limits.entry(&project.project.id).or_insert_with(|| {
             project.limits.as_ref().map_or_else(|_| Vec::new(), |limits| limits.limits.clone())
         });
