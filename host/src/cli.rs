@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::plugin::PluginArgs;
+use crate::command::quota::QuotaCommand;
 
 /// Registers the users of an OpenStack cloud from an approved sign-up sheet.
 #[derive(Debug, Parser)]
@@ -27,6 +28,9 @@ Set RUST_LOG (for example RUST_LOG=usher=debug) for a more detailed log on stand
 pub enum Command {
     /// Process the approved rows of the access sheet, or look at earlier imports
     Import(ImportArgs),
+    /// Look at the quotas of projects, set them, and find those that nobody has decided
+    #[command(subcommand)]
+    Quota(QuotaCommand),
     /// Look at the outbox, and have mail sent again or dropped
     #[command(subcommand)]
     Mail(MailCommand),
@@ -184,6 +188,9 @@ mod tests {
         assert_eq!(refusal(&["usher", "import", "--user", "a", "--dry-run"]), "");
         assert_eq!(refusal(&["usher", "import", "show", "3"]), "");
         assert!(refusal(&["usher", "import", "--all", "history"]).contains("cannot be used with"));
+        assert!(refusal(&["usher", "quota", "set", "P", "cores"]).contains("expected KEY=VALUE"));
+        assert!(refusal(&["usher", "quota", "set", "P"]).contains("<KEY=VALUE>"));
+        assert_eq!(refusal(&["usher", "quota", "set", "P", "cores=4", "port=-1", "ram_gb=0.5"]), "");
         assert!(refusal(&["usher", "mail", "retry"]).contains("<NUMBER|--all>"));
     }
 }

@@ -6,9 +6,11 @@ pub mod keys;
 pub mod mail;
 pub mod password;
 pub mod plugin;
+pub mod quota;
 pub mod serve;
 
 mod exit;
+mod json;
 pub(crate) mod say;
 mod table;
 

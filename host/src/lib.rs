@@ -1,7 +1,7 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
 //! The layout is the architecture: `command` and `http` are the ways in, the flows (`import`,
-//! `setpass`, `outbox`) do the work, and below them stand the components (`plugin`), the records
+//! `project_quotas`, `setpass`, `outbox`) do the work, and below them stand the components (`plugin`), the records
 //! (`database`) and one module for each outside system. Arrows point down that list only.
 
 pub mod app;
@@ -21,6 +21,7 @@ pub mod mailing_list;
 pub mod outbox;
 pub mod plugin;
 pub mod process;
+pub mod project_quotas;
 pub mod quotas;
 pub mod random;
 pub mod registration;

@@ -62,6 +62,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let app = App::build(load()?, clock, access).await?;
             command::import::run(&app, &args).await
         }
+        Command::Quota(command) => {
+            let build = async |access| Ok(App::build(load()?, clock, access).await?);
+            command::quota::run(build, &command).await
+        }
         Command::Mail(command) => {
             let app = App::build(load()?, clock, Access::Write).await?;
             command::mail::run(&app, &command).await

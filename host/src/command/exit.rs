@@ -8,6 +8,8 @@ use crate::import::ImportError;
 use crate::keystone::KeystoneError;
 use crate::mailer::MailerError;
 use crate::mailing_list::MailingListError;
+use crate::project_quotas::ProjectQuotaError;
+use crate::quotas::QuotaError;
 use crate::sheet::{Remedy, SheetError};
 
 /// How a command ended.
@@ -37,6 +39,9 @@ pub fn status_of(error: &anyhow::Error) -> Exit {
         if let Some(error) = cause.downcast_ref::<ImportError>() {
             return of_import(error);
         }
+        if let Some(error) = cause.downcast_ref::<ProjectQuotaError>() {
+            return of_project_quotas(error);
+        }
         if let Some(error) = cause.downcast_ref::<KeystoneError>() {
             return of_keystone(error);
         }
@@ -65,6 +70,19 @@ fn of_import(error: &ImportError) -> Exit {
         | ImportError::NoMemberRole(_)
         | ImportError::Plugin(_)
         | ImportError::Wording { .. } => Exit::Usage,
+    }
+}
+
+fn of_project_quotas(error: &ProjectQuotaError) -> Exit {
+    match error {
+        ProjectQuotaError::Keystone(error) | ProjectQuotaError::Quota(QuotaError::Call(error)) => {
+            of_keystone(error)
+        }
+        ProjectQuotaError::Database(_) => Exit::Unreachable,
+        ProjectQuotaError::NoSuchProject(_) | ProjectQuotaError::BelowUse(_) => Exit::Failed,
+        ProjectQuotaError::UnknownKeys { .. }
+        | ProjectQuotaError::Quota(_)
+        | ProjectQuotaError::Plugin(_) => Exit::Usage,
     }
 }
 
