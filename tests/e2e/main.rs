@@ -24,6 +24,7 @@ mod operator;
 mod password;
 mod postfix;
 mod python_parser;
+mod quota_commands;
 mod remarks;
 mod scene;
 mod setpass;
