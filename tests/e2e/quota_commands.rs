@@ -103,7 +103,7 @@ fn quotas_are_shown_as_the_stock_command_line_shows_them() {
         ("compute", "key_pairs", "key-pairs"),
         ("network", "port", "ports"),
         ("network", "network", "networks"),
-        ("network", "floatingip", "floating-ips"),
+        ("network", "floatingip", "floating_ips"),
         ("volume", "gigabytes", "gigabytes"),
         ("volume", "snapshots", "snapshots"),
     ] {
@@ -186,7 +186,7 @@ fn what_cannot_be_set_is_refused_before_anything_is() {
     for (wanted, status, words) in [
         (&["cores=5", "instance=5"][..], 2, &["instance", "did you mean instances?"][..]),
         (&["cores=5", "happiness=5"], 2, &["happiness", "floatingip", "gigabytes"]),
-        (&["cores=5", "network=0"], 1, &["network cannot be 0, as 1 are in use", "--force"]),
+        (&["cores=5", "network=0"], 1, &["network cannot be 0: 1 is in use or reserved", "--force"]),
         (&["cores=5", "ram=1024", "ram_gb=2"], 2, &["ram is given twice"]),
         (&["cores=five"], 2, &["expected a whole number"]),
     ] {
@@ -199,7 +199,7 @@ fn what_cannot_be_set_is_refused_before_anything_is() {
 
     let forced = scene.site.usher(&["quota", "set", "Refused", "cores=5", "network=0", "--force"]).unwrap();
     expect_status(&forced, 0);
-    expect_words(&forced, &["Notice: network cannot be 0"]);
+    expect_words(&forced, &["Notice: network is to be 0 although 1 is in use"]);
     assert_eq!(scene.limits(&project, names), [Some(5), Some(0)]);
 }
 

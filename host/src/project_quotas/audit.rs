@@ -205,3 +205,31 @@ fn unexpected(
         recorded,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_expected_by_default_by_policy_or_by_record() {
+        let project = NamedProject { id: "p1".to_owned(), name: "Physics".to_owned() };
+        let key = || (QuotaService::Volume, "volumes".to_owned());
+        let defaults = BTreeMap::from([("volumes".to_owned(), 10)]);
+        let (of_policy, recorded) = (LimitValues::from([(key(), 5)]), LimitValues::from([(key(), 40)]));
+        let look = |limit, of_policy: &LimitValues, recorded: &LimitValues| {
+            let (service, key) = key();
+            let limit = Limit { service, key, limit, in_use: 0, reserved: 0, default: None };
+            unexpected(&project, limit, &defaults, of_policy, recorded)
+        };
+        for limit in [10, 5, 40] {
+            assert_eq!(look(limit, &of_policy, &recorded), None, "{limit}");
+        }
+        let found = look(-1, &of_policy, &recorded).unwrap();
+        assert_eq!((found.default, found.policy, found.recorded), (Some(10), Some(5), Some(40)));
+        let nothing = LimitValues::new();
+        assert!(look(5, &nothing, &recorded).is_some() && look(40, &of_policy, &nothing).is_some());
+        // The same key of another service says nothing.
+        let other = LimitValues::from([((QuotaService::Compute, "volumes".to_owned()), 7)]);
+        assert!(look(7, &other, &other).is_some());
+    }
+}

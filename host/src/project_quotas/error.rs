@@ -42,7 +42,7 @@ pub enum ProjectQuotaError {
 
 /// A limit that is wanted although more is in use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} cannot be {wanted}, as {taken} are in use or reserved")]
+#[error("{key} cannot be {wanted}: {taken} {} in use or reserved", are(*.taken))]
 pub struct BelowUse {
     /// OpenStack's key.
     pub key: String,
@@ -50,6 +50,21 @@ pub struct BelowUse {
     pub wanted: i64,
     /// What is in use or reserved.
     pub taken: i64,
+}
+
+impl BelowUse {
+    /// What to know where it is set all the same.
+    pub(super) fn notice(&self) -> String {
+        let Self { key, wanted, taken } = self;
+        let are = are(*taken);
+        format!(
+            "{key} is to be {wanted} although {taken} {are} in use or reserved: no more can be made until less is"
+        )
+    }
+}
+
+fn are(number: i64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
 }
 
 fn unknown(keys: &[UnknownKey], absent: &[QuotaService]) -> String {

@@ -69,11 +69,8 @@ pub async fn plan(
     let limits = resolve(wanted, reading, force)?;
     let recorded = app.database.last_applied_limits(&project.id).await?;
     let is_done = limits.iter().all(|(limit, _)| is_done(limit, &recorded));
-    let notices = limits
-        .iter()
-        .filter_map(|(limit, current)| below_use(limit, current))
-        .map(|below| format!("{below}: nothing of that kind can be made until less is"));
-    let notices = notices.collect();
+    let below = limits.iter().filter_map(|(limit, current)| below_use(limit, current));
+    let notices = below.map(|below| below.notice()).collect();
     let limits: Vec<_> = limits.into_iter().map(|(limit, _)| limit).collect();
     let unfinished = app.database.quota_decisions_of_project(&project.id).await?.into_iter().next();
     let unfinished = unfinished.filter(|last| is_unfinished(last, &limits)).map(|last| last.id);

@@ -200,3 +200,65 @@ fn past(recorded: RecordedQuotaDecision) -> PastDecision {
         ended: recorded.ended,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{QuotaApproval, QuotaChange, QuotaDecision};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn recorded(key: &str, ends: Option<i64>, applied: bool, ended: bool) -> RecordedQuotaDecision {
+        let change = QuotaChange {
+            service: QuotaService::Compute,
+            key: key.to_owned(),
+            old: 10,
+            new: 20,
+            reason: String::new(),
+            fate: None,
+        };
+        let decision = QuotaDecision {
+            request: None,
+            project_id: "p1".to_owned(),
+            project: "Physics".to_owned(),
+            requester_email: String::new(),
+            requester_name: String::new(),
+            decided: at(1),
+            outcome: QuotaOutcome::Granted,
+            wish: String::new(),
+            approved_by: QuotaApproval::People,
+            reason: String::new(),
+            notices: Vec::new(),
+            policy: None,
+            ends: ends.map(at),
+            changes: vec![change],
+        };
+        let (applied, ended) = (applied.then(|| at(2)), ended.then(|| at(3)));
+        RecordedQuotaDecision { id: 1, decision, applied, warned: None, ended }
+    }
+
+    #[test]
+    fn temporary_are_changes_in_force_that_end_and_those_changed_since_say_so() {
+        let decisions = [
+            recorded("cores", Some(900), true, false),
+            recorded("ram", Some(800), true, false),
+            recorded("instances", None, true, false),
+            recorded("key_pairs", Some(900), false, false),
+            recorded("server_groups", Some(900), true, true),
+        ];
+        let limit = |key: &str, limit| Limit {
+            service: QuotaService::Compute,
+            key: key.to_owned(),
+            limit,
+            in_use: 0,
+            reserved: 0,
+            default: None,
+        };
+        let found = temporary(&decisions, &[limit("cores", 20), limit("ram", 30)]);
+        let found: Vec<_> =
+            found.iter().map(|change| (change.key.as_str(), change.ends, change.changed_since)).collect();
+        assert_eq!(found, [("ram", at(800), true), ("cores", at(900), false)]);
+    }
+}
