@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::plugin::PluginArgs;
+use crate::command::quota::QuotaCommand;
 
 /// Registers the users of an OpenStack cloud from an approved sign-up sheet.
 #[derive(Debug, Parser)]
@@ -27,7 +28,7 @@ Set RUST_LOG (for example RUST_LOG=usher=debug) for a more detailed log on stand
 pub enum Command {
     /// Process the approved rows of the access sheet, or look at earlier imports
     Import(ImportArgs),
-    /// Set quotas by the quota sheet
+    /// Apply the quota sheet; look at the quotas of projects, set them, and find those that nobody has decided
     #[command(subcommand)]
     Quota(QuotaCommand),
     /// Do now what otherwise happens by itself
@@ -113,31 +114,6 @@ pub enum JsonOutput {
     History,
     /// usher import show --json
     Run,
-}
-
-/// `usher quota`
-#[derive(Debug, Subcommand)]
-pub enum QuotaCommand {
-    /// Process the approved rows of the quota sheet
-    Apply(QuotaApplyArgs),
-}
-
-/// `usher quota apply`
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("rows").required(true).args(["all", "project"])))]
-pub struct QuotaApplyArgs {
-    /// Process every row that is ready, and every one that the policy grants without approval
-    #[arg(long)]
-    pub all: bool,
-    /// Process the rows about one project only
-    #[arg(long, value_name = "NAME")]
-    pub project: Option<String>,
-    /// Show what would be done, and change nothing anywhere
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print JSON in place of tables
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `usher run`
@@ -229,6 +205,9 @@ mod tests {
         assert_eq!(refusal(&["usher", "import", "--user", "a", "--dry-run"]), "");
         assert_eq!(refusal(&["usher", "import", "show", "3"]), "");
         assert!(refusal(&["usher", "import", "--all", "history"]).contains("cannot be used with"));
+        assert!(refusal(&["usher", "quota", "set", "P", "cores"]).contains("expected KEY=VALUE"));
+        assert!(refusal(&["usher", "quota", "set", "P"]).contains("<KEY=VALUE>"));
+        assert_eq!(refusal(&["usher", "quota", "set", "P", "cores=4", "port=-1", "ram_gb=0.5"]), "");
         assert!(refusal(&["usher", "mail", "retry"]).contains("<NUMBER|--all>"));
     }
 }

@@ -6,12 +6,13 @@ pub mod keys;
 pub mod mail;
 pub mod password;
 pub mod plugin;
-pub mod quota_apply;
+pub mod quota;
 pub mod run;
 pub mod serve;
 
 mod batch;
 mod exit;
+mod json;
 pub(crate) mod say;
 mod table;
 

@@ -1,7 +1,8 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
-//! The layout is the architecture: `command` and `http` are the ways in, the flows (`import` on `batch`,
-//! `setpass`, `outbox`) do the work, and below them stand the components (`plugin`), the records
+//! The layout is the architecture: `command` and `http` are the ways in, the flows (`import` and `quota_apply` on
+//! `batch`, `quota_terms`, `project_quotas`, `setpass`, `outbox`) do the work, and below them stand the components
+//! (`plugin`), the records
 //! (`database`) and one module for each outside system. Arrows point down that list only.
 
 pub mod app;
@@ -22,6 +23,7 @@ pub mod mailing_list;
 pub mod outbox;
 pub mod plugin;
 pub mod process;
+pub mod project_quotas;
 pub mod quota_apply;
 pub mod quota_terms;
 pub mod quotas;

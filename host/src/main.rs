@@ -9,7 +9,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 use usher::app::{Access, App};
-use usher::cli::{Cli, Command, ImportArgs, KeysCommand, PasswordCommand, QuotaCommand, RunCommand};
+use usher::cli::{Cli, Command, ImportArgs, KeysCommand, PasswordCommand, RunCommand};
 use usher::clock::Clock;
 use usher::command::{self, Exit};
 use usher::settings::Settings;
@@ -62,10 +62,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let app = App::build(load()?, clock, access).await?;
             command::import::run(&app, &args).await
         }
-        Command::Quota(QuotaCommand::Apply(args)) => {
-            let access = if args.dry_run { Access::Read } else { Access::Write };
-            let app = App::build(load()?, clock, access).await?;
-            command::quota_apply::run(&app, &args).await
+        Command::Quota(command) => {
+            let build = async |access| Ok(App::build(load()?, clock, access).await?);
+            command::quota::run(load, build, &command).await
         }
         Command::Run(RunCommand::ExpireQuotas { dry_run, json }) => {
             let access = if dry_run { Access::Read } else { Access::Write };

@@ -25,6 +25,7 @@ mod password;
 mod postfix;
 mod python_parser;
 mod quota_apply;
+mod quota_commands;
 mod quota_disturbed;
 mod quota_scene;
 mod remarks;

@@ -106,6 +106,11 @@ impl FaultProxy {
         self.shared.book.limit(calls);
     }
 
+    /// The catalog has no services of this type from now on, for those who log in from now on.
+    pub fn hide_service(&self, kind: &str) {
+        self.shared.upstream.hide(kind);
+    }
+
     /// Nothing is to go wrong any more, and the log begins anew.
     pub fn calm(&self) {
         self.shared.book.clear();
@@ -164,6 +169,10 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             end(StatusCode::TOO_MANY_REQUESTS);
             return Ok(refusal(StatusCode::TOO_MANY_REQUESTS, Some("1")));
         }
+        Some(Trouble::Forbidden) => {
+            end(StatusCode::FORBIDDEN);
+            return Ok(refusal(StatusCode::FORBIDDEN, None));
+        }
         Some(Trouble::CutAfter | Trouble::SilentAfter) | None => {}
     }
     let Exchange { status, headers, body } = shared.upstream.exchange(&head, body).await;
@@ -187,7 +196,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     Ok(response)
 }
 
-/// The answer of a service that cannot do it now.
+/// The answer of a service that cannot do it, or not now.
 fn refusal(status: StatusCode, retry_after: Option<&'static str>) -> Response<Full<Bytes>> {
     let words = serde_json::json!({ "error": { "code": status.as_u16(), "message": "a test wants it so" }});
     let mut response = Response::new(Full::new(Bytes::from(words.to_string())));

@@ -1,15 +1,15 @@
 //! What the commands that work through a sheet show: how far they have come, the plan, the report.
 
+pub(super) mod look_back;
 mod plan_table;
 mod progress;
-pub(super) mod report_table;
-
-use serde::Serialize;
+mod report_table;
 
 pub(super) use self::plan_table::{left_alone, print_rows};
 pub(super) use self::progress::ProgressShown;
 
 use super::Exit;
+use super::json::print_json;
 use super::table::printable;
 use crate::batch::report::Report;
 use crate::command::say::say;
@@ -35,11 +35,6 @@ pub(super) fn finish(report: &Report, json: bool) -> anyhow::Result<Exit> {
         report_table::print(report);
     }
     Ok(exit(report))
-}
-
-pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    say!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
 }
 
 pub(super) fn print_notices(notices: &[String]) {

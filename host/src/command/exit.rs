@@ -8,6 +8,8 @@ use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
 use crate::mailer::MailerError;
 use crate::mailing_list::MailingListError;
+use crate::project_quotas::ProjectQuotaError;
+use crate::quotas::QuotaError;
 use crate::sheet::{Remedy, SheetError};
 
 /// How a command ended.
@@ -36,6 +38,9 @@ pub fn status_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
         if let Some(error) = cause.downcast_ref::<BatchError>() {
             return of_batch(error);
+        }
+        if let Some(error) = cause.downcast_ref::<ProjectQuotaError>() {
+            return of_project_quotas(error);
         }
         if let Some(error) = cause.downcast_ref::<KeystoneError>() {
             return of_keystone(error);
@@ -67,6 +72,19 @@ fn of_batch(error: &BatchError) -> Exit {
         | BatchError::Outbox(_)
         | BatchError::Plugin(_)
         | BatchError::Wording { .. } => Exit::Usage,
+    }
+}
+
+fn of_project_quotas(error: &ProjectQuotaError) -> Exit {
+    match error {
+        ProjectQuotaError::Keystone(error) | ProjectQuotaError::Quota(QuotaError::Call(error)) => {
+            of_keystone(error)
+        }
+        ProjectQuotaError::Database(_) => Exit::Unreachable,
+        ProjectQuotaError::NoSuchProject(_) | ProjectQuotaError::BelowUse(_) => Exit::Failed,
+        ProjectQuotaError::UnknownKeys { .. }
+        | ProjectQuotaError::Quota(_)
+        | ProjectQuotaError::Plugin(_) => Exit::Usage,
     }
 }
 

@@ -6,7 +6,8 @@ mod plan_table;
 use std::process::ExitCode;
 
 use super::Exit;
-use super::batch::{ProgressShown, finish, print_json};
+use super::batch::{ProgressShown, finish};
+use super::json::print_json;
 use crate::app::App;
 use crate::cli::ImportArgs;
 use crate::import::{self, Selection};

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use super::batch::print_json;
+use super::json::print_json;
 use super::table::{printable, table};
 use crate::app::App;
 use crate::command::say::say;

@@ -171,6 +171,12 @@ pub enum KeystoneError {
         /// The name that was looked for.
         name: String,
     },
+    /// Keystone cut a list short that was wanted as a whole.
+    #[error("Keystone cut its list of {kind}s short; raise list_limit in keystone.conf")]
+    ListCutShort {
+        /// `user`, `project` or `role`.
+        kind: &'static str,
+    },
 }
 
 impl KeystoneError {

@@ -1,4 +1,4 @@
-//! Finding something by its name, whatever its case, in one call.
+//! Finding something by its name, whatever its case, in one call; and listing all there is.
 //!
 //! Keystone compares `name=` in the way of its database: with regard to case on SQLite and
 //! PostgreSQL, without on MySQL. `name__icontains` disregards case with every driver, but finds more
@@ -38,11 +38,10 @@ impl Keystone {
             Some(fragment) => ("name__icontains", fragment),
             None => ("name", name.trim()),
         };
-        let listed = match self.list_named::<T>(name, domain, Some(filter)).await {
+        let has_name = |item: &T| same_name(item.name(), name);
+        let listed = match self.list(domain, Some(filter), has_name).await {
             // The filter may be gone one day; the whole list is slower, and as right.
-            Err(KeystoneError::Refused { status: 400, .. }) => {
-                self.list_named::<T>(name, domain, None).await?
-            }
+            Err(KeystoneError::Refused { status: 400, .. }) => self.list(domain, None, has_name).await?,
             outcome => outcome?,
         };
         let (mut matches, cut_short) = listed;
@@ -57,14 +56,22 @@ impl Keystone {
         }
     }
 
-    /// Those of this name, and whether Keystone cut the list short with no way to go on.
-    async fn list_named<T: Listed>(
+    /// All there are in a domain.
+    pub(super) async fn list_all<T: Listed>(&self, domain: &str) -> Result<Vec<T>, KeystoneError> {
+        match self.list(Some(domain), None, |_: &T| true).await? {
+            (_, true) => Err(KeystoneError::ListCutShort { kind: T::KIND }),
+            (all, false) => Ok(all),
+        }
+    }
+
+    /// Those that are wanted, from all pages, and whether Keystone cut the list short with no way to go on.
+    async fn list<T: Listed>(
         &self,
-        name: &str,
         domain: Option<&str>,
         filter: Option<(&str, &str)>,
+        is_wanted: impl Fn(&T) -> bool,
     ) -> Result<(Vec<T>, bool), KeystoneError> {
-        let mut matches = Vec::new();
+        let mut wanted = Vec::new();
         let mut marker: Option<String> = None;
         loop {
             let mut url = self.url(&[T::PLURAL]);
@@ -89,11 +96,11 @@ impl Keystone {
                 .ok_or_else(|| answer.unintelligible(format!("it has no list of {}", T::PLURAL)))?;
             let items: Vec<T> = serde_json::from_value(items)
                 .map_err(|_| answer.unintelligible(format!("its {} lack id or name", T::PLURAL)))?;
-            matches.extend(items.into_iter().filter(|item| same_name(item.name(), name)));
+            wanted.extend(items.into_iter().filter(&is_wanted));
             let next = page.links.next.as_deref().and_then(next_marker);
             match next {
                 Some(next) if marker.as_ref() != Some(&next) => marker = Some(next),
-                _ => return Ok((matches, page.truncated && page.links.next.is_none())),
+                _ => return Ok((wanted, page.truncated && page.links.next.is_none())),
             }
         }
     }
@@ -222,5 +229,29 @@ mod tests {
         }
         let fake = Fake::start(with_token().route("/v3/users", get(users))).await;
         assert_eq!(fake.keystone().find_user("user").await.unwrap().unwrap().name, "USER");
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_to_its_last_page_or_not_taken_for_whole() {
+        async fn projects(RawQuery(query): RawQuery) -> Json<Value> {
+            let query = query.unwrap_or_default();
+            assert!(query.contains("domain_id=default"), "{query}");
+            let project = |name: &str| json!({ "id": name, "name": name, "enabled": true });
+            let (page, links) = match query.contains("marker=b") {
+                false => (vec!["a", "b"], json!({ "next": "http://elsewhere/v3/projects?limit=2&marker=b" })),
+                true => (vec!["c"], json!({ "next": null })),
+            };
+            let page: Vec<_> = page.into_iter().map(project).collect();
+            Json(json!({ "projects": page, "links": links, "truncated": links["next"].is_string() }))
+        }
+        let fake = Fake::start(with_token().route("/v3/projects", get(projects))).await;
+        let names: Vec<_> =
+            fake.keystone().projects().await.unwrap().into_iter().map(|project| project.name).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+
+        let cut = json!({ "projects": [], "links": { "next": null }, "truncated": true });
+        let fake = Fake::start(with_token().route("/v3/projects", get(async move || Json(cut)))).await;
+        let error = fake.keystone().projects().await.unwrap_err();
+        assert!(error.to_string().contains("list_limit"), "{error}");
     }
 }

@@ -61,6 +61,14 @@ impl Keystone {
         self.find(name, Some(&self.domain)).await
     }
 
+    /// Every project of the settings' domain. One call for each page of the list.
+    ///
+    /// # Errors
+    /// [`KeystoneError::ListCutShort`] where Keystone does not give the whole list; else where a call fails.
+    pub async fn projects(&self) -> Result<Vec<Project>, KeystoneError> {
+        self.list_all(&self.domain).await
+    }
+
     /// The project with this id. One call.
     ///
     /// # Errors

@@ -37,6 +37,8 @@ pub enum Trouble {
     Refused,
     /// It is not passed on; the answer is 429, and to come back after a second.
     TooMany,
+    /// It is not passed on; the answer is 403.
+    Forbidden,
     /// It is not passed on; the connection ends.
     CutBefore,
     /// It takes effect; the connection ends without an answer.

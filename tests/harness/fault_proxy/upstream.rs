@@ -32,6 +32,8 @@ pub(super) struct Upstream {
     /// The proxy's own URL.
     own: String,
     services: RwLock<Vec<Service>>,
+    /// The types of services that the catalog seems not to have.
+    hidden: RwLock<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,17 @@ impl Upstream {
             .build(connector);
         let origin = origin(keystone).with_context(|| format!("{keystone} is no URL"))?;
         let keystone = Service { name: IDENTITY.to_owned(), origin };
-        Ok(Self { client, own: own.to_owned(), services: RwLock::new(vec![keystone]) })
+        Ok(Self {
+            client,
+            own: own.to_owned(),
+            services: RwLock::new(vec![keystone]),
+            hidden: RwLock::default(),
+        })
+    }
+
+    /// From now on the catalog seems not to have services of this type.
+    pub(super) fn hide(&self, kind: &str) {
+        self.hidden.write().unwrap_or_else(PoisonError::into_inner).push(kind.to_owned());
     }
 
     /// Passes a call on. Where the service gives no answer, the answer is 502.
@@ -102,6 +114,10 @@ impl Upstream {
             for url in endpoints.filter_map(|endpoint| endpoint["url"].as_str()) {
                 self.learn(service["type"].as_str().unwrap_or("unnamed"), url);
             }
+        }
+        if let Some(services) = answer["token"]["catalog"].as_array_mut() {
+            let hidden = self.hidden.read().unwrap_or_else(PoisonError::into_inner);
+            services.retain(|service| !hidden.iter().any(|kind| service["type"] == **kind));
         }
         self.replace(&mut answer);
         Bytes::from(answer.to_string())

@@ -95,6 +95,7 @@ pub(super) fn error(error: &KeystoneError) -> Error {
         | KeystoneError::Unreachable { .. }
         | KeystoneError::Unavailable { .. }
         | KeystoneError::Unintelligible { .. }
-        | KeystoneError::Truncated { .. } => Error::Unavailable(text),
+        | KeystoneError::Truncated { .. }
+        | KeystoneError::ListCutShort { .. } => Error::Unavailable(text),
     }
 }

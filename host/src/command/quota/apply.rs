@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::Exit;
-use super::batch::{ProgressShown, finish, left_alone, print_json, print_notices, print_rows};
+use super::ApplyArgs;
 use crate::app::App;
 use crate::batch::report::counted;
-use crate::cli::QuotaApplyArgs;
+use crate::command::Exit;
+use crate::command::batch::{ProgressShown, finish, left_alone, print_notices, print_rows};
+use crate::command::json::print_json;
 use crate::command::say::say;
 use crate::quota_apply::plan::{Fate, Plan};
 use crate::quota_apply::{self, Selection};
@@ -15,7 +16,7 @@ use crate::quota_apply::{self, Selection};
 ///
 /// # Errors
 /// Where it could not be done at all.
-pub async fn run(app: &App, args: &QuotaApplyArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(app: &App, args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let selection = args.project.clone().map_or(Selection::All, Selection::Project);
     if args.dry_run {
         let plan = quota_apply::dry_run(app, &selection).await?;
