@@ -23,7 +23,7 @@ pub(in crate::command) async fn list(
     if json {
         print_json(&runs)?;
     } else {
-        print_history(&runs, &settings.site.time_zone);
+        print_history(&runs, kind, &settings.site.time_zone);
     }
     Ok(Exit::Done)
 }
@@ -54,9 +54,9 @@ async fn journal(settings: &Settings) -> Result<Database, DatabaseError> {
 
 const DID_NOT_END: &str = "did not end: it is running, or was killed";
 
-fn print_history(runs: &[PastRun], zone: &TimeZone) {
+fn print_history(runs: &[PastRun], kind: &str, zone: &TimeZone) {
     if runs.is_empty() {
-        say!("There has been none yet.");
+        say!("There has been no {kind} yet.");
         return;
     }
     let mut shown = table(["Run", "Began", "Took", "Result"]);
