@@ -1,15 +1,13 @@
 //! What operators see of imports and mails that are over, and what they can still do about them.
 
-use std::process::Command;
-
 use serde_json::Value;
 use usher_tests::mail_server::{Behaviour, MailServer};
+use usher_tests::process;
 use usher_tests::sheet::AccessRow;
 use usher_tests::site::{Run, Site};
-use usher_tests::{process, workspace};
 
 use crate::newcomer;
-use crate::stage::{Stage, entries, expect_status, expect_words, on_a_terminal, text};
+use crate::stage::{Stage, entries, expect_schema, expect_status, expect_words, on_a_terminal, text};
 
 #[test]
 fn a_refused_mail_is_listed_shown_tried_again_and_dropped() {
@@ -144,28 +142,9 @@ fn what_is_printed_as_json_is_what_the_schemas_say() {
 
 #[track_caller]
 fn expect_valid(site: &Site, output: &str, run: &Run) {
-    const VALIDATE: &str = "
-import json, jsonschema, sys
-schema, value = json.load(open(sys.argv[1])), json.load(open(sys.argv[2]))
-jsonschema.Draft202012Validator.check_schema(schema)
-jsonschema.Draft202012Validator(schema).validate(value)
-# A schema that takes anything shows nothing.
-first = dict(value[0] if isinstance(value, list) else value)
-first.pop(sorted(key for key in first if first[key] is not None)[0])
-try:
-    jsonschema.Draft202012Validator(schema).validate([first] if isinstance(value, list) else first)
-except jsonschema.ValidationError:
-    sys.exit(0)
-sys.exit('the schema requires nothing')
-";
     let schema = site.usher(&["import", "schema", output]).unwrap();
     expect_status(&schema, 0);
-    let (schema_file, value_file) = (site.folder().join("schema.json"), site.folder().join("value.json"));
-    std::fs::write(&schema_file, &schema.stdout).unwrap();
-    std::fs::write(&value_file, &run.stdout).unwrap();
-    let mut python = Command::new(workspace::python_packages().join("bin/python"));
-    let checked = process::output(python.args(["-c", VALIDATE]).arg(&schema_file).arg(&value_file)).unwrap();
-    assert!(checked.status.success(), "{output}: {}", String::from_utf8_lossy(&checked.stderr));
+    expect_schema(&schema.stdout, &run.stdout);
 }
 
 #[test]

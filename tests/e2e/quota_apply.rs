@@ -10,7 +10,7 @@ use usher_tests::sheet::{self, QuotaRow};
 use usher_tests::site::{Run, Site};
 use usher_tests::{process, workspace};
 
-use crate::stage::{Stage, entries, expect_status, expect_words, records};
+use crate::stage::{Stage, entries, expect_schema, expect_status, expect_words, records};
 
 /// A site whose quota sheet is about a project of its own, with a requester, a member who has an address, one who has
 /// none, and one who is a member through a group.
@@ -368,6 +368,44 @@ fn two_requests_about_one_project_build_on_each_other_and_one_project_can_be_cho
     let nobody = quotas.site.usher(&["quota", "apply", "--project", "Misspelt"]).unwrap();
     expect_status(&nobody, 1);
     expect_words(&nobody, &["no row of the sheet is about the project Misspelt"]);
+}
+
+#[test]
+fn a_cloud_without_cinder_gets_what_the_others_keep_with_a_notice() {
+    let quotas = Quotas::new("diskless");
+    let proxy = FaultProxy::start(&quotas.stage.cloud).unwrap();
+    quotas.site.use_proxy(&quotas.stage.cloud, &proxy).unwrap();
+    proxy.hide_service("volumev3");
+    quotas.write(&[quotas.row(&[("instances", "20"), ("volumes", "20")])]);
+    let run = quotas.apply();
+    expect_status(&run, 0);
+    expect_words(&run, &["the catalog has no volume service", "volumes is not set"]);
+    quotas.expect(&[("instances", 20), ("volumes", 10)]);
+    assert_eq!((quotas.waiting(), quotas.processed()), (0, 1));
+    let mails = quotas.stage.mail.received().unwrap();
+    assert!(!mails[0].text.as_deref().unwrap().contains("volumes"), "nobody is told what is not so");
+}
+
+#[test]
+fn past_runs_are_listed_and_shown_and_json_is_what_the_schemas_say() {
+    let quotas = Quotas::new("history");
+    let list = |arguments: &[&str]| quotas.site.usher(arguments).unwrap();
+    expect_words(&list(&["quota", "history"]), &["There has been no quota run yet"]);
+    quotas.write(&[quotas.row(&[("instances", "20")])]);
+    let check = |output: &str, arguments: &[&str]| {
+        let (run, schema) = (list(arguments), list(&["quota", "schema", output]));
+        expect_status(&run, 0);
+        expect_schema(&schema.stdout, &run.stdout);
+    };
+    check("plan", &["quota", "apply", "--all", "--dry-run", "--json"]);
+    check("report", &["quota", "apply", "--all", "--json"]);
+    check("history", &["quota", "history", "--json"]);
+    check("run", &["quota", "history", "--run", "1", "--json"]);
+    let shown = list(&["quota", "history", "--run", "1"]);
+    expect_words(&shown, &["set-quotas:compute", "announce", "1 done, 1 row moved, 1 mail sent"]);
+    let project = list(&["quota", "show", &quotas.project]);
+    expect_words(&project, &["as requested"]);
+    expect_status(&list(&["quota", "history", "--run", "9"]), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use usher_tests::fault_proxy::{Fault, FaultProxy, Trouble};
 use usher_tests::identity::Identity;
-use usher_tests::site::Site;
+use usher_tests::site::{self, Site};
 
 use crate::stage::{
     NEW_PROJECT_LIMITS, Stage, entries, expect_status, expect_words, on_a_terminal, records, text,
@@ -234,6 +234,28 @@ fn a_change_that_one_service_did_not_take_is_finished_by_the_same_command() {
     assert_eq!(decisions.len(), 1, "{shown}");
     assert!(decisions[0]["applied"].is_string(), "{shown}");
     assert_eq!(proxy.calls().iter().filter(|call| call.kind.starts_with("PUT")).count(), 1);
+}
+
+#[test]
+fn a_change_that_was_killed_anywhere_is_finished_by_the_same_command() {
+    let scene = Scene::new("quota-killed");
+    let places =
+        ["quota change recorded", "quotas of compute set", "quotas of network set", "quotas of volume set"];
+    for (number, place) in places.into_iter().enumerate() {
+        let name = format!("Killed {number}");
+        let project = scene.project(&name);
+        let command = ["quota", "set", &name, "instances=3", "port=4", "volumes=5"];
+        let killed =
+            site::run(scene.site.command(&command).env("USHER_KILL_AT", format!("{place}#1")), None).unwrap();
+        assert_eq!(killed.status, None, "{place}: {}", killed.said());
+        assert!(entries(&scene.shown(&name)["decisions"])[0]["applied"].is_null(), "{place}: called done");
+        expect_status(&scene.site.usher(&command).unwrap(), 0);
+        assert_eq!(scene.limits(&project, ["instances", "ports", "volumes"]), [Some(3), Some(4), Some(5)]);
+        let shown = scene.shown(&name);
+        let decisions = entries(&shown["decisions"]);
+        assert!(decisions.len() == 1 && decisions[0]["applied"].is_string(), "{place}: {shown}");
+    }
+    expect_status(&scene.site.usher(&["quota", "audit"]).unwrap(), 0);
 }
 
 #[test]

@@ -164,3 +164,29 @@ pub fn entries(value: &Value) -> &[Value] {
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("no text {key}: {value}"))
 }
+
+/// Checks JSON against a schema, by a validator that is not ours.
+#[track_caller]
+pub fn expect_schema(schema: &str, value: &str) {
+    const VALIDATE: &str = "
+import json, jsonschema, sys
+schema, value = json.load(open(sys.argv[1])), json.load(open(sys.argv[2]))
+jsonschema.Draft202012Validator.check_schema(schema)
+jsonschema.Draft202012Validator(schema).validate(value)
+# A schema that takes anything shows nothing.
+first = dict(value[0] if isinstance(value, list) else value)
+first.pop(sorted(key for key in first if first[key] is not None)[0])
+try:
+    jsonschema.Draft202012Validator(schema).validate([first] if isinstance(value, list) else first)
+except jsonschema.ValidationError:
+    sys.exit(0)
+sys.exit('the schema requires nothing')
+";
+    let folder = tempfile::tempdir().unwrap();
+    let (schema_file, value_file) = (folder.path().join("schema.json"), folder.path().join("value.json"));
+    fs::write(&schema_file, schema).unwrap();
+    fs::write(&value_file, value).unwrap();
+    let mut python = Command::new(workspace::python_packages().join("bin/python"));
+    let checked = process::output(python.args(["-c", VALIDATE]).arg(&schema_file).arg(&value_file)).unwrap();
+    assert!(checked.status.success(), "{}\n{value}", String::from_utf8_lossy(&checked.stderr));
+}

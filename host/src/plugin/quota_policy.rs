@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil;
 
+use crate::quotas::Limit;
 use crate::registration::{DecidedLimit, QuotaRequest, QuotaService};
 
 use super::bindings::interfaces::types as wit;
@@ -104,6 +105,13 @@ pub struct CurrentLimit {
     pub reserved: i64,
     /// What a project has for which nothing was set, where the service says so.
     pub default: Option<i64>,
+}
+
+impl From<Limit> for CurrentLimit {
+    fn from(limit: Limit) -> Self {
+        let Limit { service, key, limit, in_use, reserved, default } = limit;
+        Self { service, key, limit, in_use, reserved, default }
+    }
 }
 
 /// What a policy decided.

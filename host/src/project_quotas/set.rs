@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::database::{
     LimitValues, QuotaApproval, QuotaChange, QuotaDecision, QuotaOutcome, RecordedQuotaDecision,
 };
+use crate::fail_point;
 use crate::quotas::{Limit, keeper};
 use crate::registration::QuotaService;
 
@@ -90,6 +91,7 @@ pub async fn apply(
         Some(unfinished) => Some(unfinished),
         None => app.database.record_quota_decision(&record(app, change, reason)).await?,
     };
+    fail_point::reached(|| "quota change recorded".to_owned());
     let services: BTreeSet<QuotaService> = change.limits.iter().map(|limit| limit.service).collect();
     let mut outcomes = Vec::new();
     for service in services {
@@ -99,6 +101,7 @@ pub async fn apply(
             true => app.quotas.set_even_below_use(&change.project.id, service, &to_set).await,
             false => app.quotas.set(&change.project.id, service, &to_set).await,
         };
+        fail_point::reached(|| format!("quotas of {} set", service.name()));
         outcomes.push(ServiceOutcome { service, error: set.err() });
     }
     if let Some(decision) = decision

@@ -333,14 +333,7 @@ impl<'a> Planning<'a> {
 
 /// What the policy is told.
 fn context(project: &ProjectFacts, current: &[Limit], work: &Work, today: Date) -> QuotaContext {
-    let current = current.iter().map(|limit| CurrentLimit {
-        service: limit.service,
-        key: limit.key.clone(),
-        limit: limit.limit,
-        in_use: limit.in_use,
-        reserved: limit.reserved,
-        default: limit.default,
-    });
+    let current = current.iter().cloned().map(CurrentLimit::from);
     QuotaContext {
         occasion: QuotaOccasion::Request(Box::new(RequestedChange {
             request: work.request.clone(),

@@ -7,17 +7,32 @@ use comfy_table::{Cell, Color};
 use super::arguments::SetArgs;
 use super::limits::in_words;
 use crate::app::App;
+use crate::batch::{BatchError, Exclusive};
 use crate::command::Exit;
 use crate::command::say::say;
 use crate::command::table::{coloured, printable, table};
 use crate::project_quotas::WantedLimit;
 use crate::project_quotas::set::{self, Change, ChangedLimit, ServiceOutcome};
+use crate::quota_apply::KIND;
 
 pub(super) async fn run(app: &App, args: &SetArgs) -> anyhow::Result<ExitCode> {
     if let Some(twice) = written_twice(&args.limits) {
         eprintln!("the limit {} is given twice", printable(twice));
         return Ok(Exit::Usage.into());
     }
+    if args.dry_run {
+        return change(app, args).await;
+    }
+    // A run over the quota sheet takes the limits that it reads for what nobody else is about to change.
+    let exclusive = Exclusive::take(app, KIND).await.map_err(BatchError::from)?;
+    let code = change(app, args).await;
+    if let Err(error) = exclusive.release().await {
+        tracing::warn!(%error, "the right to change quotas could not be given back; it ends by itself");
+    }
+    code
+}
+
+async fn change(app: &App, args: &SetArgs) -> anyhow::Result<ExitCode> {
     let change = set::plan(app, &args.project, &args.limits, args.force).await?;
     let project = printable(&change.project.name);
     change.notices.iter().for_each(|notice| say!("Notice: {}", printable(notice)));
