@@ -25,6 +25,7 @@ pub mod plugin;
 pub mod process;
 pub mod project_quotas;
 pub mod quota_apply;
+pub mod quota_decisions;
 pub mod quota_terms;
 pub mod quotas;
 pub mod random;

@@ -9,7 +9,7 @@ mod facts;
 mod journey;
 pub mod plan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::journey::{Journey, StepError};
 use self::plan::{Plan, Work};
@@ -19,16 +19,12 @@ use crate::batch::report::Report;
 use crate::batch::source::{Source, key};
 use crate::batch::{self, BatchError, Task};
 use crate::database::{DatabaseError, JournalRequest, QuotaOutcome};
-use crate::mail_content;
-use crate::outbox;
 use crate::plugin::{MailTemplates, QuotaPolicy, RowParser};
+use crate::quota_decisions::{KIND, check_wording, in_words};
 use crate::registration::{
     Body, Layout, Outcome, ParsedRow, Request, RowNumber, SheetKind, SheetLayout, Stage, same_name,
 };
 use crate::sheet::{Sheet, Snapshot};
-
-/// What a run over the quota sheet is called among the runs.
-pub const KIND: &str = QuotaApply::KIND;
 
 /// Which rows a run is about.
 #[derive(Clone, Debug)]
@@ -91,18 +87,6 @@ impl Prepared {
     }
 }
 
-/// Words every mail about quotas with sample values, so that a template that is missing or wrong is found before
-/// there are limits of which nobody can be told.
-pub(crate) async fn check_wording(app: &App) -> Result<MailTemplates, BatchError> {
-    let mail_templates = app.mail_templates().await?;
-    for content in mail_content::samples_of_quotas() {
-        let message = mail_templates.render(&content).await?;
-        outbox::check_wording(&app.settings.mail.sender, message)
-            .map_err(|source| BatchError::Wording { kind: content.kind(), source })?;
-    }
-    Ok(mail_templates)
-}
-
 /// A run over the quota sheet.
 struct QuotaApply<'a> {
     source: Source<'a>,
@@ -112,7 +96,7 @@ struct QuotaApply<'a> {
 }
 
 impl Task for QuotaApply<'_> {
-    const KIND: &'static str = "quota run";
+    const KIND: &'static str = KIND;
     type Work = Work;
     type Ready = ();
 
@@ -142,7 +126,9 @@ impl Task for QuotaApply<'_> {
                 decisions.insert(key.clone(), decision);
             }
         }
-        let projects = facts::read(app, &build::projects(&rows, &journal)).await?;
+        let begun: BTreeSet<&str> =
+            decisions.values().map(|recorded| recorded.decision.project_id.as_str()).collect();
+        let projects = facts::read(app, &build::projects(&rows, &journal), &begun).await?;
         let notices = match self.selection {
             Selection::All => withdrawn(app, &rows).await?,
             Selection::Project(_) => Vec::new(),
@@ -198,10 +184,11 @@ fn is_about(row: &ParsedRow, project: &str) -> bool {
 async fn withdrawn(app: &App, rows: &[ParsedRow]) -> Result<Vec<String>, DatabaseError> {
     let mut notices = Vec::new();
     for request in app.database.open_requests(SheetKind::Quota).await? {
-        let is_there = rows.iter().any(|row| {
-            key(row) == Some(&request.key)
-                && !matches!(&row.outcome, Outcome::Request(Request { stage: Stage::Denied, .. }))
-        });
+        let is_alive = |row: &ParsedRow| match &row.outcome {
+            Outcome::Request(request) => !matches!(request.stage, Stage::Denied),
+            Outcome::Rejected(_) => false,
+        };
+        let is_there = rows.iter().any(|row| key(row) == Some(&request.key) && is_alive(row));
         let recorded = app.database.quota_decision_of_request(request.id).await?;
         if let Some(decision) = recorded.map(|recorded| recorded.decision)
             && !is_there
@@ -211,9 +198,7 @@ async fn withdrawn(app: &App, rows: &[ParsedRow]) -> Result<Vec<String>, Databas
             let changes: Vec<String> = decision
                 .changes
                 .iter()
-                .map(|change| {
-                    format!("{} {} -> {}", change.key, plan::limit(change.old), plan::limit(change.new))
-                })
+                .map(|change| format!("{} {} -> {}", change.key, in_words(change.old), in_words(change.new)))
                 .collect();
             notices.push(format!(
                 "run {} began the request \"{}\" about the project {}, for which no approved row is there any more: put \

@@ -12,11 +12,12 @@ pub use self::ends::LimitAtEnd;
 use self::mails::{ended, ending};
 use crate::app::App;
 use crate::batch::{BatchError, Exclusive};
-use crate::database::{ChangeFate, RecordedQuotaDecision};
+use crate::database::RecordedQuotaDecision;
 use crate::fail_point;
 use crate::outbox::Delivery;
 use crate::plugin::MailTemplates;
-use crate::quota_apply;
+use crate::quota_decisions::{KIND, check_wording};
+use crate::quotas::QuotaError;
 use crate::registration::QuotaService;
 
 /// What was done about temporary quotas.
@@ -28,6 +29,8 @@ pub struct Report {
     pub warned: Vec<Warned>,
     /// What could not be done. The next run tries it again.
     pub failed: Vec<Failed>,
+    /// What the operator should know besides.
+    pub notices: Vec<String>,
     /// Mail that could not be sent yet, or was refused.
     pub mail_errors: Vec<String>,
     /// Whether a service was out of reach.
@@ -67,12 +70,12 @@ pub struct Failed {
 /// # Errors
 /// Where a run over the quota sheet is being made, or the database or a component fails.
 pub async fn run(app: &App, dry_run: bool) -> Result<Report, BatchError> {
-    let mail_templates = quota_apply::check_wording(app).await?;
+    let mail_templates = check_wording(app).await?;
     if dry_run {
         return Terms { app, mail_templates, exclusive: None }.run().await;
     }
     // Both change limits, and each takes what it reads for what nobody else is about to change.
-    let exclusive = Exclusive::take(app, quota_apply::KIND).await?;
+    let exclusive = Exclusive::take(app, KIND).await?;
     let terms = Terms { app, mail_templates, exclusive: Some(&exclusive) };
     let report = terms.run().await;
     if let Err(error) = exclusive.release().await {
@@ -94,7 +97,7 @@ impl Terms<'_> {
         let now = app.clock.now();
         let mut report = Report::default();
         for decision in app.database.quota_decisions_to_end(now).await? {
-            match self.end(&decision).await {
+            match self.end(&decision, &mut report.notices).await {
                 Ok(limits) => report.ended.push(Ended { project: decision.decision.project, limits }),
                 Err(error) => report.fail(decision, error)?,
             }
@@ -105,7 +108,8 @@ impl Terms<'_> {
             // What ends just now has ended above, or could not: then there is nothing to announce.
             let Some(ends) = decision.decision.ends.filter(|ends| *ends > now) else { continue };
             match self.warn(&decision, ends).await {
-                Ok(ends) => report.warned.push(Warned { project: decision.decision.project, ends }),
+                Ok(true) => report.warned.push(Warned { project: decision.decision.project, ends }),
+                Ok(false) => {}
                 Err(error) => report.fail(decision, error)?,
             }
         }
@@ -116,33 +120,35 @@ impl Terms<'_> {
     }
 
     /// Puts limits back. Repeating it after a crash at any instruction comes to the same.
-    async fn end(&self, decision: &RecordedQuotaDecision) -> Result<Vec<LimitAtEnd>, BatchError> {
+    async fn end(
+        &self,
+        decision: &RecordedQuotaDecision,
+        notices: &mut Vec<String>,
+    ) -> Result<Vec<LimitAtEnd>, BatchError> {
         let app = self.app;
-        let history = app.database.quota_decisions_of_project(&decision.decision.project_id).await?;
+        let project = &decision.decision.project;
+        if app.keystone.project(&decision.decision.project_id).await?.is_none() {
+            notices.push(format!("the project {project} is gone, and its temporary change with it"));
+            if self.exclusive.is_some() {
+                ended(app, &self.mail_templates, decision, &[]).await?;
+            }
+            return Ok(Vec::new());
+        }
         let mut limits = Vec::new();
-        for service in QuotaService::ALL {
-            let changes: Vec<_> =
-                decision.decision.changes.iter().filter(|change| change.service == service).collect();
-            if changes.is_empty() {
-                continue;
+        let mut failure = None;
+        for service in services(decision) {
+            // What one service cannot do now keeps the others' limits from nothing.
+            match self.end_with(service, decision).await {
+                Ok(planned) => limits.extend(planned),
+                Err(BatchError::Quota(QuotaError::Absent(service))) => notices.push(format!(
+                    "the catalog has no {} service: its limits of the project {project} are left alone",
+                    service.name()
+                )),
+                Err(error) => failure = Some(error),
             }
-            let now = app.quotas.limits(&decision.decision.project_id, service).await?;
-            let planned: Vec<LimitAtEnd> = changes
-                .into_iter()
-                .map(|change| LimitAtEnd::plan(change, decision, &history, &now))
-                .collect();
-            let back: Vec<_> = planned
-                .iter()
-                .filter(|limit| limit.fate == ChangeFate::Restored && limit.in_force != limit.before)
-                .map(|limit| (limit.key.as_str(), limit.before))
-                .collect();
-            if let Some(exclusive) = self.exclusive {
-                exclusive.check()?;
-                fail_point::reached(|| format!("{} quotas to go back", service.name()));
-                app.quotas.set(&decision.decision.project_id, service, &back).await?;
-                fail_point::reached(|| format!("{} quotas gone back", service.name()));
-            }
-            limits.extend(planned);
+        }
+        if let Some(error) = failure {
+            return Err(error);
         }
         if self.exclusive.is_some() {
             ended(app, &self.mail_templates, decision, &limits).await?;
@@ -150,13 +156,56 @@ impl Terms<'_> {
         Ok(limits)
     }
 
-    async fn warn(&self, decision: &RecordedQuotaDecision, ends: Timestamp) -> Result<Timestamp, BatchError> {
-        let app = self.app;
-        let history = app.database.quota_decisions_of_project(&decision.decision.project_id).await?;
-        if self.exclusive.is_some() {
-            ending(app, &self.mail_templates, decision, &history, ends).await?;
+    /// Puts the limits of one service back. What is in use beyond them stays, and nothing can be added to it.
+    async fn end_with(
+        &self,
+        service: QuotaService,
+        decision: &RecordedQuotaDecision,
+    ) -> Result<Vec<LimitAtEnd>, BatchError> {
+        let planned = self.plan(service, decision).await?;
+        let back: Vec<_> = planned
+            .iter()
+            .filter(|limit| limit.goes_back())
+            .map(|limit| (limit.key.as_str(), limit.before))
+            .collect();
+        if let Some(exclusive) = self.exclusive {
+            exclusive.check()?;
+            fail_point::reached(|| format!("{} quotas to go back", service.name()));
+            let quotas = &self.app.quotas;
+            quotas.set_even_below_use(&decision.decision.project_id, service, &back).await?;
+            fail_point::reached(|| format!("{} quotas gone back", service.name()));
         }
-        Ok(ends)
+        Ok(planned)
+    }
+
+    /// What will become of the limits of one service.
+    async fn plan(
+        &self,
+        service: QuotaService,
+        decision: &RecordedQuotaDecision,
+    ) -> Result<Vec<LimitAtEnd>, BatchError> {
+        let (app, project_id) = (self.app, &decision.decision.project_id);
+        let history = app.database.quota_decisions_of_project(project_id).await?;
+        let now = app.quotas.limits(project_id, service).await?;
+        let changes = decision.decision.changes.iter().filter(|change| change.service == service);
+        Ok(changes.map(|change| LimitAtEnd::plan(change, decision, &history, &now)).collect())
+    }
+
+    /// Tells a requester what will go back. False where nothing will, because all of it was changed meanwhile.
+    async fn warn(&self, decision: &RecordedQuotaDecision, ends: Timestamp) -> Result<bool, BatchError> {
+        let mut limits = Vec::new();
+        for service in services(decision) {
+            match self.plan(service, decision).await {
+                Ok(planned) => limits.extend(planned),
+                Err(BatchError::Quota(QuotaError::Absent(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        limits.retain(LimitAtEnd::goes_back);
+        if self.exclusive.is_some() {
+            ending(self.app, &self.mail_templates, decision, &limits, ends).await?;
+        }
+        Ok(!limits.is_empty())
     }
 
     async fn send(&self, report: &mut Report) {
@@ -166,6 +215,13 @@ impl Terms<'_> {
         }
         report.mail_errors.extend(deliveries.iter().filter_map(Delivery::trouble));
     }
+}
+
+/// The services whose limits a decision has changed.
+fn services(decision: &RecordedQuotaDecision) -> Vec<QuotaService> {
+    let has =
+        |service: &QuotaService| decision.decision.changes.iter().any(|change| change.service == *service);
+    QuotaService::ALL.into_iter().filter(has).collect()
 }
 
 impl Report {

@@ -12,7 +12,7 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::keystone::{Keystone, KeystoneError, Lookup, Request};
@@ -98,14 +98,14 @@ impl Quotas {
         &self,
         project_id: &str,
         service: QuotaService,
-        limits: &[(&str, i64)],
+        sent: &[(&str, i64)],
         force: bool,
     ) -> Result<(), QuotaError> {
-        if limits.is_empty() {
+        if sent.is_empty() {
             return Ok(());
         }
         let url = self.quotas_of(project_id, service).await?;
-        let limits: BTreeMap<&str, i64> = limits.iter().copied().collect();
+        let limits: BTreeMap<&str, i64> = sent.iter().copied().collect();
         let mut limits = json!(limits);
         if force {
             limits["force"] = true.into();
@@ -114,8 +114,21 @@ impl Quotas {
             QuotaService::Network => json!({ "quota": limits }),
             QuotaService::Compute | QuotaService::Volume => json!({ "quota_set": limits }),
         };
-        self.keystone.call(Request::new(address::name(service), Method::PUT, url).body(body)).await?;
-        Ok(())
+        let request = Request::new(address::name(service), Method::PUT, url).body(body);
+        let answer = self.keystone.call(request).await?;
+        // Nova with unified limits takes the call and sets nothing. An answer that does not name a limit says nothing.
+        let set = answer.json::<read::Body>()?.quota_set;
+        let keys: Vec<String> = sent
+            .iter()
+            .filter(|(key, wanted)| {
+                set.get(*key).and_then(Value::as_i64).is_some_and(|limit| limit != *wanted)
+            })
+            .map(|(key, _)| (*key).to_owned())
+            .collect();
+        match keys.is_empty() {
+            true => Ok(()),
+            false => Err(QuotaError::NotTaken { service, keys }),
+        }
     }
 
     async fn quotas_of(&self, project_id: &str, service: QuotaService) -> Result<Url, QuotaError> {

@@ -120,7 +120,7 @@ pub(super) async fn move_finished(
 fn not_moved(key: &str) -> String {
     format!(
         "the request \"{key}\" is finished, but its row has not moved: it is gone from the request worksheet, or \
-         was edited so that it is not an approved one any more; the next import that finds it approved moves it"
+         was edited so that it is not an approved one any more; the next run that finds it approved moves it"
     )
 }
 

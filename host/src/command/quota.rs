@@ -17,8 +17,9 @@ use crate::batch::history::{PastRun, RecordedRun};
 use crate::batch::report::Report;
 use crate::project_quotas::audit::Audit;
 use crate::project_quotas::show::ProjectQuotas;
-use crate::quota_apply::KIND;
 use crate::quota_apply::plan::Plan;
+use crate::quota_decisions::KIND;
+use crate::quota_terms;
 use crate::settings::{Settings, SettingsError};
 
 pub use arguments::{ApplyArgs, QuotaCommand, QuotaOutput, SetArgs};
@@ -57,6 +58,7 @@ pub async fn run(
                 QuotaOutput::History => print_json(&schema::<Vec<PastRun>>())?,
                 QuotaOutput::Run => print_json(&schema::<RecordedRun>())?,
                 QuotaOutput::Show => print_json(&schema::<ProjectQuotas>())?,
+                QuotaOutput::Expiry => print_json(&schema::<quota_terms::Report>())?,
                 QuotaOutput::Audit => print_json(&schema::<Audit>())?,
             }
             Ok(Exit::Done.into())

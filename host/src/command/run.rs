@@ -8,7 +8,7 @@ use super::table::{printable, table};
 use crate::app::App;
 use crate::command::say::say;
 use crate::database::ChangeFate;
-use crate::quota_apply::plan::limit;
+use crate::quota_decisions::in_words;
 use crate::quota_terms::{self, Report};
 
 /// Runs `usher run expire-quotas`.
@@ -41,10 +41,15 @@ fn print(app: &App, report: &Report) {
         for ended in &report.ended {
             for at_end in &ended.limits {
                 let now = match at_end.fate {
-                    ChangeFate::Restored => limit(at_end.before),
-                    ChangeFate::Kept => format!("{}, changed meanwhile and kept", limit(at_end.in_force)),
+                    ChangeFate::Restored => in_words(at_end.before),
+                    ChangeFate::Kept => format!("{}, changed meanwhile and kept", in_words(at_end.in_force)),
                 };
-                shown.add_row([printable(&ended.project), at_end.key.clone(), limit(at_end.temporary), now]);
+                shown.add_row([
+                    printable(&ended.project),
+                    at_end.key.clone(),
+                    in_words(at_end.temporary),
+                    now,
+                ]);
             }
         }
         say!("{shown}");
@@ -60,6 +65,7 @@ fn print(app: &App, report: &Report) {
     for failed in &report.failed {
         say!("{}: {}; the next run tries again", printable(&failed.project), printable(&failed.reason));
     }
+    report.notices.iter().for_each(|notice| say!("Notice: {}", printable(notice)));
     report.mail_errors.iter().for_each(|error| say!("{}", printable(error)));
     say!("{} ended, {} announced, {} failed.", report.ended.len(), report.warned.len(), report.failed.len());
 }

@@ -95,6 +95,34 @@ pub async fn mark_quota_applied_in(
     Ok(())
 }
 
+/// Leaves out of a decision what in the end it did not set, together with whatever else the transaction holds.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn keep_quota_changes_in(
+    transaction: &mut Transaction,
+    decision: i64,
+    kept: &[(QuotaService, &str)],
+) -> Result<(), DatabaseError> {
+    let rows = sqlx::query("SELECT service, key FROM quota_change WHERE decision = $1")
+        .bind(decision)
+        .fetch_all(&mut **transaction)
+        .await?;
+    for row in rows {
+        let (service, key): (String, String) = (row.try_get("service")?, row.try_get("key")?);
+        if kept.contains(&(service_from_name(&service)?, key.as_str())) {
+            continue;
+        }
+        sqlx::query("DELETE FROM quota_change WHERE decision = $1 AND service = $2 AND key = $3")
+            .bind(decision)
+            .bind(service)
+            .bind(key)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Forgets what was decided about a request and what was done for it, because all of it was taken back: it is decided
 /// anew. Together with whatever else the transaction holds.
 ///
@@ -165,8 +193,7 @@ impl Database {
         with_changes(&self.pool, rows.fetch_all(&self.pool).await?).await
     }
 
-    /// The value that each limit of a project last got by a decision that was applied; of a temporary one that was
-    /// undone, the value before.
+    /// The value that each limit of a project last got by a decision that was applied and not undone.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
@@ -186,17 +213,13 @@ impl Database {
         &self,
         project_id: Option<&str>,
     ) -> Result<BTreeMap<String, LimitValues>, DatabaseError> {
-        // What was undone has a second moment, at which the value before came back.
+        // What was undone says nothing any more: what was decided before it counts again.
         let rows = sqlx::query(
-            "SELECT project_id, service, key, moment, value FROM (\
-                 SELECT d.id, project_id, service, key, applied AS moment, new AS value \
-                 FROM quota_decision d JOIN quota_change ON decision = d.id \
-                 WHERE outcome = 'granted' AND applied IS NOT NULL \
-                 UNION ALL \
-                 SELECT d.id, project_id, service, key, ended AS moment, old AS value \
-                 FROM quota_decision d JOIN quota_change ON decision = d.id \
-                 WHERE outcome = 'granted' AND ended IS NOT NULL AND fate = 'restored') AS event \
-             WHERE $1 IS NULL OR project_id = $1 ORDER BY moment, id",
+            "SELECT project_id, service, key, new AS value \
+             FROM quota_decision d JOIN quota_change ON decision = d.id \
+             WHERE outcome = 'granted' AND applied IS NOT NULL AND (fate IS NULL OR fate <> 'restored') \
+                 AND ($1 IS NULL OR project_id = $1) \
+             ORDER BY applied, d.id",
         )
         .bind(project_id)
         .fetch_all(&self.pool)

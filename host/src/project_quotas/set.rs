@@ -12,6 +12,7 @@ use crate::database::{
     LimitValues, QuotaApproval, QuotaChange, QuotaDecision, QuotaOutcome, RecordedQuotaDecision,
 };
 use crate::fail_point;
+use crate::quota_decisions::is_temporary;
 use crate::quotas::{Limit, keeper};
 use crate::registration::QuotaService;
 
@@ -69,12 +70,14 @@ pub async fn plan(
     let reading = reading::read(&app.quotas, &project.id).await;
     let limits = resolve(wanted, reading, force)?;
     let recorded = app.database.last_applied_limits(&project.id).await?;
-    let is_done = limits.iter().all(|(limit, _)| is_done(limit, &recorded));
+    let history = app.database.quota_decisions_of_project(&project.id).await?;
+    // What goes back by itself is not what the operator wants to be in force.
+    let lasts = |limit: &ChangedLimit| !is_temporary(limit.service, &limit.key, &history);
+    let is_done = limits.iter().all(|(limit, _)| is_done(limit, &recorded) && lasts(limit));
     let below = limits.iter().filter_map(|(limit, current)| below_use(limit, current));
     let notices = below.map(|below| below.notice()).collect();
     let limits: Vec<_> = limits.into_iter().map(|(limit, _)| limit).collect();
-    let unfinished = app.database.quota_decisions_of_project(&project.id).await?.into_iter().next();
-    let unfinished = unfinished.filter(|last| is_unfinished(last, &limits)).map(|last| last.id);
+    let unfinished = history.iter().find(|last| is_unfinished(last, &limits)).map(|last| last.id);
     Ok(Change { project, limits, notices, force, unfinished, is_done: is_done && unfinished.is_none() })
 }
 

@@ -8,6 +8,7 @@ use super::reading::{self, notice_of_absence};
 use super::{NamedProject, ProjectQuotaError, find_project};
 use crate::app::App;
 use crate::database::{QuotaOutcome, RecordedQuotaDecision};
+use crate::quota_decisions::goes_back_to;
 use crate::quotas::Limit;
 use crate::registration::QuotaService;
 
@@ -165,7 +166,7 @@ fn temporary(decisions: &[RecordedQuotaDecision], limits: &[Limit]) -> Vec<Tempo
             temporary.push(TemporaryChange {
                 service: change.service,
                 key: change.key.clone(),
-                old: change.old,
+                old: goes_back_to(change, recorded, decisions),
                 new: change.new,
                 ends,
                 changed_since: limit.is_some_and(|limit| limit.limit != change.new),

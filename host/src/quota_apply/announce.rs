@@ -6,11 +6,10 @@ use super::plan::Change;
 use crate::batch::last_day_in_words;
 use crate::database::{
     Begun, DatabaseError, QuotaApproval, QuotaChange, QuotaDecision, QuotaOutcome, finish_request_in,
-    finish_step_in, mark_quota_applied_in, record_quota_decision_in,
+    finish_step_in, keep_quota_changes_in, mark_quota_applied_in, record_quota_decision_in,
 };
 use crate::fail_point;
 use crate::mail_content::{self, MailContent, QuotaDeniedMail, QuotaMail};
-use crate::mailer;
 use crate::outbox::Compose;
 
 const STEP: &str = "announce";
@@ -20,14 +19,7 @@ const STEP: &str = "announce";
 /// # Errors
 /// Where it cannot be recorded.
 pub(super) async fn record_grant(journey: &Journey<'_>) -> Result<(), StepError> {
-    let changes = journey.work.changes().into_iter().map(|change| QuotaChange {
-        service: change.service,
-        key: change.key.clone(),
-        old: change.old,
-        new: change.new,
-        reason: change.reason.clone(),
-        fate: None,
-    });
+    let changes = journey.work.changes().iter().map(Change::to_record);
     let decision = decision(journey, QuotaOutcome::Granted, "", changes.collect());
     let mut transaction = journey.run.app.database.begin().await?;
     record_quota_decision_in(&mut transaction, &decision).await?.ok_or(StepError::Begun)?;
@@ -50,6 +42,7 @@ pub(super) async fn granted(
         return Ok(());
     }
     let (app, work) = (journey.run.app, journey.work);
+    let kept: Vec<_> = changes.iter().map(|change| (change.service, change.key.as_str())).collect();
     let changes = changes.iter().map(|change| mail_content::QuotaChange {
         key: change.key.clone(),
         old: change.old,
@@ -63,8 +56,7 @@ pub(super) async fn granted(
         until: work.request.until.map(last_day_in_words),
     });
     let mut message = journey.mail_templates.render(&content).await?;
-    // A member whose address is none must not cost the others their mail.
-    message.cc.extend(cc.iter().filter(|address| mailer::check_recipient(address).is_ok()).cloned());
+    message.cc.extend_from_slice(cc);
     let compose = Compose { to: vec![to.to_owned()], message, link: None };
 
     let decision = app.database.quota_decision_of_request(journey.request.id).await?;
@@ -73,6 +65,7 @@ pub(super) async fn granted(
     let mut transaction = app.database.begin().await?;
     let origin = format!("request:{}:{}", journey.request.id, content.kind());
     app.outbox.enqueue(&mut transaction, &origin, content.kind(), &compose).await?;
+    keep_quota_changes_in(&mut transaction, decision.id, &kept).await?;
     mark_quota_applied_in(&mut transaction, decision.id, now).await?;
     if !finish_step_in(&mut transaction, journey.request.id, STEP, "", now).await? {
         return Ok(());
@@ -105,6 +98,7 @@ pub(super) async fn refused(journey: &Journey<'_>, to: &str, reason: &str) -> Re
     app.outbox.enqueue(&mut transaction, &origin, content.kind(), &compose).await?;
     fail_point::reached(|| "refusal recorded".to_owned());
     transaction.commit().await.map_err(DatabaseError::from)?;
+    app.database.note_request_error(journey.request.id, reason, app.clock.now()).await?;
     fail_point::reached(|| "refusal finished".to_owned());
     Ok(())
 }

@@ -9,14 +9,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::facts::ProjectFacts;
 use super::plan::{Action, Change, Fate, Plan, PlannedRow, Work};
+use crate::batch::report::counted;
 use crate::database::{JournalRequest, QuotaOutcome, RecordedQuotaDecision, RequestState};
 use crate::mailer;
 use crate::plugin::{
     CurrentLimit, Decision, QuotaContext, QuotaOccasion, QuotaPolicy, QuotaProject, RequestedChange,
 };
+use crate::quota_decisions::{in_words, is_temporary};
 use crate::quotas::{Limit, nearest_key};
 use crate::registration::{
-    Body, DecidedLimit, Outcome, ParsedRow, QuotaRequest, QuotaService, Request, RowNumber, Stage, fold,
+    Body, DecidedLimit, Outcome, ParsedRow, QuotaRequest, QuotaService, Request, RowNumber, Stage, same_name,
 };
 
 /// All that a plan depends on.
@@ -27,8 +29,8 @@ pub(super) struct Facts<'a> {
     pub journal: &'a BTreeMap<String, JournalRequest>,
     /// What was decided about them before, by key.
     pub decisions: &'a BTreeMap<String, RecordedQuotaDecision>,
-    /// What the cloud says of the projects, by folded name.
-    pub projects: &'a BTreeMap<String, ProjectFacts>,
+    /// What the cloud says of the projects.
+    pub projects: &'a [ProjectFacts],
     /// Who decides.
     pub policy: &'a QuotaPolicy,
     /// The site's time zone.
@@ -45,6 +47,7 @@ pub(super) async fn build(facts: Facts<'_>) -> Plan {
     let mut planning = Planning {
         facts: &facts,
         limits: BTreeMap::new(),
+        temporary: BTreeSet::new(),
         last_row: BTreeMap::new(),
         first_with_key: BTreeMap::new(),
         notices: Vec::new(),
@@ -71,10 +74,10 @@ fn end_of(day: Date, zone: &TimeZone) -> Option<Timestamp> {
 
 /// What is asked for, as a fingerprint: the same for a row whose bookkeeping cells were edited, another one for a
 /// row that asks for something else.
-fn wish(request: &QuotaRequest) -> String {
+fn wish(request: &QuotaRequest, project_id: &str) -> String {
     let mut limits = request.limits.clone();
     limits.sort();
-    let wish = (fold(&request.project), request.until.map(|day| day.to_string()), &request.size, limits);
+    let wish = (project_id, request.until.map(|day| day.to_string()), &request.size, limits);
     let bytes = serde_json::to_vec(&wish).unwrap_or_default();
     hex(&Sha256::digest(bytes)[..16])
 }
@@ -88,6 +91,8 @@ struct Planning<'a> {
     facts: &'a Facts<'a>,
     /// Limits as the requests planned so far leave them, by the project's id.
     limits: BTreeMap<&'a str, Vec<Limit>>,
+    /// Limits that requests planned so far set for a time: project's id, service, key.
+    temporary: BTreeSet<(&'a str, QuotaService, String)>,
     /// The last row about a project that changes something.
     last_row: BTreeMap<&'a str, RowNumber>,
     first_with_key: BTreeMap<&'a str, RowNumber>,
@@ -117,16 +122,23 @@ impl<'a> Planning<'a> {
         };
         planned.user = wanted.email.trim().to_owned();
         planned.project = wanted.project.trim().to_owned();
+        let is_begun = self
+            .facts
+            .journal
+            .get(&request.key)
+            .is_some_and(|journal| journal.state == RequestState::Open && !journal.steps.is_empty());
         planned.fate = match &request.stage {
             Stage::Denied => Fate::Denied,
-            Stage::Approved => Fate::Unnotified,
-            Stage::Waiting { .. } | Stage::Ready => {
+            Stage::Approved if !is_begun => Fate::Unnotified,
+            // What the parser warns of, people have to look at.
+            Stage::Waiting { .. } if !is_begun && !row.warnings.is_empty() => Fate::Waiting,
+            stage => {
                 let fate = self.request(row.number, request, wanted, &mut planned.warnings).await;
-                match (fate, &request.stage) {
-                    (Ok(fate), _) => fate,
+                match fate {
+                    Ok(fate) => fate,
                     // Nobody has asked for it yet; who decides will see what is wrong.
-                    (Err(_), Stage::Waiting { .. }) => Fate::Waiting,
-                    (Err(reason), _) => Fate::Conflict { reason },
+                    Err(_) if !is_begun && matches!(stage, Stage::Waiting { .. }) => Fate::Waiting,
+                    Err(reason) => Fate::Conflict { reason },
                 }
             }
         };
@@ -156,33 +168,40 @@ impl<'a> Planning<'a> {
             Some((RequestState::Open, _)) | None => {}
         }
         mailer::check_recipient(&wanted.email).map_err(|error| error.to_string())?;
-        let project = self
-            .facts
-            .projects
-            .get(&fold(&wanted.project))
-            .ok_or_else(|| format!("there is no project {}; correct the name", wanted.project.trim()))?;
         let decision = self.facts.decisions.get(&request.key);
-        let mut work = Work {
+        if let (Some(journal), Some(decision)) = (journal, decision)
+            && decision.decision.outcome == QuotaOutcome::Granted
+            && !journal.steps.is_empty()
+        {
+            return self.go_on(row, request, wanted, journal, decision, warnings);
+        }
+        let project = self
+            .project_named(&wanted.project)
+            .ok_or_else(|| format!("there is no project {}; correct the name", wanted.project.trim()))?;
+        let mut work = self.work(request, wanted, project);
+        work.ends = self.ends(wanted)?;
+        self.decide(row, project, decision, work, warnings).await
+    }
+
+    fn project_named(&self, name: &str) -> Option<&'a ProjectFacts> {
+        self.facts.projects.iter().find(|facts| same_name(&facts.project.name, name))
+    }
+
+    fn work(&self, request: &Request, wanted: &QuotaRequest, project: &ProjectFacts) -> Work {
+        let id = project.project.id.as_str();
+        Work {
             key: request.key.clone(),
             request: wanted.clone(),
-            project_id: project.project.id.clone(),
+            project_id: id.to_owned(),
             project: project.project.name.clone(),
-            wish: wish(wanted),
+            wish: wish(wanted, id),
             policy: self.facts.policy.sha256(),
             without_approval: !matches!(request.stage, Stage::Ready),
             ends: None,
             notices: Vec::new(),
             actions: Vec::new(),
-            after: self.last_row.get(project.project.id.as_str()).copied().into_iter().collect(),
-        };
-        if let (Some(journal), Some(decision)) = (journal, decision)
-            && decision.decision.outcome == QuotaOutcome::Granted
-            && !journal.steps.is_empty()
-        {
-            return self.go_on(row, project, journal, decision, work);
+            after: self.last_row.get(id).copied().into_iter().collect(),
         }
-        work.ends = self.ends(wanted)?;
-        self.decide(row, project, decision, work, warnings).await
     }
 
     /// From when a temporary change is undone.
@@ -197,19 +216,35 @@ impl<'a> Planning<'a> {
         Ok(Some(ends))
     }
 
-    /// A request that an earlier run began keeps the decision of that run: what was set since would be taken for
-    /// the limits of before.
+    /// A request that an earlier run began keeps the decision of that run, and its project, whatever that is called
+    /// now: what was set since would be taken for the limits of before.
     fn go_on(
         &mut self,
         row: RowNumber,
-        project: &'a ProjectFacts,
+        request: &Request,
+        wanted: &QuotaRequest,
         journal: &JournalRequest,
         decision: &RecordedQuotaDecision,
-        mut work: Work,
+        warnings: &mut Vec<String>,
     ) -> Result<Fate, String> {
-        let decision = &decision.decision;
-        let changes: Vec<Change> = decision.changes.iter().map(Change::from).collect();
+        let (decision, run) = (&decision.decision, journal.run);
+        let id = &decision.project_id;
+        if self.project_named(&wanted.project).is_some_and(|named| named.project.id != *id) {
+            return Err(format!(
+                "run {run} began this request about the project {} with the id {id}, and the row is about another one \
+                 now; name that project again so that it can be finished",
+                decision.project
+            ));
+        }
+        let project = self.facts.projects.iter().find(|facts| facts.project.id == *id).ok_or_else(|| {
+            format!(
+                "the project {} is gone, and what run {run} began for this request with it; mark the row as denied",
+                decision.project
+            )
+        })?;
+        let mut work = self.work(request, wanted, project);
         work.ends = decision.ends;
+        let changes: Vec<Change> = decision.changes.iter().map(Change::from).collect();
         if journal.steps.contains_key(Action::TAKE_BACK) {
             work.actions.push(Action::TakeBack { changes });
             self.last_row.insert(&project.project.id, row);
@@ -217,12 +252,12 @@ impl<'a> Planning<'a> {
         }
         if decision.wish != work.wish {
             return Err(format!(
-                "run {} began this request as it was before somebody edited it; change the row back so that it can be \
-                 finished, and make other wishes a request of their own",
-                journal.run
+                "run {run} began this request as it was before somebody edited it; change the row back so that it can be \
+                 finished, and make other wishes a request of their own"
             ));
         }
-        self.grant(row, project, changes, &mut work);
+        let changes = left_alone(changes, project, journal, warnings)?;
+        self.grant(row, project, changes, &mut work, warnings);
         Ok(Fate::Apply(Box::new(work)))
     }
 
@@ -257,16 +292,25 @@ impl<'a> Planning<'a> {
             Decision::Granted { limits: granted, notices } => {
                 warnings.extend(notices.iter().cloned());
                 work.notices = notices;
-                let changes = self.changes(&current, granted, &limits.absent, warnings);
-                self.grant(row, project, changes, &mut work);
+                let changes = self.changes(project, &current, granted, &limits.absent, warnings);
+                if changes.is_empty() {
+                    return Err(
+                        "there is nothing to be set: what it asks for is in force already, or no service of \
+                                this cloud keeps it; correct the row, or mark it as denied"
+                            .to_owned(),
+                    );
+                }
+                self.grant(row, project, changes, &mut work, warnings);
                 Ok(Fate::Apply(Box::new(work)))
             }
         }
     }
 
-    /// What differs from the limits in force. Keys that no service knows are warnings.
+    /// What differs from the limits in force, and what only a temporary change keeps in force: deciding it anew keeps
+    /// it from going back. Keys that no service knows are warnings.
     fn changes(
         &self,
+        project: &ProjectFacts,
         current: &[Limit],
         granted: Vec<DecidedLimit>,
         absent: &[QuotaService],
@@ -286,7 +330,10 @@ impl<'a> Planning<'a> {
                     .push(format!("the {} service has no quota {key}{hint}; it is left out", service.name()));
                 continue;
             };
-            if before.limit != limit {
+            let id = project.project.id.as_str();
+            let goes_back = is_temporary(service, &key, &project.history)
+                || self.temporary.contains(&(id, service, key.clone()));
+            if before.limit != limit || goes_back {
                 changes.push(Change { service, key, old: before.limit, new: limit, reason });
             }
         }
@@ -299,7 +346,9 @@ impl<'a> Planning<'a> {
         project: &'a ProjectFacts,
         mut changes: Vec<Change>,
         work: &mut Work,
+        warnings: &mut Vec<String>,
     ) {
+        let id = project.project.id.as_str();
         changes.sort_by(|left, right| (left.service, &left.key).cmp(&(right.service, &right.key)));
         let limits = self.limits.entry(&project.project.id).or_insert_with(|| {
             project.limits.as_ref().map_or_else(|_| Vec::new(), |limits| limits.limits.clone())
@@ -309,16 +358,21 @@ impl<'a> Planning<'a> {
                 .iter_mut()
                 .filter(|limit| limit.service == change.service && limit.key == change.key)
                 .for_each(|limit| limit.limit = change.new);
+            let limit = (id, change.service, change.key.clone());
+            match work.ends {
+                Some(_) => self.temporary.insert(limit),
+                None => self.temporary.remove(&limit),
+            };
         }
         for service in QuotaService::ALL {
-            let changes: Vec<Change> =
-                changes.iter().filter(|change| change.service == service).cloned().collect();
+            let is_to_set = |change: &&Change| change.service == service && change.old != change.new;
+            let changes: Vec<Change> = changes.iter().filter(is_to_set).cloned().collect();
             if !changes.is_empty() {
                 work.actions.push(Action::SetQuotas { service, changes });
             }
         }
         let to = work.request.email.trim().to_owned();
-        let cc = project.addresses_besides(&to);
+        let cc = copies(project, &to, warnings);
         work.actions.push(Action::Announce { to, cc, changes });
         self.last_row.insert(&project.project.id, row);
     }
@@ -329,6 +383,60 @@ impl<'a> Planning<'a> {
             self.notices.push(notice);
         }
     }
+}
+
+/// Leaves out what an earlier run was stopped before setting, and somebody else has set meanwhile.
+fn left_alone(
+    mut changes: Vec<Change>,
+    project: &ProjectFacts,
+    journal: &JournalRequest,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Change>, String> {
+    let now = &project.limits.as_ref().map_err(String::clone)?.limits;
+    changes.retain(|change| {
+        let is_same = |limit: &&Limit| limit.service == change.service && limit.key == change.key;
+        let found = now.iter().find(is_same).map_or(change.old, |limit| limit.limit);
+        let is_set = journal.finished(&Action::set_step(change.service)).is_some();
+        let is_left = is_set || found == change.old || found == change.new;
+        if !is_left {
+            warnings.push(format!(
+                "{} was changed to {} since an earlier run began this request, and is left at that",
+                change.key,
+                in_words(found)
+            ));
+        }
+        is_left
+    });
+    match changes.is_empty() {
+        true => {
+            Err("all of its limits were changed by somebody else meanwhile; mark the row as denied"
+                .to_owned())
+        }
+        false => Ok(changes),
+    }
+}
+
+/// The members who get a copy. Who does not belong to a project must not learn who does.
+fn copies(project: &ProjectFacts, requester: &str, warnings: &mut Vec<String>) -> Vec<String> {
+    if !project.has_member(requester) {
+        warnings.push(format!(
+            "{requester} has no role in the project {}, so its members get no copy of the mail",
+            project.project.name
+        ));
+        return Vec::new();
+    }
+    let addresses = project.addresses_besides(requester);
+    // One whose address is none must not cost the others their mail.
+    let (good, bad): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| mailer::check_recipient(address).is_ok());
+    if !bad.is_empty() {
+        warnings.push(format!(
+            "{} in the project {} got no copy of the mail: their addresses are none",
+            counted(bad.len(), "member", "members"),
+            project.project.name
+        ));
+    }
+    good
 }
 
 /// What the policy is told.

@@ -6,20 +6,23 @@ use futures::future::try_join_all;
 
 use crate::app::App;
 use crate::batch::BatchError;
+use crate::database::RecordedQuotaDecision;
 use crate::keystone::{Project, User};
-use crate::quotas::AllLimits;
+use crate::quotas::{AllLimits, QuotaError};
 use crate::registration::{QuotaService, fold, same_name};
 
 /// What the cloud says of a project, and who belongs to it.
 pub(super) struct ProjectFacts {
     /// The project.
     pub project: Project,
-    /// Its limits, with their usage; or why they cannot be read.
+    /// Its limits, with their usage; or why they, or its ports, cannot be read.
     pub limits: Result<AllLimits, String>,
     /// Its ports that no instance holds.
     pub ports_not_held_by_instances: u64,
     /// Who has a role there, directly or through a group.
     pub members: Vec<User>,
+    /// What was decided about its quotas before.
+    pub history: Vec<RecordedQuotaDecision>,
 }
 
 impl ProjectFacts {
@@ -44,33 +47,42 @@ impl ProjectFacts {
     }
 }
 
-/// Reads the projects of these names; those that do not exist are left out. By folded name.
+/// Reads the projects of these names, and those with these ids. What does not exist is left out.
 ///
 /// # Errors
-/// Where a service cannot be reached. What a service refuses for one project stays with that project.
+/// Where Keystone or the records fail. What else fails for one project stays with that project.
 pub(super) async fn read(
     app: &App,
     names: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, ProjectFacts>, BatchError> {
-    let found = try_join_all(names.iter().map(|name| project(app, name))).await?;
-    Ok(found.into_iter().flatten().map(|facts| (fold(&facts.project.name), facts)).collect())
+    ids: &BTreeSet<&str>,
+) -> Result<Vec<ProjectFacts>, BatchError> {
+    let named = try_join_all(names.iter().map(|name| app.keystone.find_project(name))).await?;
+    let mut projects: BTreeMap<String, Project> =
+        named.into_iter().flatten().map(|project| (project.id.clone(), project)).collect();
+    let missing = ids.iter().filter(|id| !projects.contains_key(**id));
+    let with_id = try_join_all(missing.map(|id| app.keystone.project(id))).await?;
+    projects.extend(with_id.into_iter().flatten().map(|project| (project.id.clone(), project)));
+    try_join_all(projects.into_values().map(|project| facts(app, project))).await
 }
 
-async fn project(app: &App, name: &str) -> Result<Option<ProjectFacts>, BatchError> {
-    let Some(project) = app.keystone.find_project(name).await? else { return Ok(None) };
-    let limits = match app.quotas.all(&project.id).await {
-        Ok(limits) => Ok(limits),
-        Err(error) if error.is_passing() => return Err(error.into()),
-        Err(error) => Err(error.to_string()),
-    };
-    let has_network = limits.as_ref().is_ok_and(|limits| !limits.absent.contains(&QuotaService::Network));
-    let ports_not_held_by_instances = match has_network {
-        true => app.quotas.ports_not_held_by_instances(&project.id).await?,
-        false => 0,
+async fn facts(app: &App, project: Project) -> Result<ProjectFacts, BatchError> {
+    let (limits, ports_not_held_by_instances) = match limits(app, &project.id).await {
+        Ok((limits, ports)) => (Ok(limits), ports),
+        Err(error) => (Err(error.to_string()), 0),
     };
     let assignments = app.keystone.roles_on_project(&project.id).await?;
     let ids: BTreeSet<&str> = assignments.iter().map(|assignment| assignment.user_id.as_str()).collect();
     let members = try_join_all(ids.into_iter().map(|id| app.keystone.user(id))).await?;
     let members = members.into_iter().flatten().collect();
-    Ok(Some(ProjectFacts { project, limits, ports_not_held_by_instances, members }))
+    let history = app.database.quota_decisions_of_project(&project.id).await?;
+    Ok(ProjectFacts { project, limits, ports_not_held_by_instances, members, history })
+}
+
+async fn limits(app: &App, project_id: &str) -> Result<(AllLimits, u64), QuotaError> {
+    let limits = app.quotas.all(project_id).await?;
+    let ports = match limits.absent.contains(&QuotaService::Network) {
+        true => 0,
+        false => app.quotas.ports_not_held_by_instances(project_id).await?,
+    };
+    Ok((limits, ports))
 }

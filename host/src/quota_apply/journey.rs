@@ -11,6 +11,7 @@ use crate::database::{Begun, DatabaseError, JournalRequest, forget_quota_decisio
 use crate::fail_point;
 use crate::outbox::OutboxError;
 use crate::plugin::{MailTemplates, PluginError};
+use crate::quota_decisions::goes_back_to;
 use crate::quotas::QuotaError;
 use crate::registration::QuotaService;
 
@@ -118,8 +119,7 @@ impl Journey<'_> {
             Ok(()) => self.finish(&step).await,
             Err(source) if source.is_passing() => Err(StepError::Quota { step: action.describe(), source }),
             Err(source) => {
-                let changes: Vec<Change> = self.work.changes().into_iter().cloned().collect();
-                self.take_back(&changes).await?;
+                self.take_back(self.work.changes()).await?;
                 Err(StepError::TakenBack { step: action.describe(), source })
             }
         }
@@ -131,6 +131,12 @@ impl Journey<'_> {
         let app = self.run.app;
         self.begin(Action::TAKE_BACK).await?;
         let begun = app.database.steps(self.request.id).await?;
+        let history = app.database.quota_decisions_of_project(&self.work.project_id).await?;
+        let recorded = app.database.quota_decision_of_request(self.request.id).await?;
+        let before = |change: &Change| match &recorded {
+            Some(recorded) => goes_back_to(&change.to_record(), recorded, &history),
+            None => change.old,
+        };
         for service in QuotaService::ALL {
             let mine: Vec<&Change> = changes.iter().filter(|change| change.service == service).collect();
             // What was never begun was never set.
@@ -145,8 +151,10 @@ impl Journey<'_> {
                 now.iter().any(|limit| limit.key == change.key && limit.limit == change.new)
             };
             let back: Vec<_> =
-                mine.iter().filter(is_ours).map(|change| (change.key.as_str(), change.old)).collect();
-            app.quotas.set(&self.work.project_id, service, &back).await.map_err(failed)?;
+                mine.iter().filter(is_ours).map(|change| (change.key.as_str(), before(change))).collect();
+            // Somebody may have used what was there for a moment.
+            let set = app.quotas.set_even_below_use(&self.work.project_id, service, &back).await;
+            set.map_err(failed)?;
         }
         fail_point::reached(|| "quotas taken back".to_owned());
         let mut transaction = app.database.begin().await?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::batch::plan;
 use crate::database::QuotaChange;
+use crate::quota_decisions::in_words;
 use crate::registration::{QuotaRequest, QuotaService, RowNumber};
 
 /// What will become of every row of the quota sheet.
@@ -119,15 +120,13 @@ impl plan::Work for Work {
 }
 
 impl Work {
-    /// All limits that change.
-    pub(super) fn changes(&self) -> Vec<&Change> {
-        self.actions
-            .iter()
-            .flat_map(|action| match action {
-                Action::SetQuotas { changes, .. } => changes.as_slice(),
-                _ => &[],
-            })
-            .collect()
+    /// All limits that the request is about.
+    pub(super) fn changes(&self) -> &[Change] {
+        let announced = self.actions.iter().find_map(|action| match action {
+            Action::Announce { changes, .. } => Some(changes.as_slice()),
+            _ => None,
+        });
+        announced.unwrap_or_default()
     }
 }
 
@@ -169,20 +168,26 @@ impl From<&QuotaChange> for Change {
 }
 
 impl Change {
+    /// The change as it is recorded.
+    pub(super) fn to_record(&self) -> QuotaChange {
+        QuotaChange {
+            service: self.service,
+            key: self.key.clone(),
+            old: self.old,
+            new: self.new,
+            reason: self.reason.clone(),
+            fate: None,
+        }
+    }
+
     fn describe(&self) -> String {
         let reason = if self.reason.is_empty() { String::new() } else { format!(" ({})", self.reason) };
-        format!("{} {} -> {}{reason}", self.key, limit(self.old), limit(self.new))
+        format!("{} {} -> {}{reason}", self.key, in_words(self.old), in_words(self.new))
     }
 }
 
 fn reversed(changes: &[Change]) -> String {
     let back: Vec<String> =
-        changes.iter().map(|change| format!("{} {}", change.key, limit(change.old))).collect();
+        changes.iter().map(|change| format!("{} {}", change.key, in_words(change.old))).collect();
     back.join(", ")
-}
-
-/// A limit as people read it.
-#[must_use]
-pub fn limit(limit: i64) -> String {
-    if limit < 0 { "unlimited".to_owned() } else { limit.to_string() }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ends::{LimitAtEnd, before};
+use super::ends::LimitAtEnd;
 use crate::app::App;
 use crate::batch::{BatchError, last_day_in_words};
 use crate::database::{
@@ -16,19 +16,19 @@ use crate::mail_content::{
 use crate::outbox::Compose;
 use crate::plugin::MailTemplates;
 
-/// Records that a change is about to end and the mail that says so.
+/// Records that a change is about to end, and the mail that says what of it will go back, if anything will.
 pub(super) async fn ending(
     app: &App,
     mail_templates: &MailTemplates,
     recorded: &RecordedQuotaDecision,
-    history: &[RecordedQuotaDecision],
+    limits: &[LimitAtEnd],
     ends: Timestamp,
 ) -> Result<(), BatchError> {
     let decision = &recorded.decision;
-    let returns = decision.changes.iter().map(|change| QuotaReturn {
-        key: change.key.clone(),
-        in_force: change.new,
-        goes_back_to: before(change, recorded, history),
+    let returns = limits.iter().map(|limit| QuotaReturn {
+        key: limit.key.clone(),
+        in_force: limit.in_force,
+        goes_back_to: limit.before,
     });
     let content = MailContent::QuotaEnding(QuotaEndingMail {
         full_name: decision.requester_name.clone(),
@@ -40,7 +40,9 @@ pub(super) async fn ending(
     let compose = Compose { to: vec![decision.requester_email.clone()], message, link: None };
     let mut transaction = app.database.begin().await?;
     let origin = format!("quota:{}:{}", recorded.id, content.kind());
-    app.outbox.enqueue(&mut transaction, &origin, content.kind(), &compose).await?;
+    if !limits.is_empty() {
+        app.outbox.enqueue(&mut transaction, &origin, content.kind(), &compose).await?;
+    }
     mark_quota_warned_in(&mut transaction, recorded.id, app.clock.now()).await?;
     transaction.commit().await.map_err(DatabaseError::from)?;
     fail_point::reached(|| "end of quota announced".to_owned());
@@ -88,7 +90,10 @@ pub(super) async fn ended(
         .collect();
     let mut transaction = app.database.begin().await?;
     let origin = format!("quota:{}:{}", recorded.id, content.kind());
-    app.outbox.enqueue(&mut transaction, &origin, content.kind(), &compose).await?;
+    // Of a project that is gone there is nothing to tell.
+    if !limits.is_empty() {
+        app.outbox.enqueue(&mut transaction, &origin, content.kind(), &compose).await?;
+    }
     if record_quota_fates_and_end_in(&mut transaction, recorded.id, &ended, app.clock.now()).await? {
         transaction.commit().await.map_err(DatabaseError::from)?;
     }

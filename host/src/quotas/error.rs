@@ -31,6 +31,17 @@ pub enum QuotaError {
         /// What stands in the catalog.
         url: String,
     },
+    /// The service answered that all is well, and has other limits than it was told.
+    #[error(
+        "the {} service took the call and did not set {}; it may keep its limits elsewhere, as Nova does with unified limits",
+        service.name(), keys.join(", ")
+    )]
+    NotTaken {
+        /// The service.
+        service: QuotaService,
+        /// The limits.
+        keys: Vec<String>,
+    },
     /// The call failed.
     #[error(transparent)]
     Call(#[from] KeystoneError),

@@ -58,9 +58,9 @@ pub struct AllLimits {
 
 /// The answer of Nova and Cinder, and of Neutron.
 #[derive(Deserialize)]
-struct Body {
+pub(super) struct Body {
     #[serde(alias = "quota")]
-    quota_set: Map<String, Value>,
+    pub quota_set: Map<String, Value>,
 }
 
 /// One limit with its usage: `in_use` with Nova and Cinder, `used` with Neutron.

@@ -12,8 +12,10 @@
 //!
 //! # What is rejected
 //! Only an approved row is read closely: a value that the import cannot work with rejects it, with words
-//! for the approvers. A row that waits or was denied is read as far as it goes, since nobody acts on it; it
-//! is rejected only where timestamp and address are both missing, because then it cannot be named.
+//! for the approvers. A quota request that waits is read as closely, since the quota policy may grant it; what is
+//! wrong with it is a warning, with which nobody but people grants it. Other rows that wait, and those that were
+//! denied, are read as far as they go, since nobody acts on them; such a row is rejected only where timestamp and
+//! address are both missing, because then it cannot be named.
 
 mod access;
 mod cells;

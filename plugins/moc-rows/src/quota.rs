@@ -42,12 +42,12 @@ const LIMITS: [LimitColumn; 9] = [
     LimitColumn { at: 19, name: "gigabytes", key: "gigabytes" },
 ];
 
-/// Reads what a row asks for, with a size where the form has a column for it. Where it is `approved`, what the import cannot work with is found; else the
-/// row is only read as far as it goes.
+/// Reads what a row asks for, with a size where the form has a column for it. Where it is to be
+/// read `closely`, what cannot be worked with is found; else it is only read as far as it goes.
 pub fn read(
     cells: Cells<'_>,
     size_column: Option<usize>,
-    approved: bool,
+    closely: bool,
     findings: &mut Findings,
 ) -> QuotaRequest {
     let mut found = Findings::default();
@@ -69,7 +69,7 @@ pub fn read(
         comment: cells.text(COMMENT).to_owned(),
         notes: cells.text(NOTES).to_owned(),
     };
-    if approved {
+    if closely {
         if request.project.is_empty() {
             found.problems.push(format!("column {} (project) is blank: enter its name", letter(PROJECT)));
         }

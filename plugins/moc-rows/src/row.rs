@@ -58,15 +58,20 @@ fn request(
 ) -> Outcome {
     let stage = stage::stage(cells, warnings);
     let approved = matches!(stage, Stage::Approved | Stage::Ready);
+    // A quota request that waits may be granted by the policy, so what is wrong with it has to be known.
+    let read_closely = approved || (kind == SheetKind::Quota && matches!(stage, Stage::Waiting(_)));
     let mut findings = Findings::default();
-    if approved {
+    if read_closely {
         check_timestamp(cells, &mut findings);
         check_email(cells, &mut findings);
     }
     let body = match kind {
         SheetKind::Access => RequestBody::Access(access::read(cells, approved, &mut findings)),
-        SheetKind::Quota => RequestBody::Quota(quota::read(cells, size_column, approved, &mut findings)),
+        SheetKind::Quota => RequestBody::Quota(quota::read(cells, size_column, read_closely, &mut findings)),
     };
+    if !approved {
+        warnings.append(&mut findings.problems);
+    }
     if !findings.problems.is_empty() {
         let requester = first(cells.text(EMAIL), LONGEST_ADDRESS).into_owned();
         return Outcome::Rejected(Rejection { requester, reason: findings.problems.join("; ") });

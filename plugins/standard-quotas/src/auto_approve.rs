@@ -77,6 +77,7 @@ impl AutoApproval {
         change.requester_is_member
             && project.enabled
             && draft.is_whole
+            && !draft.limits.is_empty()
             && self.allows_term(change)
             && draft.limits.iter().all(|drafted| self.allows_limit(drafted))
     }
@@ -91,7 +92,11 @@ impl AutoApproval {
         }
     }
 
-    fn allows_limit(&self, Drafted { limit, size }: &Drafted) -> bool {
+    fn allows_limit(&self, Drafted { limit, size, in_force }: &Drafted) -> bool {
+        // Who wants less may be somebody who wants others to have less.
+        if in_force.is_some_and(|in_force| is_above(in_force, limit.limit)) {
+            return false;
+        }
         size.as_ref().is_some_and(|size| self.sizes.contains(&size.to_lowercase()))
             || self.limits.get(limit.key.as_str()).is_some_and(|most| !is_above(limit.limit, *most))
     }

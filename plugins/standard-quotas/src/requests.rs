@@ -30,6 +30,8 @@ pub struct Drafted {
     pub limit: DecidedLimit,
     /// The size that it belongs to.
     pub size: Option<String>,
+    /// The limit in force; none where the service does not name it.
+    pub in_force: Option<i64>,
 }
 
 /// What becomes of one limit that is asked for.
@@ -63,10 +65,7 @@ pub fn draft(request: &QuotaRequest, context: &QuotaContext, rules: &Rules) -> R
                 refusals.push(refusal);
                 continue;
             }
-            Ok(Outcome::Unchanged) => {
-                settled.insert(key, wish.limit);
-                continue;
-            }
+            Ok(Outcome::Unchanged) => (wish.limit, "in force already".to_owned()),
             Ok(Outcome::AtCeiling(limit)) => {
                 settled.insert(key, limit);
                 at_ceiling.push(format!("{key}: {}, and it stays at that", over(key, wish.limit, limit)));
@@ -85,7 +84,8 @@ pub fn draft(request: &QuotaRequest, context: &QuotaContext, rules: &Rules) -> R
         };
         settled.insert(key, limit);
         let limit = DecidedLimit { service: wish.service, key: key.to_owned(), limit, reason };
-        draft.limits.push(Drafted { limit, size: wish.size.clone() });
+        let in_force = in_force.map(|in_force| in_force.limit);
+        draft.limits.push(Drafted { limit, size: wish.size.clone(), in_force });
     }
     if !refusals.is_empty() {
         return Err(refusals.join("; "));
@@ -96,7 +96,8 @@ pub fn draft(request: &QuotaRequest, context: &QuotaContext, rules: &Rules) -> R
     draft.is_whole &= at_ceiling.is_empty();
     draft.notices.append(&mut at_ceiling);
     let ports = follow(&settled, context, &rules.ceilings, &mut draft.notices);
-    draft.limits.extend(ports.map(|limit| Drafted { limit, size: None }));
+    // They only ever follow upwards.
+    draft.limits.extend(ports.map(|limit| Drafted { limit, size: None, in_force: None }));
     Ok(draft)
 }
 

@@ -46,7 +46,7 @@ pub enum QuotaCommand {
 }
 
 const AUDIT_STATUS: &str = "\
-Exit status: 0 every limit was decided, 1 some were not, 2 wrong usage or settings, 3 something could not be looked at.";
+Exit status: 0 every limit was decided, 1 some were not, 2 wrong usage or settings, 3 none was found, but something could not be looked at.";
 
 /// What `usher quota` prints as JSON.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -63,6 +63,8 @@ pub enum QuotaOutput {
     Show,
     /// usher quota audit --json
     Audit,
+    /// usher run expire-quotas --json
+    Expiry,
 }
 
 /// `usher quota set`

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use comfy_table::{Cell, Color};
 
-use super::limits::in_words;
 use crate::app::App;
 use crate::batch::report::counted;
 use crate::command::Exit;
@@ -12,6 +11,7 @@ use crate::command::json::print_json;
 use crate::command::say::say;
 use crate::command::table::{coloured, printable, table};
 use crate::project_quotas::audit::{self, Audit, AuditFailure, UnexpectedLimit};
+use crate::quota_decisions::in_words;
 
 pub(super) async fn run(app: &App, json: bool) -> anyhow::Result<ExitCode> {
     let audit = audit::audit(app).await?;
@@ -20,12 +20,13 @@ pub(super) async fn run(app: &App, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         print(&audit);
     }
-    Ok(if !audit.failures.is_empty() {
-        Exit::Unreachable
-    } else if audit.unexpected.is_empty() {
+    // What was found is not to be hidden by one project that could not be looked at.
+    Ok(if !audit.unexpected.is_empty() {
+        Exit::Failed
+    } else if audit.failures.is_empty() {
         Exit::Done
     } else {
-        Exit::Failed
+        Exit::Unreachable
     }
     .into())
 }

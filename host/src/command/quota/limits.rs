@@ -10,11 +10,6 @@ const WIDTH: i64 = 20;
 /// From how many hundredths on a limit is shown as nearly reached.
 const NEARLY: i64 = 80;
 
-/// A limit in words.
-pub(super) fn in_words(limit: i64) -> String {
-    if limit < 0 { "unlimited".to_owned() } else { limit.to_string() }
-}
-
 /// How much of a limit is taken, as a bar.
 pub(super) fn bar(taken: i64, limit: i64) -> Cell {
     if limit < 0 {
@@ -68,6 +63,5 @@ mod tests {
             assert!(shown.ends_with(words), "{shown}");
         }
         assert_eq!(bar(5, -1).content(), "");
-        assert_eq!((in_words(-1).as_str(), in_words(0).as_str()), ("unlimited", "0"));
     }
 }

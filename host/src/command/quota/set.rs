@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use comfy_table::{Cell, Color};
 
 use super::arguments::SetArgs;
-use super::limits::in_words;
 use crate::app::App;
 use crate::batch::{BatchError, Exclusive};
 use crate::command::Exit;
@@ -13,7 +12,8 @@ use crate::command::say::say;
 use crate::command::table::{coloured, printable, table};
 use crate::project_quotas::WantedLimit;
 use crate::project_quotas::set::{self, Change, ChangedLimit, ServiceOutcome};
-use crate::quota_apply::KIND;
+use crate::quota_decisions::KIND;
+use crate::quota_decisions::in_words;
 
 pub(super) async fn run(app: &App, args: &SetArgs) -> anyhow::Result<ExitCode> {
     if let Some(twice) = written_twice(&args.limits) {

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use comfy_table::Cell;
 use jiff::tz::TimeZone;
 
-use super::limits::{bar, in_words};
+use super::limits::bar;
 use crate::app::App;
 use crate::command::Exit;
 use crate::command::json::print_json;
 use crate::command::say::say;
 use crate::command::table::{moment, printable, table};
 use crate::project_quotas::show::{self, PastDecision, ProjectQuotas, ServiceQuotas, TemporaryChange};
+use crate::quota_decisions::in_words;
 
 /// How many decisions people are shown.
 const DECISIONS: usize = 10;

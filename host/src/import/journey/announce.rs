@@ -4,7 +4,9 @@
 use super::{Journey, StepError};
 use crate::batch::in_words;
 use crate::database::{
-    Begun, DatabaseError, add_subscription_in, finish_request_in, finish_step_in, step_secret_in,
+    Begun, DatabaseError, QuotaApproval, QuotaChange, QuotaDecision, QuotaOutcome, Transaction,
+    add_subscription_in, finish_request_in, finish_step_in, mark_quota_applied_in, record_quota_decision_in,
+    step_secret_in,
 };
 use crate::fail_point;
 use crate::import::plan::{Action, Announcement, Link, Target};
@@ -70,6 +72,7 @@ async fn prepare_and_record(
         let origin = format!("request:{}:{}", journey.request.id, mail.name());
         app.outbox.enqueue(&mut transaction, &origin, mail.name(), compose).await?;
     }
+    record_quotas(journey, &mut transaction).await?;
     let now = app.clock.now();
     if app.settings.mailing_list.is_some()
         && let Some(address) = new_address(journey)
@@ -85,6 +88,54 @@ async fn prepare_and_record(
     transaction.commit().await.map_err(DatabaseError::from)?;
     fail_point::reached(|| "announce finished".to_owned());
     Ok(true)
+}
+
+/// Records what the quota policy gave the project that the request makes.
+async fn record_quotas(journey: &Journey<'_>, transaction: &mut Transaction) -> Result<(), StepError> {
+    let changes: Vec<QuotaChange> = journey
+        .work
+        .actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::SetQuotas { limits, .. } => Some(limits),
+            _ => None,
+        })
+        .flatten()
+        .map(|decided| QuotaChange {
+            service: decided.service,
+            key: decided.key.clone(),
+            // What it was before is nothing that it could ever go back to.
+            old: decided.limit,
+            new: decided.limit,
+            reason: decided.reason.clone(),
+            fate: None,
+        })
+        .collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let (request, now) = (&journey.work.request, journey.tools.run.app.clock.now());
+    let decision = QuotaDecision {
+        request: Some(journey.request.id),
+        project_id: journey.project()?,
+        project: request.project.name().trim().to_owned(),
+        requester_email: request.email.trim().to_owned(),
+        requester_name: request.full_name(),
+        decided: now,
+        outcome: QuotaOutcome::Granted,
+        wish: String::new(),
+        approved_by: QuotaApproval::People,
+        reason: "a new project".to_owned(),
+        notices: Vec::new(),
+        policy: None,
+        ends: None,
+        changes,
+    };
+    // Where the announcement is recorded once more, so is this.
+    if let Some(id) = record_quota_decision_in(transaction, &decision).await? {
+        mark_quota_applied_in(transaction, id, now).await?;
+    }
+    Ok(())
 }
 
 /// The address of the user whom the request makes, in this run or before; none where it makes none.
