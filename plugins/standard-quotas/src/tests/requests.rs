@@ -16,15 +16,14 @@ fn ports_asked_for_are_taken_as_they_are() {
     assert_eq!(limits(&granted), [("instances", 60), ("network", 9), ("port", 55)]);
     // Also where they are asked for as they are.
     let granted = Scene::wants(&[("instances", 60), ("port", 50)]).granted();
-    assert_eq!(limits(&granted), [("instances", 60)]);
+    assert_eq!(limits(&granted), [("instances", 60), ("port", 50)]);
 }
 
 #[test]
-fn what_is_in_force_already_does_not_change() {
-    let granted = Scene::wants(&[("instances", 10), ("cores", 20)]).granted();
-    assert_eq!(granted, GrantedLimits { limits: vec![], notices: vec![] });
+fn what_is_in_force_already_is_confirmed() {
     let granted = Scene::wants(&[("instances", 10), ("cores", 40)]).granted();
-    assert_eq!(limits(&granted), [("cores", 40)]);
+    assert_eq!(limits(&granted), [("cores", 40), ("instances", 10)]);
+    assert_eq!(granted.limits[1].reason, "in force already");
 }
 
 #[test]
