@@ -327,6 +327,106 @@ fn a_temporary_change_is_announced_and_undone_unless_it_was_changed_meanwhile() 
 }
 
 #[test]
+fn a_temporary_change_ends_also_below_what_is_in_use() {
+    let quotas = Quotas::new("below");
+    let identity = quotas.stage.cloud.identity().unwrap();
+    let path = format!("/v2.0/quotas/{}", quotas.project_id);
+    let limit = json!({ "quota": { "network": 1 } });
+    identity.call_service("network", "PUT", &path, Some(&limit)).unwrap();
+    let mut row = quotas.row(&[("networks", "4"), ("volumes", "12")]);
+    row.set(9, "temporary").set(10, "12/31/2099");
+    quotas.write(&[row]);
+    expect_status(&quotas.apply(), 0);
+    for name in ["one", "two", "three"] {
+        let network = json!({ "network": { "name": name, "project_id": quotas.project_id } });
+        identity.call_service("network", "POST", "/v2.0/networks", Some(&network)).unwrap();
+    }
+    quotas.end_in(-60);
+    expect_status(&quotas.site.usher(&["run", "expire-quotas"]).unwrap(), 0);
+    quotas.expect(&[("networks", 1), ("volumes", 10)]);
+}
+
+#[test]
+fn what_is_asked_for_again_while_it_lasts_does_not_go_back() {
+    let quotas = Quotas::new("again");
+    let mut first = quotas.row(&[("instances", "20"), ("cores", "40")]);
+    first.set(9, "temporary").set(10, "12/31/2099");
+    quotas.write(&[first]);
+    expect_status(&quotas.apply(), 0);
+    let mut again = quotas.row(&[("instances", "20")]);
+    again.set(3, "3/16/2018 15:48:48");
+    quotas.write(&[again]);
+    let run = quotas.apply();
+    expect_status(&run, 0);
+    assert_eq!((quotas.waiting(), quotas.processed()), (0, 2));
+    quotas.end_in(-60);
+    expect_status(&quotas.site.usher(&["run", "expire-quotas"]).unwrap(), 0);
+    quotas.expect(&[("instances", 20), ("cores", 20)]);
+    // Asked for once more, there is nothing to be set, and nobody is told that there was.
+    let mut more = quotas.row(&[("instances", "20")]);
+    more.set(3, "3/17/2018 15:48:48");
+    quotas.write(&[more]);
+    let mails = quotas.stage.mail.received().unwrap().len();
+    let run = quotas.apply();
+    expect_status(&run, 1);
+    expect_words(&run, &["in force already"]);
+    assert_eq!(quotas.stage.mail.received().unwrap().len(), mails);
+}
+
+#[test]
+fn a_begun_request_is_finished_for_its_project_whatever_that_is_called_now() {
+    let quotas = Quotas::new("renamed");
+    let proxy = FaultProxy::start(&quotas.stage.cloud).unwrap();
+    quotas.site.use_proxy(&quotas.stage.cloud, &proxy).unwrap();
+    quotas.write(&[quotas.row(&[("instances", "20"), ("floating", "60"), ("volumes", "15")])]);
+    proxy.calm();
+    let kind = "PUT /network/v2.0/quotas/*".to_owned();
+    proxy.fault(Fault { kind, nth: 1, always: true, trouble: Trouble::Unavailable });
+    expect_status(&quotas.apply(), 1);
+    proxy.calm();
+    let identity = quotas.stage.cloud.identity().unwrap();
+    let name = json!({ "project": { "name": "Quotas renamed since" } });
+    identity.call("PATCH", &format!("/projects/{}", quotas.project_id), Some(&name)).unwrap();
+    // Another one of the old name is not it.
+    identity.create_project(&quotas.project, "A project of the tests").unwrap();
+    let run = quotas.apply();
+    expect_status(&run, 1);
+    expect_words(&run, &["conflict", "about another one now"]);
+    let mut rows = quotas.site.quota_requests().unwrap();
+    rows[1][8] = "Quotas renamed since".to_owned();
+    sheet::write(&quotas.site.quota().join(format!("{}.csv", sheet::REQUESTS)), &rows).unwrap();
+    // What somebody has set since is left at that.
+    let volumes = json!({ "quota_set": { "volumes": 33 } });
+    let path = format!("/os-quota-sets/{}", quotas.project_id);
+    identity.call_service("volumev3", "PUT", &path, Some(&volumes)).unwrap();
+    let run = quotas.apply();
+    expect_status(&run, 0);
+    expect_words(&run, &["volumes was changed to 33"]);
+    let limits = quotas.stage.limits("Quotas renamed since");
+    let found = ["instances", "floating_ips", "volumes"].map(|resource| limits[resource]);
+    assert_eq!(found, [20, 60, 33]);
+    assert_eq!(quotas.processed(), 1);
+}
+
+#[test]
+fn a_request_that_waits_with_something_wrong_in_it_is_left_to_people() {
+    let quotas = Quotas::new("unclear");
+    quotas
+        .site
+        .change_settings(
+            "[plugins.mail_templates]\n",
+            "[plugins.quota_policy.settings.auto_approve.limits]\ninstances = 15\n\n[plugins.mail_templates]\n",
+        )
+        .unwrap();
+    let mut row = quotas.row(&[("instances", "15")]);
+    row.set(0, "").set(1, "").set(9, "temporary").set(10, "until christmas");
+    quotas.write(&[row]);
+    expect_status(&quotas.apply(), 0);
+    quotas.expect(&[("instances", 10)]);
+    assert_eq!((quotas.waiting(), quotas.processed()), (1, 0));
+}
+
+#[test]
 fn the_policy_may_grant_a_request_that_waits() {
     let quotas = Quotas::new("waiting");
     quotas

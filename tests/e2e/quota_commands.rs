@@ -320,12 +320,13 @@ fn an_audit_goes_on_past_a_project_or_a_service_that_cannot_be_looked_at() {
     let proxy = scene.proxy();
     let detail = "GET /compute/v2.1/os-quota-sets/*/detail";
     proxy.fault(Fault { kind: detail.to_owned(), nth: 2, always: false, trouble: Trouble::Forbidden });
-    let audit = || {
+    let audit = |status| {
         let run = scene.site.usher(&["quota", "audit", "--json"]).unwrap();
-        expect_status(&run, 3);
+        expect_status(&run, status);
         run.json().unwrap()
     };
-    let found = audit();
+    // What was found is not hidden by what could not be looked at.
+    let found = audit(1);
     let failures = entries(&found["failures"]);
     assert_eq!(failures.len(), 1, "{found}");
     assert_eq!(text(&failures[0], "service"), "compute");
@@ -341,7 +342,7 @@ fn an_audit_goes_on_past_a_project_or_a_service_that_cannot_be_looked_at() {
 
     proxy.calm();
     proxy.fault(always("GET /volumev3/v3/*/os-quota-sets/*/defaults", Trouble::Unavailable));
-    let found = audit();
+    let found = audit(3);
     assert_eq!(entries(&found["unexpected"]).len(), 3, "{found}");
     let failures = entries(&found["failures"]);
     assert_eq!(failures.len(), 1, "told once: {found}");
