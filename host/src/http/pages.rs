@@ -72,3 +72,6 @@ pub(super) struct NoticePage<'a> {
     /// What it leads to.
     pub(super) next: NextStep,
 }
+
+#[cfg(test)]
+mod tests;

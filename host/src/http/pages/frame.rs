@@ -40,7 +40,7 @@ impl<'a> Frame<'a> {
     /// With links to the other languages, for a page that is reached with this token, or without one.
     pub(in crate::http) fn in_all_languages(mut self, token: Option<&str>) -> Self {
         let translate = |language: &'static Language| {
-            let mut query = url::form_urlencoded::Serializer::new(String::from("?"));
+            let mut query = url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
             if let Some(token) = token {
                 query.append_pair("token", token);
             }
