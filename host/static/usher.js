@@ -23,10 +23,12 @@
   form.addEventListener("submit", () => setVisible(false));
   window.addEventListener("pageshow", () => setVisible(showPasswords.checked));
 
-  // Texts are read out when they change, so they change only once typing pauses.
+  // Texts are read out when they change, so they change only once typing pauses. Their places are there from the
+  // beginning: what appears only together with its text is not read out, and would push the button away from
+  // somebody who is about to press it.
+  strength.hidden = differs.hidden = false;
   const say = (place, words) => {
     if (place.textContent !== words) place.textContent = words;
-    place.hidden = words === "";
   };
   const whenTypingPauses = (action) => {
     let timer;
@@ -44,7 +46,7 @@
   confirmation.addEventListener("change", compare);
   for (const field of [password, confirmation]) {
     field.addEventListener("input", () => {
-      if (!differs.hidden) compare();
+      if (differs.textContent !== "") compare();
     });
   }
 
@@ -66,7 +68,10 @@
   };
   const estimate = () => {
     fetchEstimator().then((zxcvbn) => {
-      if (password.value === "") return say(strength, "");
+      if (password.value === "") {
+        delete strength.dataset.score;
+        return say(strength, "");
+      }
       const known = [pin.value, strength.dataset.site, ...strength.dataset.site.split(/\s+/)].filter((word) => word !== "");
       // Beyond this length guessing is out of the question, and estimating takes long.
       const { score } = zxcvbn.check(password.value.slice(0, 100), known);

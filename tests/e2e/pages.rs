@@ -26,7 +26,7 @@ const TAB: char = '\u{e004}';
 const ENTER: char = '\u{e007}';
 
 /// A site that serves setpass, and a user who is registered there.
-pub struct Pages {
+struct Pages {
     stage: Stage,
     serving: Serving,
     // Dropped after the server that works in its folder.
@@ -38,7 +38,7 @@ pub struct Pages {
 
 impl Pages {
     /// With these lines at the beginning of the settings' section `[setpass]`.
-    pub fn new(name: &str, setpass: &str) -> Self {
+    fn new(name: &str, setpass: &str) -> Self {
         Self::on(Stage::new(), name, setpass, |_, _| {})
     }
 
@@ -53,8 +53,13 @@ impl Pages {
     }
 
     /// A new link for the user.
-    pub fn link(&self) -> String {
-        let url = format!("{}/token/{}", self.serving.url(), self.user);
+    fn link(&self) -> String {
+        self.link_for(&self.user)
+    }
+
+    /// A new link for a user whose password in Keystone is [`FIRST`].
+    fn link_for(&self, user: &str) -> String {
+        let url = format!("{}/token/{user}", self.serving.url());
         let request = web::request("PUT", &url).header("X-Auth-Token", self.admin.token());
         let token = request.json(&json!({ "password": FIRST, "pin": PIN })).send().unwrap();
         assert_eq!(token.status, 200, "{token:?}");
@@ -69,7 +74,7 @@ impl Pages {
 }
 
 /// Fills in the form and sends it.
-pub fn submit(browser: &Browser, pin: &str, password: &str, confirmation: &str) {
+fn submit(browser: &Browser, pin: &str, password: &str, confirmation: &str) {
     browser.type_into("#pin", pin).unwrap();
     browser.type_into("#password", password).unwrap();
     browser.type_into("#confirm_password", confirmation).unwrap();
@@ -108,7 +113,7 @@ fn a_newcomer_goes_from_the_mailed_link_to_a_login() {
     browser.type_into("#password", CHOSEN).unwrap();
     browser.press(&format!("{TAB}")).unwrap();
     browser.type_into("#confirm_password", CHOSEN).unwrap();
-    assert!(browser.wait_for("#strength").unwrap().starts_with("Very good"));
+    assert!(browser.wait_for_words("#strength").unwrap().starts_with("Very good"));
     browser.press(&format!("{TAB}{TAB}{ENTER}")).unwrap();
     assert_eq!(browser.wait_for(".good h1").unwrap(), "Your password is set");
     assert_eq!(browser.text(".action").unwrap(), "Log in");
@@ -122,9 +127,14 @@ fn the_form_hints_at_weak_passwords_shows_what_is_typed_and_sends_neither() {
     let pages = Pages::new("user@hints.pages.example.org", "");
     let browser = Browser::start(&Reader::default()).unwrap();
     browser.open(&pages.link()).unwrap();
-    assert!(!browser.shows("#strength").unwrap());
+    let button = || browser.evaluate("return document.querySelector('button').offsetTop").unwrap();
+    let before = button();
+    assert_eq!(
+        (browser.text("#strength").unwrap(), browser.text("#differs").unwrap()),
+        (String::new(), String::new())
+    );
     browser.type_into("#password", "password1").unwrap();
-    assert!(browser.wait_for("#strength").unwrap().contains("asy to guess"));
+    assert!(browser.wait_for_words("#strength").unwrap().contains("asy to guess"));
     browser.type_into("#password", " and a lot of other words, too").unwrap();
     process::wait_for("another hint", Duration::from_secs(30), || {
         Ok(browser.text("#strength")?.starts_with("Very good").then_some(()))
@@ -132,7 +142,8 @@ fn the_form_hints_at_weak_passwords_shows_what_is_typed_and_sends_neither() {
     .unwrap();
 
     browser.type_into("#confirm_password", &format!("something else{TAB}")).unwrap();
-    assert_eq!(browser.wait_for("#differs").unwrap(), "The two passwords are not the same yet.");
+    assert_eq!(browser.wait_for_words("#differs").unwrap(), "The two passwords are not the same yet.");
+    assert_eq!(button(), before, "the button went away from the pointer");
 
     let kind = |field: &str| browser.property(field, "type").unwrap();
     assert_eq!((kind("#password"), kind("#confirm_password")), (json!("password"), json!("password")));

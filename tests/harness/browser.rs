@@ -57,6 +57,8 @@ impl Browser {
             let metrics = json!({ "width": width, "height": 812, "deviceScaleFactor": 1, "mobile": true });
             browser.chromium("Emulation.setDeviceMetricsOverride", &metrics)?;
         }
+        let pages_only = json!({ "value": !reader.runs_scripts });
+        browser.chromium("Emulation.setScriptExecutionDisabled", &pages_only)?;
         Ok(browser)
     }
 
@@ -67,7 +69,7 @@ impl Browser {
     pub fn prefer_dark(&self, dark: bool) -> Result<()> {
         let value = if dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
-        self.chromium("Emulation.setEmulatedMedia", &media)
+        self.chromium("Emulation.setEmulatedMedia", &media).map(drop)
     }
 
     /// Opens a page, and waits until it is loaded.
@@ -171,6 +173,16 @@ impl Browser {
         })
     }
 
+    /// Waits until an element says something, and returns it.
+    ///
+    /// # Errors
+    /// Where that does not happen in time.
+    pub fn wait_for_words(&self, selector: &str) -> Result<String> {
+        process::wait_for(&format!("words in {selector}"), PATIENCE, || {
+            Ok(Some(self.text(selector)?).filter(|words| !words.is_empty()))
+        })
+    }
+
     /// What the browser complained about since it was asked last, such as a script that a page's policy forbids.
     /// That a page came with a status of failure is not among it.
     ///
@@ -186,15 +198,17 @@ impl Browser {
             .collect())
     }
 
-    /// Writes what is seen, whatever its height, as a PNG file.
+    /// Writes the whole page as a PNG file, also what is below the window's edge.
     ///
     /// # Errors
     /// As above, or where the file cannot be written.
     pub fn photograph(&self, file: &Path) -> Result<()> {
-        // WebDriver gives text; base64 is read by the browser's neighbour, Python, which is here anyway.
-        let element = self.element("html")?;
-        let image = text(self.driver.get(&format!("element/{element}/screenshot"))?)?;
-        driver::write_base64(&image, file)
+        self.chromium("Emulation.setScrollbarsHidden", &json!({ "hidden": true }))?;
+        let size = self.evaluate("return [window.innerWidth, document.documentElement.scrollHeight]")?;
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
+        let wanted = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let image = self.chromium("Page.captureScreenshot", &wanted)?;
+        driver::write_base64(image["data"].as_str().context("no image")?, file)
     }
 
     fn element(&self, selector: &str) -> Result<String> {
@@ -203,8 +217,8 @@ impl Browser {
         text(found[ELEMENT].clone())
     }
 
-    fn chromium(&self, command: &str, parameters: &Value) -> Result<()> {
-        self.driver.post("goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).map(drop)
+    fn chromium(&self, command: &str, parameters: &Value) -> Result<Value> {
+        self.driver.post("goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 }
 

@@ -39,6 +39,11 @@ pub(super) async fn common_passwords() -> Response {
     public(SCRIPT, include_str!("../../static/zxcvbn-ts/common.js"))
 }
 
+/// What browsers show of a site that has no logo.
+pub(super) async fn icon() -> Response {
+    public("image/svg+xml", include_str!("../../static/icon.svg"))
+}
+
 /// The site's logo, where there is one.
 pub(super) async fn logo(State(services): State<Services>, audience: Audience) -> Response {
     match &services.look.logo {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use usher_tests::browser::{Browser, Reader};
 use usher_tests::fault_proxy::{Fault, FaultProxy, Trouble};
 
-use super::{CHOSEN, PIN, Pages, submit};
+use super::{CHOSEN, FIRST, PIN, Pages, submit};
 use crate::stage::Stage;
 
 /// Where to write pictures of the pages, for the README. Not written where this is not set.
@@ -40,7 +40,7 @@ fn every_page_in_every_language_fits_a_phone_and_keeps_nobody_out() {
     }
     // All of them were there, and no title was left in another language.
     let count = titles[0].len();
-    assert_eq!(count, 13);
+    assert_eq!(count, 14);
     for number in 0..count {
         let mut same: Vec<&String> = titles.iter().map(|titles| &titles[number]).collect();
         same.sort();
@@ -51,31 +51,30 @@ fn every_page_in_every_language_fits_a_phone_and_keeps_nobody_out() {
 
 /// Brings every page about, and returns their titles.
 fn look_at_every_page(pages: &Pages, proxy: &FaultProxy, browser: &Browser, language: &str) -> Vec<String> {
+    let user = pages.admin.create_user(&format!("{language}@every.pages.example.org"), FIRST).unwrap();
     let mut titles = Vec::new();
-    let mut look = |name: &str| titles.push(check(browser, language, name));
+    let mut look = |name: &str, sign: &str| titles.push(check(browser, language, name, sign));
     let url = pages.serving.url().to_owned();
 
     browser.open(&format!("{url}/")).unwrap();
-    look("incomplete");
+    look("incomplete", ".bad + p .action");
     browser.open(&format!("{url}/nowhere")).unwrap();
-    look("nowhere");
+    look("nowhere", ".bad + p .action");
     browser.open(&format!("{url}/?token=unknown")).unwrap();
     submit(browser, PIN, CHOSEN, CHOSEN);
-    look("unknown");
+    look("unknown", ".bad + p .action");
 
-    let link = pages.link();
+    let link = pages.link_for(&user);
     browser.open(&link).unwrap();
-    look("form");
+    look("form", "#show-passwords");
     browser.type_into("#pin", PIN).unwrap();
     browser.type_into("#password", "password1").unwrap();
     browser.type_into("#confirm_password", "password2\u{e004}").unwrap();
-    browser.wait_for("#strength").unwrap();
-    browser.wait_for("#differs").unwrap();
+    browser.wait_for_words("#differs").unwrap();
     browser.click("#show label").unwrap();
-    look("hint");
+    look("hint", "#strength[data-score='0']");
     browser.click("button").unwrap();
-    browser.wait_for("#problem").unwrap();
-    look("mismatch");
+    look("mismatch", "#problem");
     proxy.fault(Fault {
         kind: "POST /identity/v3/users/*/password".to_owned(),
         nth: 1,
@@ -83,35 +82,39 @@ fn look_at_every_page(pages: &Pages, proxy: &FaultProxy, browser: &Browser, lang
         trouble: Trouble::Refused,
     });
     submit(browser, PIN, CHOSEN, CHOSEN);
-    browser.wait_for("#problem").unwrap();
-    look("refused");
+    look("refused", "#problem");
+    assert!(proxy.calls().iter().any(|call| call.status == Some(400)), "Keystone was asked, and refused");
     proxy.calm();
     submit(browser, "9999", CHOSEN, CHOSEN);
-    look("wrong PIN");
+    look("wrong PIN", "#pin[aria-invalid=true]");
     submit(browser, "9999", CHOSEN, CHOSEN);
+    look("last try", ".bad + p .action");
     browser.open(&link).unwrap();
     submit(browser, PIN, CHOSEN, CHOSEN);
-    look("locked");
+    look("locked", ".bad + p .action");
 
     browser.open(&format!("{url}/reset")).unwrap();
-    look("reset");
+    look("reset", "#email");
     browser.type_into("#email", "user@example.org").unwrap();
     browser.type_into("#pin", "123456").unwrap();
     browser.click("button").unwrap();
-    look("reset again");
+    look("reset again", "#pin[aria-invalid=true]");
     browser.type_into("#pin", "830274").unwrap();
     browser.click("button").unwrap();
-    look("received");
+    look("received", ".good");
 
-    browser.open(&pages.link()).unwrap();
+    browser.open(&pages.link_for(&user)).unwrap();
     submit(browser, PIN, CHOSEN, CHOSEN);
-    look("set");
+    look("set", ".good + p .action");
     titles
 }
 
-/// Looks at the page that the browser shows, and returns its title.
-fn check(browser: &Browser, language: &str, name: &str) -> String {
+/// Looks at the page that the browser shows and that has this sign, and returns its title.
+fn check(browser: &Browser, language: &str, name: &str, sign: &str) -> String {
     let what = format!("{name} in {language}");
+    if let Err(error) = browser.wait_for(sign) {
+        panic!("{what}: {error:#}; the page says:\n{}", browser.text("main").unwrap());
+    }
     assert_eq!(browser.evaluate("return document.documentElement.lang").unwrap(), language, "{what}");
     let widths = "return [document.documentElement.scrollWidth, window.innerWidth]";
     let widths = browser.evaluate(widths).unwrap();

@@ -63,7 +63,6 @@ impl Driver {
     }
 
     fn capabilities(&self, reader: &Reader) -> Value {
-        let scripts = if reader.runs_scripts { 1 } else { 2 };
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -80,10 +79,7 @@ impl Driver {
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": {
                 "args": arguments,
-                "prefs": {
-                    "intl.accept_languages": reader.languages,
-                    "profile.managed_default_content_settings.javascript": scripts,
-                },
+                "prefs": { "intl.accept_languages": reader.languages },
             },
         } } })
     }

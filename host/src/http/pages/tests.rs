@@ -73,6 +73,7 @@ async fn what_pages_load_is_there_with_its_type_and_below_the_public_url() {
     let served = Served::new().await;
     let form = served.get("/?token=x").await.body;
     for (path, kind) in [
+        ("icon.svg", "image/svg+xml"),
         ("usher.css", "text/css; charset=utf-8"),
         ("site.css", "text/css; charset=utf-8"),
         ("usher.js", "text/javascript; charset=utf-8"),
