@@ -11,6 +11,7 @@ use usher_tests::process;
 use usher_tests::serving::Serving;
 use usher_tests::sheet::AccessRow;
 use usher_tests::site::Site;
+use usher_tests::strict_keystone::StrictKeystone;
 use usher_tests::web;
 
 use crate::newcomer;
@@ -31,6 +32,7 @@ struct Pages {
     serving: Serving,
     // Dropped after the server that works in its folder.
     _site: Site,
+    keystone: String,
     admin: Identity,
     name: String,
     user: String,
@@ -42,14 +44,27 @@ impl Pages {
         Self::on(Stage::new(), name, setpass, |_, _| {})
     }
 
+    /// On this stage, with other changes to the settings.
     fn on(stage: Stage, name: &str, setpass: &str, prepare: impl FnOnce(&Stage, &Site)) -> Self {
-        let admin = stage.cloud.identity().unwrap();
+        let (keystone, admin) = (stage.cloud.keystone_url().unwrap(), stage.cloud.identity().unwrap());
+        Self::with(stage, keystone, admin, name, setpass, prepare)
+    }
+
+    /// With a Keystone that is not the stage's.
+    fn with(
+        stage: Stage,
+        keystone: String,
+        admin: Identity,
+        name: &str,
+        setpass: &str,
+        prepare: impl FnOnce(&Stage, &Site),
+    ) -> Self {
         let user = admin.create_user(name, FIRST).unwrap();
         let site = stage.site(&[]);
         site.change_settings("[setpass]\n", &format!("[setpass]\n{setpass}")).unwrap();
         prepare(&stage, &site);
         let serving = site.serve().unwrap();
-        Self { stage, serving, _site: site, admin, name: name.to_owned(), user }
+        Self { stage, serving, _site: site, keystone, admin, name: name.to_owned(), user }
     }
 
     /// A new link for the user.
@@ -68,8 +83,7 @@ impl Pages {
 
     /// The status that Keystone answers a login with this password with.
     fn login(&self, password: &str) -> u16 {
-        let keystone = self.stage.cloud.keystone_url().unwrap();
-        identity::authenticate(&keystone, &self.name, password, None).unwrap().status
+        identity::authenticate(&self.keystone, &self.name, password, None).unwrap().status
     }
 }
 
@@ -195,6 +209,39 @@ fn a_wrong_pin_can_be_mended_until_the_link_is_locked() {
     submit(&browser, PIN, CHOSEN, CHOSEN);
     assert_eq!(browser.wait_for(".good h1").unwrap(), "Ihr Passwort ist festgelegt");
     assert_eq!(pages.login(CHOSEN), 201);
+}
+
+#[test]
+fn what_keystones_rules_refuse_is_told_in_its_words_and_can_be_mended() {
+    let stage = Stage::new();
+    let folder = tempfile::Builder::new().prefix("usher-strict-").tempdir().unwrap();
+    let rules = "change_password_upon_first_use = true\nunique_last_password_count = 2\npassword_regex = ^.{15,}$\n\
+                 password_regex_description = At least <fifteen> characters.\n";
+    let strict = StrictKeystone::start(&stage.cloud, folder.path(), rules).unwrap();
+    let (url, admin) = (strict.url().to_owned(), strict.identity().unwrap());
+    let name = "user@rules.pages.example.org";
+    let pages = Pages::with(stage, url, admin, name, "max_attempts = 2\n", |stage, site| {
+        stage.use_account(site, strict.url(), "admin", "adminpw", "admin");
+    });
+    assert_eq!(pages.login(FIRST), 401, "Keystone wants another password before anything else");
+
+    let browser = german();
+    browser.open(&pages.link()).unwrap();
+    // More often than PINs may be tried: a right one with a refused password costs nothing.
+    for _ in 0..2 {
+        submit(&browser, PIN, "too short", "too short");
+        let problem = browser.wait_for("#problem").unwrap();
+        assert!(problem.starts_with("Die Cloud nimmt dieses Passwort nicht an."), "{problem}");
+        assert!(problem.contains("At least <fifteen> characters."), "{problem}");
+        assert_eq!(browser.evaluate("return document.activeElement.id").unwrap(), "password");
+        submit(&browser, PIN, FIRST, FIRST);
+        let problem = browser.wait_for("#problem").unwrap();
+        assert!(problem.starts_with("Dieses Passwort hatten Sie schon einmal"), "{problem}");
+        assert!(problem.contains("cannot be identical to a previous password"), "{problem}");
+    }
+    submit(&browser, PIN, CHOSEN, CHOSEN);
+    assert_eq!(browser.wait_for(".good h1").unwrap(), "Ihr Passwort ist festgelegt");
+    assert_eq!((pages.login(FIRST), pages.login(CHOSEN)), (401, 201));
 }
 
 #[test]

@@ -20,5 +20,6 @@ mod python_service;
 pub mod serving;
 pub mod sheet;
 pub mod site;
+pub mod strict_keystone;
 pub mod web;
 pub mod workspace;
