@@ -81,6 +81,7 @@ pub fn router(services: Services) -> Router {
         .route("/static/usher.js", get(assets::script))
         .route("/static/zxcvbn-ts/core.js", get(assets::estimator))
         .route("/static/zxcvbn-ts/common.js", get(assets::common_passwords))
+        .route("/static/zxcvbn-ts/LICENSE.txt", get(assets::estimator_licence))
         .route("/static/icon.svg", get(assets::icon))
         .route("/static/logo", get(assets::logo))
         .route("/healthz", get(assets::health))

@@ -28,8 +28,8 @@ pub(super) async fn script() -> Response {
     public(SCRIPT, include_str!("../../static/usher.js"))
 }
 
-/// Tells how easily a password is guessed. Runs in the browser alone: nothing that is typed is sent before
-/// the form is.
+/// Tells how easily a password is guessed. Runs in the browser alone: an estimate by the server would need the
+/// password sent before its user decides to.
 pub(super) async fn estimator() -> Response {
     public(SCRIPT, include_str!("../../static/zxcvbn-ts/core.js"))
 }
@@ -37,6 +37,11 @@ pub(super) async fn estimator() -> Response {
 /// The passwords that are guessed first.
 pub(super) async fn common_passwords() -> Response {
     public(SCRIPT, include_str!("../../static/zxcvbn-ts/common.js"))
+}
+
+/// The licence of both, which wants to be where they are.
+pub(super) async fn estimator_licence() -> Response {
+    public("text/plain; charset=utf-8", include_str!("../../static/zxcvbn-ts/LICENSE.txt"))
 }
 
 /// What browsers show of a site that has no logo.

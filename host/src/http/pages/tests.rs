@@ -86,6 +86,8 @@ async fn what_pages_load_is_there_with_its_type_and_below_the_public_url() {
         assert_eq!(answer.headers["cache-control"], "public, max-age=3600");
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
     }
+    let licence = served.get("/static/zxcvbn-ts/LICENSE.txt").await.body;
+    assert!(licence.contains("Permission is hereby granted"), "{licence}");
     assert!(!form.contains("/static/logo"));
     assert_eq!(served.get("/static/logo").await.status, 404, "this site has none");
 }
