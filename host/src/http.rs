@@ -6,7 +6,9 @@
 mod access_log;
 mod answer;
 mod assets;
+mod audience;
 mod fields;
+mod language;
 mod origin;
 mod pages;
 mod put_token;
@@ -36,7 +38,8 @@ use crate::mailer::Message;
 use crate::outbox::Outbox;
 use crate::plugin::PluginError;
 use crate::setpass::Setpass;
-use crate::settings::site::Site;
+
+pub use pages::{Look, LookError};
 
 /// The longest body that is read, in bytes: a form with a long password is far below it.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -59,8 +62,8 @@ pub struct Services {
     pub outbox: Outbox,
     /// Words them.
     pub render_mail: RenderMail,
-    /// What pages say about the site.
-    pub site: Arc<Site>,
+    /// How the pages look.
+    pub look: Arc<Look>,
     /// Where tickets go.
     pub helpdesk: String,
     /// Where browsers reach the pages.
@@ -74,6 +77,13 @@ pub fn router(services: Services) -> Router {
         .route("/token/{user_id}", put(put_token::put_token))
         .route("/reset", get(view_reset::view_reset).post(request_reset::request_reset))
         .route("/static/usher.css", get(assets::style_sheet))
+        .route("/static/site.css", get(assets::site_style_sheet))
+        .route("/static/usher.js", get(assets::script))
+        .route("/static/zxcvbn-ts/core.js", get(assets::estimator))
+        .route("/static/zxcvbn-ts/common.js", get(assets::common_passwords))
+        .route("/static/zxcvbn-ts/LICENSE.txt", get(assets::estimator_licence))
+        .route("/static/icon.svg", get(assets::icon))
+        .route("/static/logo", get(assets::logo))
         .route("/healthz", get(assets::health))
         .fallback(answer::no_such_page)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -93,7 +103,8 @@ const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
     (REFERRER_POLICY, "no-referrer"),
     (
         CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];

@@ -40,7 +40,7 @@ use crate::settings;
 
 use hashing::PinHashing;
 
-pub use pin::{InvalidPin, check as check_pin, is_trivial};
+pub use pin::{InvalidPin, LONGEST as LONGEST_PIN, SHORTEST as SHORTEST_PIN, check as check_pin, is_trivial};
 pub use redeem::RedeemError;
 
 /// How long the record of a link that was not used is kept after it was last issued.

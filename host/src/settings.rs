@@ -145,6 +145,7 @@ impl Settings {
         if let Some(list) = &mut self.mailing_list {
             list.resolve(folder);
         }
+        self.setpass.resolve(folder);
         self.plugins.resolve(folder);
     }
 

@@ -151,3 +151,18 @@ fn folders_that_cannot_be_written_are_told_before_they_are_needed() {
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(line.starts_with("FAIL") && line.contains("mail.undeliverable"), "{line}");
 }
+
+#[test]
+fn a_logo_that_cannot_be_shown_is_told() {
+    let site = Site::new();
+    assert!(site.doctor("page").is_empty(), "without a logo there is nothing to tell");
+    let settings = fs::read_to_string(site.file("settings.toml")).unwrap();
+    let with_logo = settings.replace("[plugins]", "[setpass.page]\nlogo = \"logo.png\"\n[plugins]");
+    fs::write(site.file("settings.toml"), with_logo).unwrap();
+    let lines = site.doctor("page");
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(line.starts_with("FAIL") && line.contains("logo.png"), "{line}");
+    fs::write(site.file("logo.png"), "<svg xmlns='http://www.w3.org/2000/svg'/>").unwrap();
+    let lines = site.doctor("page");
+    assert!(lines.len() == 1 && lines[0].starts_with("ok"), "{lines:?}");
+}

@@ -21,6 +21,7 @@ mod mailing_list;
 mod newcomer;
 mod odd_rows;
 mod operator;
+mod pages;
 mod password;
 mod postfix;
 mod python_parser;

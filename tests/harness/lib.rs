@@ -4,6 +4,7 @@
 //!
 //! Whatever is started here is stopped when its value is dropped, by the process id that was kept.
 
+pub mod browser;
 pub mod cloud;
 pub mod fault_proxy;
 pub mod fixtures;
@@ -19,5 +20,6 @@ mod python_service;
 pub mod serving;
 pub mod sheet;
 pub mod site;
+pub mod strict_keystone;
 pub mod web;
 pub mod workspace;

@@ -2,6 +2,8 @@
 //!
 //! A part that cannot run says why, and counts as failed.
 
+mod browser;
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -211,6 +213,7 @@ fn end_to_end(parts: &mut Parts, count: &mut Count) {
     // After the cloud, whose packages bring a quicker installer. Where one of these is missing, only its own tests fail.
     parts.run("packages: Mailman", mailman::install);
     parts.run("packages: Postfix", postfix::install);
+    parts.run("packages: Chromium, axe-core", browser::install);
     parts.run("end-to-end tests", || {
         ensure!(built.is_some(), "not tried: the build failed");
         let cloud = cloud.context("not tried: there is no cloud")?;

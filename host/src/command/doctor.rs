@@ -12,6 +12,7 @@ use crate::batch::report::counted;
 use crate::clock::Clock;
 use crate::command::say::say;
 use crate::database::Database;
+use crate::http::Look;
 use crate::keys::Keys;
 use crate::keystone::Keystone;
 use crate::mail_content;
@@ -36,6 +37,7 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
         }
     };
     findings.good("settings", settings.file.display());
+    check_page(&settings, &mut findings);
     check_keys(&settings, &mut findings);
     check_database(&settings, &mut findings).await;
     let row_parser = check_plugins(&settings, &mut findings).await;
@@ -80,6 +82,15 @@ impl Findings {
 
 fn reach(is_passing: bool) -> Exit {
     if is_passing { Exit::Unreachable } else { Exit::Usage }
+}
+
+/// The logo is all of the pages that can be wrong where the settings are right.
+fn check_page(settings: &Settings, findings: &mut Findings) {
+    match (Look::load(&settings.site, &settings.setpass), &settings.setpass.page.logo) {
+        (Ok(_), Some(logo)) => findings.good("page", format!("the logo is {}", logo.display())),
+        (Ok(_), None) => {}
+        (Err(error), _) => findings.bad("page", error, Exit::Usage),
+    }
 }
 
 fn check_keys(settings: &Settings, findings: &mut Findings) {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::Exit;
 use crate::app::App;
-use crate::http::{RenderMail, Services, router};
+use crate::http::{Look, RenderMail, Services, router};
 use crate::outbox::{Delivery, Outbox};
 use crate::setpass::Setpass;
 
@@ -26,7 +26,7 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 /// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`.
 ///
 /// # Errors
-/// Where the mail templates cannot be loaded, or the address cannot be listened on.
+/// Where the mail templates or the logo cannot be loaded, or the address cannot be listened on.
 pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let services = services(app).await?;
     let setpass = &app.settings.setpass;
@@ -73,7 +73,7 @@ async fn services(app: &App) -> anyhow::Result<Services> {
         keystone: app.keystone.clone(),
         outbox: app.outbox.clone(),
         render_mail,
-        site: Arc::new(app.settings.site.clone()),
+        look: Arc::new(Look::load(&app.settings.site, &app.settings.setpass)?),
         helpdesk: app.settings.mail.helpdesk.clone(),
         public_url: app.settings.setpass.public_url.clone(),
     })

@@ -4,11 +4,12 @@ use axum::extract::{Request, State};
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use url::Url;
 
 use super::Services;
-use super::answer::{Accepts, Notice};
+use super::answer::{NextStep, Notice};
+use super::audience::Audience;
 
 /// Refuses POST requests that another site's page made a browser send.
 pub(super) async fn refuse_other_sites(
@@ -20,11 +21,10 @@ pub(super) async fn refuse_other_sites(
         let notice = Notice {
             status: StatusCode::FORBIDDEN,
             outcome: "other-site",
-            title: "This came from another site",
-            text: "For your safety this page only takes what was typed into it. Open the link from the mail again."
-                .to_owned(),
+            phrase: "other-site".into(),
+            next: NextStep::Nothing,
         };
-        return notice.answer(Accepts::of(request.headers()), &services).into_response();
+        return notice.answer(Audience::of(request.headers(), request.uri()), &services);
     }
     next.run(request).await
 }

@@ -1,25 +1,25 @@
 //! The pages, as templates with what they show.
+//!
+//! The templates are askama's: checked when this is compiled, and everything that is put in is escaped.
+
+mod frame;
+mod logo;
+mod look;
 
 use askama::Template;
 
-use super::Services;
+pub use look::{Look, LookError};
 
-/// What every page shows.
-pub(super) struct Frame<'a> {
-    site: &'a str,
-    support_email: &'a str,
-    /// Path of the pages, without a slash at its end.
-    base: &'a str,
-}
+pub(super) use frame::Frame;
 
-impl<'a> Frame<'a> {
-    pub(super) fn of(services: &'a Services) -> Self {
-        Self {
-            site: &services.site.name,
-            support_email: &services.site.support_email,
-            base: services.public_url.path().trim_end_matches('/'),
-        }
-    }
+use super::answer::NextStep;
+
+/// What was wrong with the last try, shown above a form.
+pub(super) struct Problem {
+    /// What it was, and what to do.
+    pub(super) text: String,
+    /// Name of the field that it is about.
+    pub(super) field: Option<&'static str>,
 }
 
 /// The form for a new password.
@@ -27,8 +27,14 @@ impl<'a> Frame<'a> {
 #[template(path = "set_password.html")]
 pub(super) struct SetPasswordPage<'a> {
     pub(super) frame: Frame<'a>,
-    /// What was wrong with the last try.
-    pub(super) problem: Option<&'a str>,
+    pub(super) problem: Option<&'a Problem>,
+}
+
+impl SetPasswordPage<'_> {
+    /// Whether the problem is about this field.
+    fn is_about(&self, field: &str) -> bool {
+        is_about(self.problem, field)
+    }
 }
 
 /// The form to ask the helpdesk for another link.
@@ -36,12 +42,22 @@ pub(super) struct SetPasswordPage<'a> {
 #[template(path = "reset.html")]
 pub(super) struct ResetPage<'a> {
     pub(super) frame: Frame<'a>,
-    /// What was wrong with the last try.
-    pub(super) problem: Option<&'a str>,
+    pub(super) problem: Option<&'a Problem>,
     /// What was typed as the name.
     pub(super) name: &'a str,
     /// What was typed as the e-mail address.
     pub(super) email: &'a str,
+}
+
+impl ResetPage<'_> {
+    /// Whether the problem is about this field.
+    fn is_about(&self, field: &str) -> bool {
+        is_about(self.problem, field)
+    }
+}
+
+fn is_about(problem: Option<&Problem>, field: &str) -> bool {
+    problem.is_some_and(|problem| problem.field == Some(field))
 }
 
 /// A page that only tells something.
@@ -51,6 +67,11 @@ pub(super) struct NoticePage<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) title: &'a str,
     pub(super) text: &'a str,
-    /// Whether another link would help.
-    pub(super) offers_reset: bool,
+    /// Whether it is good news.
+    pub(super) went_well: bool,
+    /// What it leads to.
+    pub(super) next: NextStep,
 }
+
+#[cfg(test)]
+mod tests;

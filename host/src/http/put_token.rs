@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::Services;
-use super::answer::{Accepts, Notice};
+use super::answer::{json, plain};
+use super::audience::{Accepts, Audience};
 use super::fields::read_json;
 use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
@@ -48,8 +49,9 @@ impl From<SetpassError> for PutTokenError {
 }
 
 impl PutTokenError {
-    fn notice(&self) -> Notice {
-        let (status, outcome) = match self {
+    /// How it went, for clients of the protocol and for those that read JSON.
+    fn kind(&self) -> (StatusCode, &'static str) {
+        match self {
             Self::NoCallerToken => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::NotAdmin => (StatusCode::FORBIDDEN, "forbidden"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
@@ -57,8 +59,7 @@ impl PutTokenError {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Self::Setpass(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failure"),
-        };
-        Notice { status, outcome, title: "No token", text: self.to_string() }
+        }
     }
 }
 
@@ -69,7 +70,7 @@ impl PutTokenError {
 /// that it does with every request, and the tools that use it take the body for the token.
 pub(super) async fn put_token(
     State(services): State<Services>,
-    accepts: Accepts,
+    audience: Audience,
     Path(user_id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -84,9 +85,11 @@ pub(super) async fn put_token(
                 PutTokenError::Setpass(error) => tracing::error!(%error, "no link issued"),
                 _ => {}
             }
-            match accepts {
-                Accepts::Json => error.notice().json(),
-                Accepts::Page => error.notice().plain(),
+            // In English, for programs and those who write them.
+            let ((status, outcome), text) = (error.kind(), error.to_string());
+            match audience.accepts {
+                Accepts::Json => json(status, outcome, &text),
+                Accepts::Page | Accepts::Plain => plain(status, text),
             }
         }
     }

@@ -11,10 +11,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::Services;
-use super::answer::{Accepts, Notice, page};
+use super::answer::{NextStep, Notice, page};
+use super::audience::{Accepts, Audience};
 use super::fields::{given, read_fields};
-use super::pages::{Frame, ResetPage};
-use super::set_password::failure;
+use super::language::Phrase;
+use super::pages::{Frame, Problem, ResetPage};
+use super::set_password::{failure, with_lengths};
 use crate::database::DatabaseError;
 use crate::mail_content::{MailContent, TicketMail};
 use crate::outbox::{Compose, OutboxError};
@@ -53,37 +55,36 @@ enum RequestResetError {
 /// match.
 pub(super) async fn request_reset(
     State(services): State<Services>,
-    accepts: Accepts,
+    audience: Audience,
     body: Bytes,
 ) -> Response {
     let Ok(mut fields) = read_fields::<Fields>(&body) else {
-        return again(&services, accepts, "", "", "This could not be read as a form or as JSON.");
+        return again(&services, audience, ("", ""), "bad-body", None);
     };
     let name: String = fields.name.trim().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
     let email = fields.email.trim().to_owned();
-    let pin = given(fields.pin.take()).map(|pin| SecretString::from(pin.expose_secret().trim()));
-    let problem = match &pin {
-        _ if !is_address(&email) => Some("Please fill in your e-mail address."),
-        _ if fields.confirm_email.is_some_and(|confirmed| confirmed.trim() != email) => {
-            Some("The two e-mail addresses are not the same.")
-        }
-        None => Some("Please choose a PIN."),
-        Some(pin) if is_trivial(pin) => {
-            Some("This PIN is among the first that anybody would guess. Please choose another.")
-        }
-        Some(_) => None,
+    let typed = (name.as_str(), email.as_str());
+    if !is_address(&email) {
+        return again(&services, audience, typed, "missing-email", Some("email"));
+    }
+    if fields.confirm_email.is_some_and(|confirmed| confirmed.trim() != email) {
+        return again(&services, audience, typed, "emails-differ", Some("email"));
+    }
+    let Some(pin) = given(fields.pin.take()) else {
+        return again(&services, audience, typed, "missing-pin", Some("pin"));
     };
-    let (None, Some(pin)) = (problem, pin) else {
-        return again(&services, accepts, &name, &email, problem.unwrap_or_default());
-    };
+    let pin = SecretString::from(pin.expose_secret().trim());
+    if is_trivial(&pin) {
+        return again(&services, audience, typed, "trivial-pin", Some("pin"));
+    }
     match open_case(&services, &name, &email, &pin).await {
-        Ok(()) => received().answer(accepts, &services),
-        Err(RequestResetError::Setpass(SetpassError::InvalidPin(error))) => {
-            again(&services, accepts, &name, &email, &format!("Please choose another PIN: {error}."))
+        Ok(()) => received().answer(audience, &services),
+        Err(RequestResetError::Setpass(SetpassError::InvalidPin(_))) => {
+            again(&services, audience, typed, with_lengths("unusable-pin"), Some("pin"))
         }
         Err(error) => {
             tracing::error!(%error, "no reset case opened");
-            failure().answer(accepts, &services)
+            failure().answer(audience, &services)
         }
     }
 }
@@ -120,27 +121,25 @@ async fn open_case(
 }
 
 fn received() -> Notice {
-    Notice {
-        status: StatusCode::OK,
-        outcome: "received",
-        title: "Your request was received",
-        text: "If there is an account with this address, the helpdesk will look at the request and mail a link to \
-               the address of the account. You will need the PIN that you have just chosen, so remember it."
-            .to_owned(),
-    }
+    Notice { status: StatusCode::OK, outcome: "received", phrase: "received".into(), next: NextStep::Nothing }
 }
 
-fn again(services: &Services, accepts: Accepts, name: &str, email: &str, problem: &str) -> Response {
-    let status = StatusCode::BAD_REQUEST;
-    match accepts {
-        Accepts::Page => {
-            page(status, &ResetPage { frame: Frame::of(services), problem: Some(problem), name, email })
-        }
-        Accepts::Json => {
-            Notice { status, outcome: "bad-request", title: "Please try again", text: problem.to_owned() }
-                .json()
-        }
+/// The form again, with the name and the address that were typed.
+fn again(
+    services: &Services,
+    audience: Audience,
+    (name, email): (&str, &str),
+    phrase: impl Into<Phrase>,
+    field: Option<&'static str>,
+) -> Response {
+    let (status, phrase) = (StatusCode::BAD_REQUEST, phrase.into());
+    if audience.accepts != Accepts::Page {
+        let notice = Notice { status, outcome: "bad-request", phrase, next: NextStep::TryAgain };
+        return notice.answer(audience, services);
     }
+    let frame = Frame::of(services, audience).in_all_languages(None);
+    let problem = Problem { text: audience.language.say(&phrase), field };
+    page(status, audience, &ResetPage { frame, problem: Some(&problem), name, email })
 }
 
 /// Whether it may be an address. Mail goes only where Keystone says, never here.

@@ -8,11 +8,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::Services;
-use super::answer::{Accepts, Notice, page};
+use super::answer::{NextStep, Notice, page};
+use super::audience::{Accepts, Audience};
 use super::fields::{TokenQuery, given, read_fields};
-use super::pages::{Frame, SetPasswordPage};
+use super::language::Phrase;
+use super::pages::{Frame, Problem, SetPasswordPage};
 use super::view_form::no_token;
-use crate::setpass::{RedeemError, SetpassError};
+use crate::setpass::{LONGEST_PIN, RedeemError, SHORTEST_PIN, SetpassError};
 
 #[derive(Deserialize)]
 struct Fields {
@@ -21,10 +23,11 @@ struct Fields {
     confirm_password: Option<SecretString>,
 }
 
-/// How a try went: told on a page of its own, or above the form where another try makes sense.
+/// How a try went.
 struct Outcome {
     notice: Notice,
-    try_again: bool,
+    /// Whether to tell it above the form, because another try makes sense, and about which field it is.
+    form: Option<Option<&'static str>>,
 }
 
 /// 200 when the password is set; 400 for what is missing, does not match or Keystone refuses; 403
@@ -32,153 +35,104 @@ struct Outcome {
 /// password is not what it was; 503 where Keystone cannot be reached.
 pub(super) async fn set_password(
     State(services): State<Services>,
-    accepts: Accepts,
+    audience: Audience,
     Query(query): Query<TokenQuery>,
     body: Bytes,
 ) -> Response {
     let Some(token) = query.token() else {
-        return no_token(StatusCode::BAD_REQUEST).answer(accepts, &services);
+        return no_token(StatusCode::BAD_REQUEST).answer(audience, &services);
     };
-    let Outcome { notice, try_again } = attempt(&services, &token, &body).await;
-    match accepts {
-        Accepts::Page if try_again => {
-            page(notice.status, &SetPasswordPage { frame: Frame::of(&services), problem: Some(&notice.text) })
+    let Outcome { notice, form } = attempt(&services, &token, &body).await;
+    match (audience.accepts, form) {
+        (Accepts::Page, Some(field)) => {
+            let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
+            let problem = Problem { text: audience.language.say(&notice.phrase), field };
+            page(notice.status, audience, &SetPasswordPage { frame, problem: Some(&problem) })
         }
-        _ => notice.answer(accepts, &services),
+        _ => notice.answer(audience, &services),
     }
 }
 
 async fn attempt(services: &Services, token: &SecretString, body: &Bytes) -> Outcome {
     let Ok(fields) = read_fields::<Fields>(body) else {
-        return again(StatusCode::BAD_REQUEST, "bad-body", "This could not be read as a form or as JSON.");
+        return again(StatusCode::BAD_REQUEST, "bad-body", "bad-body", None);
     };
-    let (Some(pin), Some(password), Some(confirmation)) =
-        (given(fields.pin), given(fields.password), given(fields.confirm_password))
+    let (pin, password) = (given(fields.pin), given(fields.password));
+    let (Some(pin), Some(password), Some(confirmation)) = (&pin, &password, given(fields.confirm_password))
     else {
-        return again(StatusCode::BAD_REQUEST, "missing-field", "Please fill in all three fields.");
+        let missing = if pin.is_none() {
+            "pin"
+        } else if password.is_none() {
+            "password"
+        } else {
+            "confirm_password"
+        };
+        return again(StatusCode::BAD_REQUEST, "missing-field", "missing-field", Some(missing));
     };
     if password.expose_secret() != confirmation.expose_secret() {
-        return again(
-            StatusCode::BAD_REQUEST,
-            "mismatch",
-            "The two passwords are not the same. Please type them again.",
-        );
+        return again(StatusCode::BAD_REQUEST, "mismatch", "mismatch", Some("password"));
     }
     // Blanks come along when a PIN is copied from somewhere; they cannot be part of one.
     let pin = SecretString::from(pin.expose_secret().trim());
-    match services.setpass.redeem(&services.keystone, token, &pin, &password).await {
-        Ok(()) => last(
-            StatusCode::OK,
-            "password-set",
-            "Your password is set",
-            "You can log in with it now. The link from the mail does not work any more.",
-        ),
-        Err(error) => refusal(&error),
+    match services.setpass.redeem(&services.keystone, token, &pin, password).await {
+        Ok(()) => last(StatusCode::OK, "password-set", "password-set", NextStep::LogIn),
+        Err(error) => refusal(error),
     }
 }
 
-fn refusal(error: &RedeemError) -> Outcome {
+fn refusal(error: RedeemError) -> Outcome {
+    use StatusCode as S;
     match error {
-        RedeemError::Unknown => last(
-            StatusCode::NOT_FOUND,
-            "unknown-link",
-            "This link is not known",
-            "It may have been used already, or a newer mail has replaced it: use the link in the newest mail. If you \
-             have set your password before, just log in.",
-        ),
-        RedeemError::Expired => last(
-            StatusCode::FORBIDDEN,
-            "expired",
-            "This link has expired",
-            "For your safety links work for a short time only. Ask for a new one.",
-        ),
-        RedeemError::Locked => last(
-            StatusCode::FORBIDDEN,
-            "locked",
-            "This link is locked",
-            "Too many wrong PINs were tried with it. Your account is not affected. Ask for a new link.",
-        ),
-        RedeemError::LockedForToday => last(
-            StatusCode::FORBIDDEN,
-            "locked-for-today",
-            "Too many wrong PINs today",
-            "Too many wrong PINs were tried for you within 24 hours. Your account is not affected. Try again \
-             tomorrow, with a new link if this one has expired by then.",
-        ),
-        RedeemError::WrongPin { left: 0 } => last(
-            StatusCode::FORBIDDEN,
-            "wrong-pin",
-            "The PIN is wrong",
-            "That was the last try that this link allowed. Your account is not affected. Ask for a new link.",
-        ),
-        RedeemError::WrongPin { left } => again(
-            StatusCode::FORBIDDEN,
-            "wrong-pin",
-            &format!(
-                "The PIN is wrong. It is the one that you chose when you signed up or asked for a new password. \
-                 Tries left: {left}."
-            ),
-        ),
-        RedeemError::InvalidPin(error) => {
-            again(StatusCode::BAD_REQUEST, "invalid-pin", &format!("Please check the PIN: {error}."))
+        RedeemError::Unknown => last(S::NOT_FOUND, "unknown-link", "unknown-link", NextStep::AskForLink),
+        RedeemError::Expired => last(S::FORBIDDEN, "expired", "expired", NextStep::AskForLink),
+        RedeemError::Locked => last(S::FORBIDDEN, "locked", "locked", NextStep::AskForLink),
+        RedeemError::LockedForToday => {
+            last(S::FORBIDDEN, "locked-for-today", "locked-for-today", NextStep::Nothing)
         }
-        RedeemError::Refused(words) => again(
-            StatusCode::BAD_REQUEST,
-            "refused",
-            &format!("The cloud does not accept this password. It says: {words}"),
-        ),
-        RedeemError::LockedByKeystone(words) => last(
-            StatusCode::FORBIDDEN,
-            "locked-by-keystone",
-            "The password cannot be changed now",
-            &format!("The cloud says: {words} Your link still works: you may try again later."),
-        ),
-        RedeemError::Busy => last(
-            StatusCode::CONFLICT,
-            "busy",
-            "One moment",
-            "Your password is being set at this moment. Try to log in; if that does not work in some minutes, open \
-             the link from the mail again.",
-        ),
-        RedeemError::ChangedElsewhere => last(
-            StatusCode::CONFLICT,
-            "changed-elsewhere",
-            "Your password was changed elsewhere",
-            "It is not the one that this link was made for, for example because an administrator has set another. \
-             Ask for a new link.",
-        ),
-        RedeemError::PerhapsChanged => last(
-            StatusCode::CONFLICT,
-            "perhaps-changed",
-            "Your password is probably set already",
-            "An earlier try got no answer, but seems to have worked. Log in with the password that you typed then. \
-             If that does not work, ask for a new link.",
-        ),
-        RedeemError::Disabled => last(
-            StatusCode::FORBIDDEN,
-            "disabled",
-            "Your account is disabled",
-            "An administrator has disabled it, so the password cannot be set.",
-        ),
+        RedeemError::WrongPin { left: 0 } => {
+            last(S::FORBIDDEN, "wrong-pin", "wrong-pin-last", NextStep::AskForLink)
+        }
+        RedeemError::WrongPin { left } => {
+            again(S::FORBIDDEN, "wrong-pin", Phrase::new("wrong-pin").with("left", left), Some("pin"))
+        }
+        RedeemError::InvalidPin(_) => {
+            again(S::BAD_REQUEST, "invalid-pin", with_lengths("invalid-pin"), Some("pin"))
+        }
+        RedeemError::Refused(words) => {
+            again(S::BAD_REQUEST, "refused", Phrase::new("refused").with("words", words), Some("password"))
+        }
+        RedeemError::Reused(words) => {
+            again(S::BAD_REQUEST, "refused", Phrase::new("reused").with("words", words), Some("password"))
+        }
+        RedeemError::LockedByKeystone(words) => {
+            let phrase = Phrase::new("locked-by-keystone").with("words", words);
+            last(S::FORBIDDEN, "locked-by-keystone", phrase, NextStep::TryAgain)
+        }
+        RedeemError::Busy => last(S::CONFLICT, "busy", "busy", NextStep::TryAgain),
+        RedeemError::ChangedElsewhere => {
+            last(S::CONFLICT, "changed-elsewhere", "changed-elsewhere", NextStep::AskForLink)
+        }
+        RedeemError::PerhapsChanged => {
+            last(S::CONFLICT, "perhaps-changed", "perhaps-changed", NextStep::AskForLink)
+        }
+        RedeemError::Disabled => last(S::FORBIDDEN, "disabled", "disabled", NextStep::Nothing),
         RedeemError::Keystone(error) => {
             tracing::error!(%error, "Keystone did not change a password");
-            unavailable()
+            again(S::SERVICE_UNAVAILABLE, "unavailable", "unavailable", None)
         }
-        RedeemError::Setpass(SetpassError::Overloaded) => unavailable(),
+        RedeemError::Setpass(SetpassError::Overloaded) => {
+            again(S::SERVICE_UNAVAILABLE, "unavailable", "unavailable", None)
+        }
         RedeemError::Setpass(error) => {
             tracing::error!(%error, "setpass failed");
-            Outcome { notice: failure(), try_again: false }
+            Outcome { notice: failure(), form: None }
         }
     }
 }
 
-fn unavailable() -> Outcome {
-    again(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "unavailable",
-        "The service that keeps passwords does not answer at this moment. Your link still works: please try again \
-         in some minutes.",
-    )
+/// A phrase that says how many digits a PIN has.
+pub(super) fn with_lengths(id: &'static str) -> Phrase {
+    Phrase::new(id).with("shortest", SHORTEST_PIN).with("longest", LONGEST_PIN)
 }
 
 /// What is said where Usher itself fails.
@@ -186,21 +140,23 @@ pub(super) fn failure() -> Notice {
     Notice {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         outcome: "failure",
-        title: "Something went wrong here",
-        text:
-            "It is not your fault, and it was written down for those who run this service. Please try again \
-               later."
-                .to_owned(),
+        phrase: "failure".into(),
+        next: NextStep::TryAgain,
     }
 }
 
-fn last(status: StatusCode, outcome: &'static str, title: &'static str, text: &str) -> Outcome {
-    Outcome { notice: Notice { status, outcome, title, text: text.to_owned() }, try_again: false }
+fn last(status: StatusCode, outcome: &'static str, phrase: impl Into<Phrase>, next: NextStep) -> Outcome {
+    Outcome { notice: Notice { status, outcome, phrase: phrase.into(), next }, form: None }
 }
 
-fn again(status: StatusCode, outcome: &'static str, text: &str) -> Outcome {
-    let title = "Please try again";
-    Outcome { notice: Notice { status, outcome, title, text: text.to_owned() }, try_again: true }
+fn again(
+    status: StatusCode,
+    outcome: &'static str,
+    phrase: impl Into<Phrase>,
+    field: Option<&'static str>,
+) -> Outcome {
+    let notice = Notice { status, outcome, phrase: phrase.into(), next: NextStep::TryAgain };
+    Outcome { notice, form: Some(field) }
 }
 
 #[cfg(test)]

@@ -49,14 +49,14 @@ impl Served {
                 Ok(Message { sender: None, cc: Vec::new(), subject: "Ticket".to_owned(), text, html: None })
             })
         });
+        let site = toml::from_str("name = \"Cloud <One>\"\nsupport_email = \"support@example.org\"").unwrap();
+        let look = Look::load(&site, &crate::setpass::fixture::settings()).unwrap();
         let router = router(Services {
             setpass: fixture.setpass.clone(),
             keystone: fixture.keystone.clone(),
             outbox: outbox.clone(),
             render_mail,
-            site: Arc::new(
-                toml::from_str("name = \"Cloud <One>\"\nsupport_email = \"support@example.org\"").unwrap(),
-            ),
+            look: Arc::new(look),
             helpdesk: mail.helpdesk,
             public_url: "https://cloud.example.org/setpass/".parse().unwrap(),
         });
@@ -113,11 +113,23 @@ async fn every_response_forbids_what_the_pages_do_not_need() {
         assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         let policy = header("content-security-policy");
-        for part in ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"]
-        {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "frame-ancestors 'none'",
+            "form-action 'self'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.contains(part), "{path}: {policy}");
         }
-        assert!(!policy.contains("unsafe") && !answer.body.contains("<script"), "{path}");
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        for script in answer.body.split("<script").skip(1) {
+            assert!(script.starts_with(" src=\"/setpass/static/"), "{path}: a script within the page");
+        }
+        for inline in ["<style", " style=", " onclick=", " onload=", "javascript:"] {
+            assert!(!answer.body.contains(inline), "{path}: {inline}");
+        }
     }
 }
 

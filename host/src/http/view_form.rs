@@ -5,33 +5,33 @@
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use secrecy::ExposeSecret;
 
 use super::Services;
-use super::answer::{Accepts, Notice, page};
+use super::answer::{NextStep, Notice, page};
+use super::audience::{Accepts, Audience};
 use super::fields::TokenQuery;
 use super::pages::{Frame, SetPasswordPage};
 
 /// Shows the form to whoever brings a token; 404 without one.
 pub(super) async fn view_form(
     State(services): State<Services>,
-    accepts: Accepts,
+    audience: Audience,
     Query(query): Query<TokenQuery>,
 ) -> Response {
-    if query.token().is_none() {
-        return no_token(StatusCode::NOT_FOUND).answer(accepts, &services);
+    let Some(token) = query.token() else {
+        return no_token(StatusCode::NOT_FOUND).answer(audience, &services);
+    };
+    if audience.accepts == Accepts::Plain {
+        let (outcome, phrase) = ("form", "form-for-programs".into());
+        return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
+            .answer(audience, &services);
     }
-    page(StatusCode::OK, &SetPasswordPage { frame: Frame::of(&services), problem: None })
+    let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
+    page(StatusCode::OK, audience, &SetPasswordPage { frame, problem: None })
 }
 
 /// What is said to those who come without a token.
 pub(super) fn no_token(status: StatusCode) -> Notice {
-    Notice {
-        status,
-        outcome: "no-token",
-        title: "The link is incomplete",
-        text:
-            "Open this page with the whole link from the mail. Some mail programs break long links in two: \
-               then copy both parts into the address bar."
-                .to_owned(),
-    }
+    Notice { status, outcome: "no-token", phrase: "no-token".into(), next: NextStep::AskForLink }
 }

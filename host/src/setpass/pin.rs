@@ -2,9 +2,11 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Sign-up forms ask for four digits; our own page asks for more.
-const SHORTEST: usize = 4;
-const LONGEST: usize = 12;
+/// How few digits a PIN may have. Sign-up forms ask for four; our own page asks for more.
+pub const SHORTEST: usize = 4;
+
+/// How many digits a PIN may have.
+pub const LONGEST: usize = 12;
 
 /// A PIN that cannot be one. Never quotes it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -47,6 +47,9 @@ pub enum RedeemError {
     /// Keystone does not take the new password, and says why. The link stays usable.
     #[error("Keystone refused the new password: {0}")]
     Refused(String),
+    /// The user had the new password before, and Keystone says so. The link stays usable.
+    #[error("Keystone refused a password that the user had before: {0}")]
+    Reused(String),
     /// The password that Keystone had was changed by somebody else since the link was issued. Final.
     #[error("the password was changed elsewhere since the link was issued")]
     ChangedElsewhere,
@@ -184,9 +187,8 @@ async fn change_password(
     Err(match refusal {
         ChangePasswordError::WrongOriginal if unsettled => RedeemError::PerhapsChanged,
         ChangePasswordError::WrongOriginal => RedeemError::ChangedElsewhere,
-        ChangePasswordError::Refused(words) | ChangePasswordError::Reused(words) => {
-            RedeemError::Refused(words)
-        }
+        ChangePasswordError::Refused(words) => RedeemError::Refused(words),
+        ChangePasswordError::Reused(words) => RedeemError::Reused(words),
         ChangePasswordError::Locked(words) => RedeemError::LockedByKeystone(words),
         ChangePasswordError::Disabled => RedeemError::Disabled,
         ChangePasswordError::Other(error) => RedeemError::Keystone(error),

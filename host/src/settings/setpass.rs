@@ -1,6 +1,9 @@
 //! `[setpass]`: the page where users choose passwords.
 
+pub mod page;
+
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -27,6 +30,9 @@ pub struct Setpass {
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
+    /// How the pages look.
+    #[serde(default)]
+    pub page: page::Page,
 }
 
 fn listen() -> SocketAddr {
@@ -50,6 +56,10 @@ fn twenty() -> u32 {
 }
 
 impl Setpass {
+    pub(crate) fn resolve(&mut self, folder: &Path) {
+        self.page.resolve(folder);
+    }
+
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
         let fail = |key: &str, message: &str| Err((format!("setpass.{key}"), message.to_owned()));
         let loopback =
@@ -65,6 +75,6 @@ impl Setpass {
         if self.max_attempts_per_day < self.max_attempts {
             return fail("max_attempts_per_day", "must not be smaller than max_attempts");
         }
-        Ok(())
+        self.page.check()
     }
 }

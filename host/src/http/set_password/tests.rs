@@ -147,3 +147,42 @@ async fn json_is_read_whatever_its_type_and_answered_to_those_who_accept_it() {
     let answer = served.post_json(&path, &body).await;
     assert_eq!((answer.status, answer.outcome().as_str()), (404, "unknown-link"));
 }
+
+#[test]
+fn every_refusal_has_words_in_every_language_and_a_title_where_it_is_a_page() {
+    use crate::http::language::Language;
+    use crate::setpass::RedeemError as E;
+
+    let words = || "<words>".to_owned();
+    let errors = || {
+        vec![
+            E::Unknown,
+            E::Expired,
+            E::WrongPin { left: 0 },
+            E::WrongPin { left: 2 },
+            E::Locked,
+            E::LockedForToday,
+            E::InvalidPin(crate::setpass::InvalidPin),
+            E::Busy,
+            E::Refused(words()),
+            E::Reused(words()),
+            E::ChangedElsewhere,
+            E::PerhapsChanged,
+            E::LockedByKeystone(words()),
+            E::Disabled,
+            E::Setpass(crate::setpass::SetpassError::Overloaded),
+        ]
+    };
+    for error in errors() {
+        let said = format!("{error:?}");
+        let quotes = matches!(error, E::Refused(_) | E::Reused(_) | E::LockedByKeystone(_));
+        let outcome = super::refusal(error);
+        for language in Language::all() {
+            let text = language.say(&outcome.notice.phrase);
+            assert!(text.chars().count() > 15 && !text.contains(['{', '$']), "{language:?}, {said}: {text}");
+            assert_eq!(text.contains("<words>"), quotes, "{language:?}, {said}: {text}");
+            let title = language.title(&outcome.notice.phrase);
+            assert_eq!(title.is_none(), outcome.form.is_some(), "{language:?}, {said}: {title:?}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+### Kalimat pada halaman setpass, dalam bahasa Indonesia.
+
+## Di setiap halaman
+
+support-lead = Ada pertanyaan? Tulis ke
+languages-label = Bahasa
+new-link-action = Minta tautan baru
+try-again-action = Coba lagi
+log-in-action = Masuk
+problem-title = Masalah
+
+## Mengatur kata sandi
+
+set-title = Atur kata sandi Anda
+set-lead-days = Tautan dari email berlaku selama { $count } hari.
+set-lead-hours = Tautan dari email berlaku selama { $count } jam.
+set-lead-minutes = Tautan dari email berlaku selama { $count } menit.
+set-pin-label = PIN
+set-pin-hint = Angka yang Anda pilih saat mendaftar atau saat meminta kata sandi baru.
+set-password-label = Kata sandi baru
+set-password-hint = Makin panjang makin baik: beberapa kata yang mudah Anda ingat. Setiap karakter dihitung, termasuk spasi.
+set-confirm-label = Ulangi kata sandi baru
+set-show-label = Tampilkan kata sandi
+set-action = Atur kata sandi
+set-trouble = Tautan tidak berfungsi, atau Anda tidak tahu PIN-nya?
+strength-0 = Sangat mudah ditebak: tambahkan beberapa kata yang tidak saling berhubungan.
+strength-1 = Mudah ditebak: tambahkan satu atau dua kata.
+strength-2 = Bisa lebih baik: satu kata lagi akan membantu.
+strength-3 = Baik: sulit ditebak.
+strength-4 = Sangat baik: sangat sulit ditebak.
+differs-hint = Kedua kata sandi belum sama.
+form-for-programs = Ini formulir untuk manusia. Program mengirim pin, password, dan confirm_password dengan POST ke alamat ini, sebagai formulir atau JSON.
+
+## Hasil pengaturan kata sandi
+
+password-set = Sekarang Anda dapat masuk dengan kata sandi itu. Tautan dari email tidak berlaku lagi.
+    .title = Kata sandi Anda telah diatur
+bad-body = Isi ini tidak dapat dibaca sebagai formulir maupun JSON.
+missing-field = Isilah ketiga kolom.
+mismatch = Kedua kata sandi tidak sama. Silakan ketik lagi.
+invalid-pin = Periksa PIN Anda: terdiri atas { $shortest } sampai { $longest } angka, tanpa karakter lain.
+wrong-pin = PIN salah. Gunakan PIN yang Anda pilih saat mendaftar atau saat meminta kata sandi baru. Sisa percobaan: { $left }.
+wrong-pin-last = Itu percobaan terakhir yang diizinkan tautan ini. Akun Anda tidak terpengaruh. Mintalah tautan baru.
+    .title = PIN salah
+refused = Cloud tidak menerima kata sandi ini. Pesannya: { $words }
+reused = Kata sandi ini pernah Anda pakai, dan cloud meminta yang lain. Pesannya: { $words }
+unavailable = Layanan yang menyimpan kata sandi sedang tidak menjawab. Tautan Anda tetap berlaku: silakan coba lagi beberapa menit lagi.
+no-token = Buka halaman ini dengan tautan lengkap dari email. Beberapa program email memotong tautan panjang menjadi dua: salinlah kedua bagian ke bilah alamat.
+    .title = Tautan tidak lengkap
+unknown-link = Mungkin tautan ini sudah dipakai, atau sudah diganti oleh email yang lebih baru: gunakan tautan di email terbaru. Jika kata sandi sudah pernah Anda atur, langsung saja masuk.
+    .title = Tautan ini tidak dikenal
+expired = Demi keamanan Anda, tautan hanya berlaku sebentar. Mintalah yang baru.
+    .title = Tautan ini sudah kedaluwarsa
+locked = Terlalu banyak PIN salah dicoba dengan tautan ini, jadi tautan ini dikunci. Akun Anda tidak terpengaruh. Mintalah tautan baru.
+    .title = Tautan ini terkunci
+locked-for-today = Terlalu banyak PIN salah dicoba untuk Anda dalam 24 jam. Akun Anda tidak terpengaruh. Coba lagi besok, dengan tautan baru jika yang ini sudah kedaluwarsa.
+    .title = Terlalu banyak PIN salah hari ini
+locked-by-keystone = Pesan dari cloud: { $words } Tautan Anda tetap berlaku: Anda dapat mencoba lagi nanti.
+    .title = Kata sandi belum dapat diubah sekarang
+busy = Kata sandi Anda sedang diatur. Cobalah masuk; jika dalam beberapa menit belum bisa, buka lagi tautan dari email.
+    .title = Mohon tunggu sebentar
+changed-elsewhere = Kata sandi itu bukan lagi yang menjadi dasar tautan ini, misalnya karena administrator telah menggantinya. Mintalah tautan baru.
+    .title = Kata sandi Anda telah diubah di tempat lain
+perhaps-changed = Percobaan sebelumnya tidak mendapat jawaban, tetapi tampaknya berhasil. Masuklah dengan kata sandi yang Anda ketik waktu itu. Jika tidak bisa, mintalah tautan baru.
+    .title = Kata sandi Anda mungkin sudah diatur
+disabled = Administrator telah menonaktifkannya, jadi kata sandi tidak dapat diatur. Tulis ke alamat di bawah jika Anda tidak tahu sebabnya.
+    .title = Akun Anda dinonaktifkan
+
+## Meminta tautan baru
+
+reset-title = Minta kata sandi baru
+reset-lead = Tim bantuan akan memeriksa permintaan Anda dan mengirim tautan ke alamat email akun Anda.
+reset-name-label = Nama
+reset-email-label = Alamat email akun Anda
+reset-pin-label = PIN baru
+reset-pin-hint = Enam angka atau lebih yang tidak mudah ditebak: bukan tanggal lahir, bukan deret angka. Anda memerlukannya bersama tautan.
+reset-action = Kirim permintaan
+reset-for-programs = Ini formulir untuk manusia. Program mengirim name, email, dan pin dengan POST ke alamat ini, sebagai formulir atau JSON.
+
+## Hasil permintaan
+
+received = Jika ada akun dengan alamat ini, tim bantuan akan memeriksa permintaan dan mengirim tautan ke alamat email akun itu. Anda akan memerlukan PIN yang baru saja Anda pilih, jadi ingatlah baik-baik.
+    .title = Permintaan Anda sudah diterima
+missing-email = Isilah alamat email Anda.
+emails-differ = Kedua alamat email tidak sama.
+missing-pin = Pilihlah sebuah PIN.
+trivial-pin = PIN ini termasuk yang pertama ditebak orang. Pilihlah yang lain.
+unusable-pin = Pilihlah PIN lain: terdiri atas { $shortest } sampai { $longest } angka, tanpa karakter lain.
+
+## Lainnya
+
+not-found = Periksa alamatnya, atau buka lagi tautan dari email.
+    .title = Halaman ini tidak ada
+other-site = Demi keamanan Anda, halaman ini hanya menerima apa yang diketik di dalamnya. Buka lagi tautan dari email.
+    .title = Ini berasal dari situs lain
+failure = Ini bukan kesalahan Anda, dan sudah dicatat untuk pengelola layanan ini. Silakan coba lagi nanti.
+    .title = Ada yang tidak beres di sini

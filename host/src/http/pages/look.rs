@@ -1,0 +1,71 @@
+//! How a site's pages look: its name, its logo, its colours, and whom to write to.
+
+use std::time::Duration;
+
+use crate::settings::setpass::Setpass;
+use crate::settings::setpass::page::{Colour, Page};
+use crate::settings::site::Site;
+
+use super::logo::Logo;
+pub use super::logo::LogoError as LookError;
+
+/// What the settings say about the pages, ready to be served.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The site's name.
+    pub(in crate::http) site: String,
+    /// Whom users write to.
+    pub(in crate::http) support_email: String,
+    /// Where users log in.
+    pub(in crate::http) login_url: Option<String>,
+    /// How long links work.
+    pub(in crate::http) token_lifetime: Duration,
+    /// The image beside the name.
+    pub(in crate::http) logo: Option<Logo>,
+    /// The site's own style sheet.
+    pub(in crate::http) style: String,
+}
+
+impl Look {
+    /// Reads the logo, and makes the style sheet.
+    ///
+    /// # Errors
+    /// Where the logo cannot be used.
+    pub fn load(site: &Site, setpass: &Setpass) -> Result<Self, LookError> {
+        let page = &setpass.page;
+        Ok(Self {
+            site: site.name.clone(),
+            support_email: site.support_email.clone(),
+            login_url: page.login_url.as_ref().map(url::Url::to_string),
+            token_lifetime: setpass.token_lifetime,
+            logo: page.logo.as_deref().map(Logo::read).transpose()?,
+            style: style(page),
+        })
+    }
+}
+
+/// The site's colours, in the names of the style sheet that all sites share.
+fn style(page: &Page) -> String {
+    let colours =
+        |accent: Colour| format!("--accent: {}; --on-accent: {};", accent.css(), accent.text_on_it().css());
+    format!(
+        ":root {{ {} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {} }} }}\n",
+        colours(page.accent),
+        colours(page.accent_dark)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_style_sheet_has_the_colours_for_light_and_dark() {
+        let page: Page = toml::from_str("accent = \"#004400\"\naccent_dark = \"#ffd000\"").unwrap();
+        assert_eq!(
+            style(&page),
+            ":root { --accent: #004400; --on-accent: #ffffff; }\n\
+             @media (prefers-color-scheme: dark) { :root { --accent: #ffd000; --on-accent: #000000; } }\n"
+        );
+    }
+}
