@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 use usher_tests::fault_proxy::{Fault, FaultProxy, Trouble};
+use usher_tests::google_sheets::GoogleSheets;
 use usher_tests::sheet::{self, QuotaRow};
 use usher_tests::site::{Run, Site};
 use usher_tests::{process, workspace};
@@ -516,4 +517,28 @@ fn a_site_without_a_quota_sheet_is_told_so() {
     let run = quotas.apply();
     expect_status(&run, 2);
     expect_words(&run, &["set sheet.quota"]);
+}
+
+#[test]
+fn the_quota_sheet_may_be_at_google_too() {
+    let quotas = Quotas::new("at-google");
+    let folder = tempfile::Builder::new().prefix("usher-google-").tempdir().unwrap();
+    let google = GoogleSheets::start(folder.path()).unwrap();
+    let access = google.create_access(&[], true).unwrap();
+    let mut refused = quotas.row(&[("instances", "-7")]);
+    refused.set(3, "3/15/2018 15:48:49");
+    let rows = [quotas.row(&[("instances", "20"), ("volumes", "15")]), refused];
+    let spreadsheet = google.create_quota(&rows).unwrap();
+    quotas.site.use_google(&google, &access).unwrap();
+    let both = format!("access = \"{access}\"\nquota = \"{spreadsheet}\"\nwrite_errors = true\n");
+    quotas.site.change_settings(&format!("access = \"{access}\"\n"), &both).unwrap();
+
+    let run = quotas.apply();
+    expect_status(&run, 1);
+    quotas.expect(&[("instances", 20), ("volumes", 15)]);
+    let rows = |worksheet| google.rows(&spreadsheet, worksheet).unwrap().unwrap();
+    assert_eq!((rows(sheet::REQUESTS).len(), rows(sheet::QUOTA_DONE).len()), (2, 2));
+    let notes = google.notes(&spreadsheet, sheet::REQUESTS).unwrap();
+    assert!(notes["A2"].contains("instances"), "the reason is beside the row: {notes:?}");
+    google.expect_order().unwrap();
 }

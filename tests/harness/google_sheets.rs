@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::sheet::{AccessRow, DONE, HEADER, REQUESTS};
+use crate::sheet::{AccessRow, DONE, HEADER, QUOTA_DONE, QUOTA_HEADER, QuotaRow, REQUESTS};
 use crate::{process, python_service, web};
 
 /// A running emulator. Stopped on drop.
@@ -78,6 +78,17 @@ impl GoogleSheets {
             worksheets.push((DONE, &done));
         }
         self.create(&worksheets)
+    }
+
+    /// Makes a spreadsheet with the worksheets of a quota sheet: these rows that wait, and none that are finished.
+    ///
+    /// # Errors
+    /// Where the emulator refuses.
+    pub fn create_quota(&self, rows: &[QuotaRow]) -> Result<String> {
+        let header: Vec<String> = QUOTA_HEADER.iter().map(|&heading| heading.to_owned()).collect();
+        let all: Vec<Vec<String>> =
+            std::iter::once(header.clone()).chain(rows.iter().map(|row| row.0.clone())).collect();
+        self.create(&[(REQUESTS, all.as_slice()), (QUOTA_DONE, &[header])])
     }
 
     /// The rows of a worksheet as people see them, without blank cells at their ends; none where there is no such
