@@ -5,9 +5,11 @@
 
 mod announce;
 mod build;
+mod context;
 mod facts;
 mod journey;
 pub mod plan;
+mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 

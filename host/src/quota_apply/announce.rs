@@ -1,8 +1,8 @@
 //! What is recorded of a quota request: the decision before it has any effect, and at its end the mails.
 
-use super::build::hex;
 use super::journey::{Journey, StepError};
 use super::plan::Change;
+use super::wish::hex;
 use crate::batch::last_day_in_words;
 use crate::database::{
     Begun, DatabaseError, QuotaApproval, QuotaChange, QuotaDecision, QuotaOutcome, finish_request_in,

@@ -2,19 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
-use sha2::{Digest as _, Sha256};
 
+use super::context::context;
 use super::facts::ProjectFacts;
 use super::plan::{Action, Change, Fate, Plan, PlannedRow, Work};
+use super::wish::{end_of, wish};
 use crate::batch::report::counted;
 use crate::database::{JournalRequest, QuotaOutcome, RecordedQuotaDecision, RequestState};
 use crate::mailer;
-use crate::plugin::{
-    CurrentLimit, Decision, QuotaContext, QuotaOccasion, QuotaPolicy, QuotaProject, RequestedChange,
-};
+use crate::plugin::{Decision, QuotaPolicy};
 use crate::quota_decisions::{in_words, is_temporary};
 use crate::quotas::{Limit, nearest_key};
 use crate::registration::{
@@ -64,27 +62,6 @@ pub(super) async fn build(facts: Facts<'_>) -> Plan {
         }
     }
     Plan { rows, notices }
-}
-
-/// From when a change is undone that lasts until the end of a day in the site's time zone.
-fn end_of(day: Date, zone: &TimeZone) -> Option<Timestamp> {
-    let next = day.checked_add(1.day()).ok()?;
-    Some(next.to_zoned(zone.clone()).ok()?.timestamp())
-}
-
-/// What is asked for, as a fingerprint: the same for a row whose bookkeeping cells were edited, another one for a
-/// row that asks for something else.
-fn wish(request: &QuotaRequest, project_id: &str) -> String {
-    let mut limits = request.limits.clone();
-    limits.sort();
-    let wish = (project_id, request.until.map(|day| day.to_string()), &request.size, limits);
-    let bytes = serde_json::to_vec(&wish).unwrap_or_default();
-    hex(&Sha256::digest(bytes)[..16])
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Planning<'a> {
@@ -437,28 +414,6 @@ fn copies(project: &ProjectFacts, requester: &str, warnings: &mut Vec<String>) -
         ));
     }
     good
-}
-
-/// What the policy is told.
-fn context(project: &ProjectFacts, current: &[Limit], work: &Work, today: Date) -> QuotaContext {
-    let current = current.iter().cloned().map(CurrentLimit::from);
-    QuotaContext {
-        occasion: QuotaOccasion::Request(Box::new(RequestedChange {
-            request: work.request.clone(),
-            is_approved: !work.without_approval,
-            requester_is_member: project.has_member(&work.request.email),
-            today,
-        })),
-        project: QuotaProject {
-            id: Some(project.project.id.clone()),
-            name: project.project.name.clone(),
-            description: project.project.description.clone(),
-            enabled: project.project.enabled,
-            members: project.members.len(),
-        },
-        current: current.collect(),
-        ports_not_held_by_instances: project.ports_not_held_by_instances,
-    }
 }
 
 /// The names of the projects that somebody has to look up.
