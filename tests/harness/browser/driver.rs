@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 use super::Reader;
 use crate::{process, web, workspace};
 
+/// How often a driver is started. It wants the port that the system gives it for IPv4 for IPv6 too, where somebody else
+/// may have it; then it ends, and the next one gets another port.
+const ATTEMPTS: usize = 5;
+
 /// A driver with one browser. Both are stopped on drop.
 #[derive(Debug)]
 pub(super) struct Driver {
@@ -27,30 +31,8 @@ impl Driver {
     /// Starts a driver on a port that the system chooses, and has it start a browser.
     pub(super) fn start(reader: &Reader) -> Result<Self> {
         let profile = tempfile::Builder::new().prefix("usher-browser-").tempdir()?;
-        // In a group of its own, so that Ctrl-C does not take it away from a program that is still using it.
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            // The wrapper script of Debian's Chromium keeps files at home, and a test has none.
-            .env("HOME", profile.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .context("cannot run chromedriver; `cargo xtask test` installs it")?;
-        let stdout = process.stdout.take().context("the standard output is a pipe")?;
+        let (process, port) = listening(profile.path())?;
         let mut driver = Self { process, session: String::new(), browser: None, profile };
-        let mut lines = BufReader::new(stdout).lines().map_while(std::result::Result::ok);
-        let port = lines.find_map(|line| {
-            line.strip_prefix("ChromeDriver was started successfully on port ")?
-                .trim_end_matches('.')
-                .parse()
-                .ok()
-        });
-        let port: u16 = port.context("chromedriver did not say where it listens")?;
-        // Read on, so that it never waits for a reader.
-        thread::spawn(move || lines.for_each(drop));
-
         let wanted = driver.capabilities(reader);
         let created = command("POST", &format!("http://127.0.0.1:{port}/session"), Some(&wanted))?;
         let id = created["sessionId"].as_str().context("no session")?;
@@ -93,6 +75,39 @@ impl Driver {
     pub(super) fn post(&self, path: &str, parameters: &Value) -> Result<Value> {
         command("POST", &format!("{}/{path}", self.session), Some(parameters))
     }
+}
+
+/// Starts a driver, and says where it listens.
+fn listening(home: &Path) -> Result<(Child, u16)> {
+    for _ in 0..ATTEMPTS {
+        // In a group of its own, so that Ctrl-C does not take it away from a program that is still using it.
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            // The wrapper script of Debian's Chromium keeps files at home, and a test has none.
+            .env("HOME", home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("cannot run chromedriver; `cargo xtask test` installs it")?;
+        let stdout = process.stdout.take().context("the standard output is a pipe")?;
+        let mut lines = BufReader::new(stdout).lines().map_while(std::result::Result::ok);
+        let port = lines.find_map(|line| {
+            line.strip_prefix("ChromeDriver was started successfully on port ")?
+                .trim_end_matches('.')
+                .parse()
+                .ok()
+        });
+        if let Some(port) = port {
+            // Read on, so that it never waits for a reader.
+            thread::spawn(move || lines.for_each(drop));
+            return Ok((process, port));
+        }
+        // It has closed its output, so it has ended or is about to.
+        process::terminate(&mut process, Duration::from_secs(5));
+    }
+    bail!("chromedriver did not say where it listens, {ATTEMPTS} times")
 }
 
 impl Drop for Driver {
