@@ -56,7 +56,7 @@ impl Fixture {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("keys");
-        Keys::create(&key_file).unwrap();
+        Keys::create(&key_file, jiff::Timestamp::UNIX_EPOCH).unwrap();
         let keys = Keys::load(&key_file).unwrap();
         let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
         let clock = Clock::manual("2026-11-22T08:00:00Z".parse().unwrap());
