@@ -262,3 +262,6 @@ async fn take_lease(database: &Database, clock: &Clock) -> Result<String, Rekeyi
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,3 +165,8 @@ fn change_password(identity: &mut Identity, id: &str, change: &Value) -> (Status
 pub(crate) fn text(token: &SecretString) -> &str {
     token.expose_secret()
 }
+
+/// What is stored of the token.
+pub(crate) fn token_hash(token: &SecretString) -> crate::database::TokenHash {
+    super::token::hash(token)
+}
