@@ -193,7 +193,7 @@ fn a_denied_request_stays_with_its_reason_and_the_requester_is_told_once() {
     for _ in 0..2 {
         let run = quotas.apply();
         expect_status(&run, 1);
-        expect_words(&run, &["refused", "network: a limit of 1 was requested", "2 are in use"]);
+        expect_words(&run, &["row 2: refused", "network: a limit of 1 was requested", "2 are in use"]);
         assert_eq!(quotas.stage.limits(&quotas.project), before, "nothing of it is set");
         let rows = quotas.site.quota_requests().unwrap();
         assert_eq!(rows.len(), 2);

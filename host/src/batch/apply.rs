@@ -21,6 +21,8 @@ use crate::registration::{RowNumber, SheetKind};
 pub enum Ending {
     /// Every step is done.
     Done,
+    /// The request is refused, and the requester has been told.
+    Refused,
     /// It was not finished, and why. The next run goes on where this one stopped.
     Failed {
         /// Why, with what to do.
@@ -129,7 +131,10 @@ pub async fn apply<W: Work, M: Clone, E: Failure>(
         // Nothing else is awaited in this loop: requests that are not polled may be in the middle of a
         // transaction, for which whoever writes here would wait in vain.
         let Some((row, result)) = running.next().await else { break };
-        let (ending, result) = result?;
+        let (mut ending, result) = result?;
+        if matches!(ending, Ending::Done) && plan.refuses(row) {
+            ending = Ending::Refused;
+        }
         if let Some(result) = result {
             made.insert(row, result);
         }

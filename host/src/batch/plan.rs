@@ -95,6 +95,13 @@ impl<W: Work> Plan<W> {
             .collect()
     }
 
+    /// Whether what is done for a row is to tell the requester that the request is refused.
+    pub(super) fn refuses(&self, row: RowNumber) -> bool {
+        // Rows are in the order of the sheet.
+        let found = self.rows.binary_search_by_key(&row, |planned| planned.row);
+        found.is_ok_and(|index| matches!(self.rows[index].fate, Fate::Refuse { .. }))
+    }
+
     /// The keys of the requests whose rows may move: those that this run finished, and those that an earlier one
     /// did.
     pub(super) fn finished_keys(&self, endings: &BTreeMap<RowNumber, Ending>) -> BTreeSet<String> {

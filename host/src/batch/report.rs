@@ -277,8 +277,10 @@ fn reported_row<W: Work>(row: &PlannedRow<W>, ending: Option<&Ending>) -> Report
     let (outcome, error) = match (&row.fate, ending) {
         (Fate::Apply(_), Some(Ending::Done)) => (RowOutcome::Done, None),
         (Fate::Apply(_), Some(Ending::Failed { reason, .. })) => (RowOutcome::Failed, Some(reason.clone())),
-        (Fate::Apply(_), None) => (RowOutcome::Failed, Some("not tried".to_owned())),
-        (Fate::Refuse { reason, .. }, Some(Ending::Done)) => (RowOutcome::Refused, Some(reason.clone())),
+        (Fate::Apply(_), Some(Ending::Refused) | None) => (RowOutcome::Failed, Some("not tried".to_owned())),
+        (Fate::Refuse { reason, .. }, Some(Ending::Done | Ending::Refused)) => {
+            (RowOutcome::Refused, Some(reason.clone()))
+        }
         (Fate::Refuse { reason: refusal, .. }, Some(Ending::Failed { reason, .. })) => {
             (RowOutcome::Refused, Some(format!("{refusal} (the requester could not be told: {reason})")))
         }

@@ -193,7 +193,7 @@ impl Database {
         with_changes(&self.pool, rows.fetch_all(&self.pool).await?).await
     }
 
-    /// The value that each limit of a project last got by a decision that was applied and not undone.
+    /// The value that each limit of a project last got by a decision that was applied and has not ended.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
@@ -213,11 +213,11 @@ impl Database {
         &self,
         project_id: Option<&str>,
     ) -> Result<BTreeMap<String, LimitValues>, DatabaseError> {
-        // What was undone says nothing any more: what was decided before it counts again.
+        // What has ended says nothing any more: what was decided before or after it counts.
         let rows = sqlx::query(
             "SELECT project_id, service, key, new AS value \
              FROM quota_decision d JOIN quota_change ON decision = d.id \
-             WHERE outcome = 'granted' AND applied IS NOT NULL AND (fate IS NULL OR fate <> 'restored') \
+             WHERE outcome = 'granted' AND applied IS NOT NULL AND ended IS NULL \
                  AND ($1 IS NULL OR project_id = $1) \
              ORDER BY applied, d.id",
         )

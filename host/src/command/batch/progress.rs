@@ -60,6 +60,7 @@ impl Drop for ProgressShown {
 fn line(row: RowNumber, ending: &Ending) -> String {
     match ending {
         Ending::Done => format!("row {row}: done"),
+        Ending::Refused => format!("row {row}: refused"),
         Ending::Failed { reason, .. } => format!("row {row}: {}", printable(reason)),
     }
 }
