@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::plugin::PluginArgs;
 use crate::command::quota::QuotaCommand;
+use crate::keys::KeyId;
 
 /// Registers the users of an OpenStack cloud from an approved sign-up sheet.
 #[derive(Debug, Parser)]
@@ -44,7 +45,7 @@ pub enum Command {
     /// Help users with their passwords
     #[command(subcommand)]
     Password(PasswordCommand),
-    /// Look after the key that protects stored secrets
+    /// Look after the keys that protect stored secrets
     #[command(subcommand)]
     Keys(KeysCommand),
     /// List, check and try components
@@ -184,8 +185,20 @@ pub enum PasswordCommand {
 /// `usher keys`
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Make the key file that the settings name
+    /// Make the key file that the settings name, with one key
     New,
+    /// Add a new key, use it from now on, and move all stored secrets to it; others may go on working meanwhile
+    ///
+    /// May be killed and run again at any time: it goes on where it was. Older keys stay in the file and open
+    /// what they protected.
+    Rotate,
+    /// List the keys, when they were made, and how much each still protects
+    List,
+    /// Take a key out of the key file that protects nothing any more
+    Retire {
+        /// Id of the key
+        id: KeyId,
+    },
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 mod apply;
 mod directory;
-mod journey;
+pub(crate) mod journey;
 mod new_quotas;
 pub mod plan;
 

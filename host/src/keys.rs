@@ -1,50 +1,70 @@
 //! The keys that protect stored secrets: what the database holds is useless without the key file.
 //!
-//! A key file is text: a first line that names the format, then one key a line, an id and 32 random
-//! bytes in hexadecimal. The first key protects what is stored from now on; the others still open
-//! what they protected. From each key come sub-keys for one use each (HKDF-SHA256, RFC 5869), so
-//! that what is learnt about one use tells nothing about another.
+//! A key file is text: a first line that names the format, then one key a line: an id, 32 random
+//! bytes in hexadecimal, and when it was made. The first key protects what is stored from now on; the
+//! others still open what they protected. What is protected says the id of its key. From each key come
+//! sub-keys for one use each (HKDF-SHA256, RFC 5869), so that what is learnt about one use tells nothing
+//! about another.
+//!
+//! The file is looked at before each use and read again where it has changed: whoever runs for long
+//! takes a new key up without being told.
 //!
 //! Knows nothing of where protected secrets are kept.
 
 mod file;
 mod pin;
+mod ring;
 mod seal;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use hkdf::Hkdf;
+use jiff::Timestamp;
 use secrecy::SecretString;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// Length of a key and of a sub-key, in bytes.
-const KEY_LENGTH: usize = 32;
+use file::Stamp;
+use ring::KeyRing;
 
-/// Length of a key's id, in bytes. It only tells the few keys of one file apart.
-const ID_LENGTH: usize = 4;
+pub use ring::{InvalidKeyId, KeyId};
 
 /// The keys of one key file. Clones share them.
 #[derive(Clone)]
 pub struct Keys {
-    /// Never empty; the first is the one in use.
-    keys: Arc<[Key]>,
+    inner: Arc<Inner>,
 }
 
-/// One key and the sub-keys that come from it.
-struct Key {
-    id: [u8; ID_LENGTH],
-    sealing: Zeroizing<[u8; KEY_LENGTH]>,
-    pepper: Zeroizing<[u8; KEY_LENGTH]>,
+struct Inner {
+    file: PathBuf,
+    read: RwLock<Read>,
+}
+
+/// What was read last.
+struct Read {
+    ring: Arc<KeyRing>,
+    /// The file as it was found then, whether or not it could be used.
+    stamp: Option<Stamp>,
+}
+
+/// A key of the file, without itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyEntry {
+    /// Its id.
+    pub id: KeyId,
+    /// When it was made; none where the file is of the format that did not say.
+    pub made: Option<Timestamp>,
 }
 
 /// Why keys cannot be used. All are final: somebody has to do something.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// There is a key file already. Replacing it would make every stored secret unreadable.
-    #[error("{file}: there is a key file already; move it away first if its secrets are not needed any more", file = file.display())]
+    #[error(
+        "{file}: there is a key in the key file already; `usher keys rotate` adds a new one. Move the file away first \
+         only if nothing is needed any more that it protects",
+        file = file.display()
+    )]
     Exists {
         /// The file.
         file: PathBuf,
@@ -86,11 +106,26 @@ pub enum KeysError {
     },
     /// The secret was sealed with a key that the file does not hold.
     #[error(
-        "a stored secret was sealed with key {id}, which the key file does not hold; restore that key file"
+        "a stored secret is protected with key {id}, which the key file does not hold; put the line that begins with \
+         {id} back from a copy of the key file. `usher doctor` tells what depends on it"
     )]
     UnknownKey {
-        /// Id of the missing key, in hexadecimal.
-        id: String,
+        /// Id of the missing key.
+        id: KeyId,
+    },
+    /// The key is the one in use.
+    #[error("key {id} is the one in use; `usher keys rotate` puts a new one in its place")]
+    InUse {
+        /// The key.
+        id: KeyId,
+    },
+    /// The file does not hold the key.
+    #[error("{file}: there is no key {id} in the key file; `usher keys list` shows those that are", file = file.display())]
+    NoSuchKey {
+        /// The file.
+        file: PathBuf,
+        /// The key.
+        id: KeyId,
     },
     /// The sealed bytes were changed, or were sealed for another purpose.
     #[error("a stored secret is damaged, or belongs somewhere else; issue it again")]
@@ -99,11 +134,28 @@ pub enum KeysError {
 
 impl Keys {
     /// Makes a key file with one new key, readable by its owner only, and returns once it is on disk.
+    /// A file without any key in it gets its first.
     ///
     /// # Errors
-    /// Where there is a file already, or it cannot be written.
-    pub fn create(file: &Path) -> Result<(), KeysError> {
-        file::create(file)
+    /// Where the file has a key already, or cannot be written.
+    pub fn create(file: &Path, now: Timestamp) -> Result<KeyId, KeysError> {
+        file::create(file, now)
+    }
+
+    /// Adds a new key to a key file, which is used from then on, and returns once it is on disk.
+    ///
+    /// # Errors
+    /// Where the file cannot be used or written.
+    pub fn add(file: &Path, now: Timestamp) -> Result<KeyId, KeysError> {
+        file::add(file, now)
+    }
+
+    /// Takes a key out of a key file, and returns once that is on disk. What it protected is lost.
+    ///
+    /// # Errors
+    /// Where the file cannot be used or written, or would be without a key.
+    pub fn remove(file: &Path, id: KeyId) -> Result<(), KeysError> {
+        file::remove(file, id)
     }
 
     /// Reads a key file.
@@ -111,14 +163,22 @@ impl Keys {
     /// # Errors
     /// Where there is none, others than its owner may read it, or it is damaged.
     pub fn load(file: &Path) -> Result<Self, KeysError> {
-        file::load(file)
+        let (ring, stamp) = file::load(file)?;
+        let read = RwLock::new(Read { ring: Arc::new(ring), stamp: Some(stamp) });
+        Ok(Self { inner: Arc::new(Inner { file: file.to_owned(), read }) })
+    }
+
+    /// The keys, the one in use first.
+    #[must_use]
+    pub fn list(&self) -> Vec<KeyEntry> {
+        self.fresh().keys().iter().map(|key| KeyEntry { id: key.id, made: key.made }).collect()
     }
 
     /// Encrypts a secret so that only a holder of the key file can read it, and only for the same
     /// `purpose` (a name of the use, such as `outbox`, with what the secret belongs to).
     #[must_use]
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
-        seal::seal(self.current(), purpose, plain)
+        seal::seal(self.fresh().current(), purpose, plain)
     }
 
     /// Decrypts what [`Keys::seal`] made for the same purpose.
@@ -126,7 +186,7 @@ impl Keys {
     /// # Errors
     /// Where the key is missing, or the bytes are not what `seal` made for this purpose.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-        seal::open(self, purpose, sealed)
+        seal::open(&self.fresh(), purpose, sealed)
     }
 
     /// The slow, keyed hash of a PIN, as text that also says how it was made.
@@ -134,40 +194,58 @@ impl Keys {
     /// Takes tens of milliseconds and 19 MiB: callers bound how many run at once.
     #[must_use]
     pub fn hash_pin(&self, pin: &SecretString) -> String {
-        pin::hash(self.current(), pin)
+        pin::hash(self.fresh().current(), pin)
     }
 
     /// Whether the PIN is the one that was hashed. Costs what [`Keys::hash_pin`] costs, and the time
     /// tells nothing about how much of the PIN is right.
-    #[must_use]
-    pub fn verify_pin(&self, pin: &SecretString, hash: &str) -> bool {
-        pin::verify(self, pin, hash)
+    ///
+    /// # Errors
+    /// Where the key is missing, at once.
+    pub fn verify_pin(&self, pin: &SecretString, hash: &str) -> Result<bool, KeysError> {
+        pin::verify(&self.fresh(), pin, hash)
     }
 
-    fn current(&self) -> &Key {
-        self.keys.first().expect("a key file without keys is refused when it is read")
+    /// Reads the file again where it has changed. Every use does that by itself; who does not use the
+    /// keys for long forgets by this what was taken out of the file.
+    pub fn refresh(&self) {
+        let _ = self.fresh();
     }
 
-    fn with_id(&self, id: &[u8]) -> Option<&Key> {
-        self.keys.iter().find(|key| key.id == id)
+    /// The keys as the file has them now. Where it has changed and cannot be used, those of before.
+    fn fresh(&self) -> Arc<KeyRing> {
+        let Inner { file, read } = &*self.inner;
+        let stamp = Stamp::of(file);
+        {
+            let read = read.read().unwrap_or_else(PoisonError::into_inner);
+            if read.stamp == stamp {
+                return Arc::clone(&read.ring);
+            }
+        }
+        let mut read = read.write().unwrap_or_else(PoisonError::into_inner);
+        if read.stamp != stamp {
+            match file::load(file) {
+                Ok((ring, stamp)) => {
+                    tracing::info!(keys = ring.keys().len(), in_use = %ring.current().id, "the key file has changed and was read again");
+                    *read = Read { ring: Arc::new(ring), stamp: Some(stamp) };
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the key file has changed and cannot be used; the keys of before are used on");
+                    // Told once for each change.
+                    read.stamp = stamp;
+                }
+            }
+        }
+        Arc::clone(&read.ring)
     }
 }
 
 impl fmt::Debug for Keys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<String> = self.keys.iter().map(|key| hex::encode(key.id)).collect();
+        let ids: Vec<String> = self.list().iter().map(|key| key.id.to_string()).collect();
         formatter.debug_struct("Keys").field("ids", &ids).finish_non_exhaustive()
     }
 }
 
-impl Key {
-    fn derive(id: [u8; ID_LENGTH], material: &[u8; KEY_LENGTH]) -> Self {
-        let source = Hkdf::<Sha256>::new(None, material);
-        let expand = |usage: &[u8]| {
-            let mut key = Zeroizing::new([0; KEY_LENGTH]);
-            source.expand(usage, &mut *key).expect("32 bytes are within what HKDF-SHA256 can give");
-            key
-        };
-        Self { id, sealing: expand(b"usher/1/seal"), pepper: expand(b"usher/1/pin") }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,7 @@ pub mod quota_terms;
 pub mod quotas;
 pub mod random;
 pub mod registration;
+pub mod rekeying;
 pub mod setpass;
 pub mod settings;
 pub mod sheet;

@@ -9,7 +9,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 use usher::app::{Access, App};
-use usher::cli::{Cli, Command, ImportArgs, KeysCommand, PasswordCommand, RunCommand};
+use usher::cli::{Cli, Command, ImportArgs, PasswordCommand, RunCommand};
 use usher::clock::Clock;
 use usher::command::{self, Exit};
 use usher::settings::Settings;
@@ -83,7 +83,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let app = App::build(load()?, clock, Access::Write).await?;
             command::password::run(&app, &user, case.as_deref()).await
         }
-        Command::Keys(KeysCommand::New) => command::keys::run(&load()?),
+        Command::Keys(command) => command::keys::run(&load()?, &clock, &command).await,
         Command::Doctor => Ok(command::doctor::run(load(), clock).await),
         Command::Plugin(args) => {
             // The settings are needed only where a file is not named on the command line.

@@ -54,7 +54,7 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
 const PATIENCE: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 /// What payloads are sealed for.
-const PURPOSE: &str = "outbox";
+pub(crate) const PURPOSE: &str = "outbox";
 
 /// The outbox.
 #[derive(Clone, Debug)]

@@ -33,10 +33,10 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::database::{
-    AttemptLimits, Database, DatabaseError, LinkIssue, Transaction, drop_mails_with_link_of,
+    AttemptLimits, Database, DatabaseError, LinkIssue, LinkPassword, Transaction, drop_mails_with_link_of,
 };
 use crate::keys::{Keys, KeysError};
-use crate::settings;
+use crate::{random, settings};
 
 use hashing::PinHashing;
 
@@ -97,6 +97,8 @@ pub struct Prepared {
     user_id: String,
     /// Sealed.
     password: Option<Vec<u8>>,
+    /// Tells the password from any other.
+    password_name: String,
     pin_hash: Option<String>,
     issued_at: Timestamp,
     issued: IssuedToken,
@@ -189,7 +191,8 @@ impl Setpass {
         let issued_at = inner.clock.now();
         let expires = issued_at.saturating_add(inner.lifetime).unwrap_or(Timestamp::MAX);
         let issued = IssuedToken { url: token::url(&inner.public_url, &token), token, expires };
-        Ok(Prepared { user_id: user_id.to_owned(), password, pin_hash, issued_at, issued })
+        let password_name = random::identifier();
+        Ok(Prepared { user_id: user_id.to_owned(), password, password_name, pin_hash, issued_at, issued })
     }
 
     /// Records a link in the caller's transaction. Earlier links of the user stop working, and mails that carry one
@@ -201,7 +204,10 @@ impl Setpass {
         let link = LinkIssue {
             user_id: &prepared.user_id,
             token_hash: &token::hash(&prepared.issued.token),
-            password: prepared.password.as_deref(),
+            password: prepared
+                .password
+                .as_deref()
+                .map(|sealed| LinkPassword { sealed, name: &prepared.password_name }),
             pin_hash: prepared.pin_hash.as_deref(),
             issued: prepared.issued_at,
             expires: prepared.issued.expires,
@@ -260,7 +266,7 @@ impl Setpass {
 }
 
 /// What a user's password is sealed for: a record copied to another user does not open.
-fn password_purpose(user_id: &str) -> String {
+pub(crate) fn password_purpose(user_id: &str) -> String {
     format!("setpass/password/{user_id}")
 }
 

@@ -166,3 +166,66 @@ fn a_logo_that_cannot_be_shown_is_told() {
     let lines = site.doctor("page");
     assert!(lines.len() == 1 && lines[0].starts_with("ok"), "{lines:?}");
 }
+
+/// A new key file beside an old database protects nothing that is in it.
+#[tokio::test]
+async fn a_key_that_the_database_needs_and_the_key_file_lacks_is_told_with_what_to_do() {
+    let site = Site::new();
+    let usher = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
+        command.args(arguments).env_remove("USHER_SETTINGS").current_dir(site.folder.path()).output().unwrap()
+    };
+    assert!(usher(&["keys", "new"]).status.success());
+    let keys = usher::keys::Keys::load(&site.file("usher.keys")).unwrap();
+    let id = keys.list()[0].id.to_string();
+    let database = usher::database::Database::open(&site.file("usher.sqlite")).await.unwrap();
+    let mut transaction = database.begin().await.unwrap();
+    let (sealed, now) = (keys.seal("outbox", b"a mail"), jiff::Timestamp::UNIX_EPOCH);
+    usher::database::Database::add_mail(&mut transaction, "origin", "kind", &sealed, now, None)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    assert!(site.doctor("keys").iter().all(|line| line.starts_with("ok")));
+
+    fs::rename(site.file("usher.keys"), site.file("moved-away")).unwrap();
+    let made = String::from_utf8(usher(&["keys", "new"]).stdout).unwrap();
+    let listed = usher(&["keys", "list"]);
+    assert_eq!(listed.status.code(), Some(1));
+    let told = [made, String::from_utf8(listed.stdout).unwrap(), site.doctor("keys").join("\n")];
+    for told in told {
+        for words in [id.as_str(), "1 secret", "Put the line that begins with", "usher password reset"] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+    }
+    let opened = usher(&["mail", "show", "1", "--content"]);
+    let error = String::from_utf8(opened.stderr).unwrap();
+    assert!(error.contains(&id) && error.contains("put the line that begins with"), "{error}");
+
+    // The line is put back below the new key.
+    let old = fs::read_to_string(site.file("moved-away")).unwrap().lines().nth(1).unwrap().to_owned();
+    let new = fs::read_to_string(site.file("usher.keys")).unwrap();
+    fs::write(site.file("usher.keys"), format!("{new}{old}\n")).unwrap();
+    let lines = site.doctor("keys");
+    assert!(
+        lines.iter().any(|line| line.starts_with("warn") && line.contains("usher keys rotate")),
+        "{lines:?}"
+    );
+    assert!(usher(&["keys", "rotate"]).status.success());
+    assert!(site.doctor("keys").iter().all(|line| line.starts_with("ok")));
+}
+
+#[test]
+fn a_key_file_that_others_may_read_is_refused_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new();
+    for (mode, start, words) in
+        [(0o600, "ok", "usher.keys"), (0o640, "FAIL", "chmod 600"), (0o604, "FAIL", "chmod 600")]
+    {
+        let id = usher::keys::Keys::create(&site.file("usher.keys"), jiff::Timestamp::UNIX_EPOCH);
+        assert!(id.is_ok());
+        fs::set_permissions(site.file("usher.keys"), fs::Permissions::from_mode(mode)).unwrap();
+        let lines = site.doctor("keys");
+        assert!(lines[0].starts_with(start) && lines[0].contains(words), "{mode:o}: {lines:?}");
+        fs::remove_file(site.file("usher.keys")).unwrap();
+    }
+}

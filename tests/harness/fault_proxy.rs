@@ -7,21 +7,24 @@
 mod faults;
 mod upstream;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -46,6 +49,8 @@ struct Shared {
     upstream: Upstream,
     /// In microseconds.
     latency: AtomicU64,
+    /// The passwords and tokens that passed.
+    secrets: Mutex<BTreeSet<String>>,
 }
 
 /// The connection ends without an answer.
@@ -67,7 +72,12 @@ impl FaultProxy {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         let upstream = Upstream::new(&format!("http://{address}"), &cloud.keystone_url()?)?;
-        let shared = Arc::new(Shared { book: Book::default(), upstream, latency: AtomicU64::new(0) });
+        let shared = Arc::new(Shared {
+            book: Book::default(),
+            upstream,
+            latency: AtomicU64::new(0),
+            secrets: Mutex::default(),
+        });
         runtime.spawn(serve(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, runtime: Some(runtime) })
     }
@@ -116,6 +126,12 @@ impl FaultProxy {
         self.shared.book.clear();
     }
 
+    /// The passwords and tokens that have passed in calls so far.
+    #[must_use]
+    pub fn secrets(&self) -> BTreeSet<String> {
+        self.shared.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The calls so far, in the order in which they came.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
@@ -152,6 +168,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
+    shared.secrets.lock().unwrap_or_else(PoisonError::into_inner).extend(secrets(&head, &body));
     let began = Instant::now();
     let (call, trouble) = shared.book.begin(&head.method, head.uri.path());
     let end = |status: StatusCode| call.answered(status, began.elapsed());
@@ -194,6 +211,16 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// What a call holds that nobody else may know.
+fn secrets(head: &Parts, body: &[u8]) -> Vec<String> {
+    let token = head.headers.get("x-auth-token").and_then(|token| token.to_str().ok()).map(str::to_owned);
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let login = &body["auth"]["identity"]["password"]["user"]["password"];
+    let passwords = [&body["user"]["password"], &body["user"]["original_password"], login];
+    let passwords = passwords.into_iter().filter_map(Value::as_str).map(str::to_owned);
+    passwords.chain(token).collect()
 }
 
 /// The answer of a service that cannot do it, or not now.

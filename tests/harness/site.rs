@@ -254,7 +254,15 @@ impl Site {
     /// # Errors
     /// Where it does not start.
     pub fn serve(&self) -> Result<Serving> {
-        Serving::start(self.command(&["serve"]))
+        self.serve_with(self.command(&["serve"]))
+    }
+
+    /// The same with a command that was changed before.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn serve_with(&self, command: Command) -> Result<Serving> {
+        Serving::start(command)
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use super::Exit;
 use super::exit::{of_mailing_list, of_sheet};
+use super::keys::missing_key;
 use crate::batch::report::counted;
 use crate::clock::Clock;
 use crate::command::say::say;
@@ -22,6 +23,7 @@ use crate::outbox;
 use crate::plugin::{Capabilities, Decision, PluginError, PluginHost, QuotaContext, RowParser};
 use crate::quotas::Quotas;
 use crate::registration::{Layout, Outcome, SheetKind};
+use crate::rekeying;
 use crate::settings::sheet::is_protected;
 use crate::settings::{self, Settings, SettingsError};
 use crate::sheet::{Sheet, Sheets};
@@ -38,8 +40,8 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
     };
     findings.good("settings", settings.file.display());
     check_page(&settings, &mut findings);
-    check_keys(&settings, &mut findings);
-    check_database(&settings, &mut findings).await;
+    let keys = check_keys(&settings, &mut findings);
+    check_database(&settings, keys.as_ref(), &mut findings).await;
     let row_parser = check_plugins(&settings, &mut findings).await;
     check_keystone(&settings, clock, &mut findings).await;
     check_mail(&settings, &mut findings).await;
@@ -93,20 +95,49 @@ fn check_page(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-fn check_keys(settings: &Settings, findings: &mut Findings) {
+fn check_keys(settings: &Settings, findings: &mut Findings) -> Option<Keys> {
     match Keys::load(&settings.database.key_file) {
-        Ok(_) => findings.good("keys", settings.database.key_file.display()),
-        Err(error) => findings.bad("keys", error, Exit::Usage),
+        Ok(keys) => {
+            findings.good("keys", settings.database.key_file.display());
+            Some(keys)
+        }
+        Err(error) => {
+            findings.bad("keys", error, Exit::Usage);
+            None
+        }
     }
 }
 
-async fn check_database(settings: &Settings, findings: &mut Findings) {
+async fn check_database(settings: &Settings, keys: Option<&Keys>, findings: &mut Findings) {
     match Database::open(&settings.database.file).await {
         Ok(database) => {
             findings.good("database", settings.database.file.display());
+            if let Some(keys) = keys {
+                check_protection(keys, &database, findings).await;
+            }
             database.close().await;
         }
         Err(error) => findings.bad("database", error, Exit::Usage),
+    }
+}
+
+/// Whether the key file is the one that belongs to the database.
+async fn check_protection(keys: &Keys, database: &Database, findings: &mut Findings) {
+    let uses = match rekeying::uses(keys, database).await {
+        Ok(uses) => uses,
+        Err(error) => return findings.bad("database", error, Exit::Usage),
+    };
+    for used in &uses {
+        if let Some(missing) = missing_key(used) {
+            findings.bad("keys", missing, Exit::Usage);
+        } else if !used.is_in_use && used.protected.secrets > 0 {
+            let secrets = used.protected.secrets;
+            let remedy = "`usher keys rotate` moves them to the key in use";
+            findings.warn(
+                "keys",
+                format!("the older key {} still protects {secrets} secrets; {remedy}", used.id),
+            );
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::mailer::MailerError;
 use crate::mailing_list::MailingListError;
 use crate::project_quotas::ProjectQuotaError;
 use crate::quotas::QuotaError;
+use crate::rekeying::RekeyingError;
 use crate::sheet::{Remedy, SheetError};
 
 /// How a command ended.
@@ -48,6 +49,9 @@ pub fn status_of(error: &anyhow::Error) -> Exit {
         if cause.is::<DatabaseError>() {
             return Exit::Unreachable;
         }
+        if let Some(error) = cause.downcast_ref::<RekeyingError>() {
+            return of_rekeying(error);
+        }
         if let Some(AppError::Keystone(error)) = cause.downcast_ref::<AppError>() {
             return of_keystone(error);
         }
@@ -85,6 +89,14 @@ fn of_project_quotas(error: &ProjectQuotaError) -> Exit {
         ProjectQuotaError::UnknownKeys { .. }
         | ProjectQuotaError::Quota(_)
         | ProjectQuotaError::Plugin(_) => Exit::Usage,
+    }
+}
+
+fn of_rekeying(error: &RekeyingError) -> Exit {
+    match error {
+        RekeyingError::Keys(_) => Exit::Usage,
+        RekeyingError::Database(_) | RekeyingError::Busy(_) => Exit::Unreachable,
+        RekeyingError::Needed { .. } => Exit::Failed,
     }
 }
 

@@ -14,8 +14,7 @@ use tokio::sync::watch;
 use super::Exit;
 use crate::app::App;
 use crate::http::{Look, RenderMail, Services, router};
-use crate::outbox::{Delivery, Outbox};
-use crate::setpass::Setpass;
+use crate::outbox::Delivery;
 
 /// How often the outbox is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
@@ -44,7 +43,7 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
         .with_graceful_shutdown(until_stopped(stopped.clone()))
         .into_future();
     let work = async {
-        let (served, ()) = tokio::join!(serving, deliver(&app.outbox, &app.setpass, stopped));
+        let (served, ()) = tokio::join!(serving, deliver(app, stopped));
         app.setpass.settle().await;
         served
     };
@@ -86,9 +85,12 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 
 /// Sends the mail that is due and erases what has outlived its time, again and again. A round that
 /// has begun when the server is stopped goes on to its end.
-async fn deliver(outbox: &Outbox, setpass: &Setpass, stopped: watch::Receiver<bool>) {
+async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
+    let App { keys, outbox, setpass, .. } = app;
     let mut expired: Option<Instant> = None;
     loop {
+        // A retired key must not stay in memory because nobody asks for anything.
+        keys.refresh();
         match outbox.deliver_due().await {
             Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),

@@ -24,14 +24,23 @@ pub struct LinkIssue<'a> {
     pub user_id: &'a str,
     /// SHA-256 of the new token; the user's earlier one is forgotten.
     pub token_hash: &'a TokenHash,
-    /// The sealed password; the recorded one stays where there is none.
-    pub password: Option<&'a [u8]>,
+    /// The password; the recorded one stays where there is none.
+    pub password: Option<LinkPassword<'a>>,
     /// The hashed PIN; the recorded one stays where there is none.
     pub pin_hash: Option<&'a str>,
     /// Now.
     pub issued: Timestamp,
     /// When the link ends.
     pub expires: Timestamp,
+}
+
+/// The password that a link is for.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkPassword<'a> {
+    /// Itself, sealed.
+    pub sealed: &'a [u8],
+    /// Tells it from any other, whatever key seals it.
+    pub name: &'a str,
 }
 
 /// How many PINs may be tried.
@@ -67,6 +76,8 @@ pub struct CountedAttempt {
     pub user_id: String,
     /// The sealed password.
     pub password: Vec<u8>,
+    /// Which password it is.
+    pub password_name: String,
     /// The hashed PIN.
     pub pin_hash: String,
     /// How many more PINs may be tried at present.
@@ -91,6 +102,7 @@ pub enum Claim {
 struct LinkRow {
     user_id: String,
     password: Vec<u8>,
+    password_name: String,
     pin_hash: String,
     attempts: i64,
 }
@@ -109,18 +121,21 @@ impl Database {
         tx: &mut Transaction,
         link: &LinkIssue<'_>,
     ) -> Result<bool, DatabaseError> {
+        let (sealed, name) = link.password.map(|password| (password.sealed, password.name)).unzip();
         let updated = sqlx::query(
             "UPDATE setpass_link SET token_hash = ?, expires = ?, issued = ?, attempts = 0, \
              claimed_until = CASE WHEN ? IS NULL THEN claimed_until END, \
              unsettled = CASE WHEN ? IS NULL THEN unsettled ELSE 0 END, \
-             password = COALESCE(?, password), pin_hash = COALESCE(?, pin_hash) WHERE user_id = ?",
+             password = COALESCE(?, password), password_name = COALESCE(?, password_name), \
+             pin_hash = COALESCE(?, pin_hash) WHERE user_id = ?",
         )
         .bind(link.token_hash.as_slice())
         .bind(link.expires.as_millisecond())
         .bind(link.issued.as_millisecond())
-        .bind(link.password)
-        .bind(link.password)
-        .bind(link.password)
+        .bind(sealed)
+        .bind(sealed)
+        .bind(sealed)
+        .bind(name)
         .bind(link.pin_hash)
         .bind(link.user_id)
         .execute(&mut **tx)
@@ -130,13 +145,14 @@ impl Database {
         }
         let (Some(password), Some(pin_hash)) = (link.password, link.pin_hash) else { return Ok(false) };
         sqlx::query(
-            "INSERT INTO setpass_link (user_id, token_hash, expires, password, pin_hash, issued) \
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO setpass_link (user_id, token_hash, expires, password, password_name, pin_hash, issued) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(link.user_id)
         .bind(link.token_hash.as_slice())
         .bind(link.expires.as_millisecond())
-        .bind(password)
+        .bind(password.sealed)
+        .bind(password.name)
         .bind(pin_hash)
         .bind(link.issued.as_millisecond())
         .execute(&mut **tx)
@@ -170,7 +186,7 @@ impl Database {
         }
         let link: Option<LinkRow> = sqlx::query_as(
             "UPDATE setpass_link SET attempts = attempts + 1 WHERE token_hash = ? AND attempts < ? \
-             RETURNING user_id, password, pin_hash, attempts",
+             RETURNING user_id, password, password_name, pin_hash, attempts",
         )
         .bind(token_hash.as_slice())
         .bind(limits.per_link)
@@ -199,6 +215,7 @@ impl Database {
             id,
             user_id: link.user_id,
             password: link.password,
+            password_name: link.password_name,
             pin_hash: link.pin_hash,
             left: u32::try_from(left).unwrap_or(0),
         }))
@@ -249,10 +266,10 @@ impl Database {
         let mut tx = self.begin().await?;
         sqlx::query(
             "UPDATE setpass_link SET claimed_until = NULL, unsettled = unsettled - 1 \
-             WHERE user_id = ? AND password = ?",
+             WHERE user_id = ? AND password_name = ?",
         )
         .bind(&attempt.user_id)
-        .bind(&attempt.password)
+        .bind(&attempt.password_name)
         .execute(&mut *tx)
         .await?;
         if give_back {
@@ -272,9 +289,9 @@ impl Database {
         attempt: &CountedAttempt,
     ) -> Result<(), DatabaseError> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE setpass_link SET claimed_until = NULL WHERE user_id = ? AND password = ?")
+        sqlx::query("UPDATE setpass_link SET claimed_until = NULL WHERE user_id = ? AND password_name = ?")
             .bind(&attempt.user_id)
-            .bind(&attempt.password)
+            .bind(&attempt.password_name)
             .execute(&mut *tx)
             .await?;
         take_back(&mut tx, token_hash, attempt).await?;
@@ -297,16 +314,16 @@ impl Database {
 
     /// Erases the link after its password was changed, and the attempt that did it.
     ///
-    /// The link is found by the sealed password, not by the token: where another link was issued for
+    /// The link is found by the password, not by the token: where another link was issued for
     /// the same password meanwhile, that one has nothing left to change and goes too.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn erase_used_link(&self, attempt: &CountedAttempt) -> Result<(), DatabaseError> {
         let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND password = ?")
+        sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND password_name = ?")
             .bind(&attempt.user_id)
-            .bind(&attempt.password)
+            .bind(&attempt.password_name)
             .execute(&mut *tx)
             .await?;
         erase_attempt(&mut tx, attempt).await?;

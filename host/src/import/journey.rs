@@ -296,9 +296,8 @@ impl<'a> Journey<'a> {
         Ok(SecretString::from(text))
     }
 
-    /// What the journal seals a password for: one that is copied to another request does not open.
     fn password_purpose(&self) -> String {
-        format!("journal/password/{}", self.request.marker)
+        password_purpose(&self.request.marker)
     }
 
     /// Id of the user.
@@ -348,6 +347,11 @@ impl<'a> Journey<'a> {
         fail_point::reached(|| format!("{} finished", action.kind()));
         Ok(())
     }
+}
+
+/// What the journal seals a password for: one that is copied to another request does not open.
+pub(crate) fn password_purpose(marker: &str) -> String {
+    format!("journal/password/{marker}")
 }
 
 fn subject(action: &Action) -> String {

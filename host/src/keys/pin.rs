@@ -9,7 +9,8 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Key, Keys};
+use super::KeysError;
+use super::ring::{Key, KeyId, KeyRing};
 use crate::random;
 
 /// Memory in KiB, passes and lanes, as OWASP's Password Storage cheat sheet recommends for Argon2id.
@@ -37,19 +38,25 @@ pub(super) fn hash(key: &Key, pin: &SecretString) -> String {
         salt: Some(salt),
         hash: Some(Output::new(&output).expect(VALID)),
     };
-    format!("{}{hash}", hex::encode(key.id))
+    format!("{}{hash}", key.id)
 }
 
-/// Compares with the key that the text names.
-pub(super) fn verify(keys: &Keys, pin: &SecretString, text: &str) -> bool {
-    verify_text(keys, pin, text).unwrap_or(false)
+/// Compares with the key that the text names. A text that is no hash of ours is that of no PIN.
+pub(super) fn verify(keys: &KeyRing, pin: &SecretString, text: &str) -> Result<bool, KeysError> {
+    let Some((id, hash)) = split(text) else { return Ok(false) };
+    let key = keys.with_id(id).ok_or(KeysError::UnknownKey { id })?;
+    Ok(verify_text(key, pin, hash).unwrap_or(false))
+}
+
+/// The key's id, and the PHC string.
+fn split(text: &str) -> Option<(KeyId, &str)> {
+    let (id, hash) = text.split_at(text.find('$')?);
+    Some((id.parse().ok()?, hash))
 }
 
 /// None where the text is no hash of ours.
-fn verify_text(keys: &Keys, pin: &SecretString, text: &str) -> Option<bool> {
-    let (id, hash) = text.split_at(text.find('$')?);
-    let key = keys.with_id(&hex::decode(id).ok()?)?;
-    let hash = PasswordHash::new(hash).ok()?;
+fn verify_text(key: &Key, pin: &SecretString, text: &str) -> Option<bool> {
+    let hash = PasswordHash::new(text).ok()?;
     if hash.algorithm != Algorithm::Argon2id.ident() || hash.version != Some(Version::V0x13.into()) {
         return None;
     }
@@ -77,36 +84,40 @@ fn compute(
 
 #[cfg(test)]
 mod tests {
-    use super::super::ID_LENGTH;
+    use super::super::ring::ring;
     use super::*;
 
-    fn keys(materials: &[(u8, u8)]) -> Keys {
-        Keys { keys: materials.iter().map(|(id, key)| Key::derive([*id; ID_LENGTH], &[*key; 32])).collect() }
+    fn hash_pin(keys: &KeyRing, pin: &str) -> String {
+        hash(keys.current(), &pin.into())
+    }
+
+    fn verify_pin(keys: &KeyRing, pin: &str, hash: &str) -> bool {
+        verify(keys, &pin.into(), hash).unwrap()
     }
 
     #[test]
     fn only_the_pin_that_was_hashed_verifies() {
-        let keys = keys(&[(1, 1)]);
-        let hash = keys.hash_pin(&"4711".into());
+        let keys = ring(&[(1, 1)]);
+        let hash = hash_pin(&keys, "4711");
         assert!(hash.contains("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(keys.verify_pin(&"4711".into(), &hash));
+        assert!(verify_pin(&keys, "4711", &hash));
         for wrong in ["4712", "", "47111", " 4711"] {
-            assert!(!keys.verify_pin(&wrong.into(), &hash), "{wrong}");
+            assert!(!verify_pin(&keys, wrong, &hash), "{wrong}");
         }
-        assert_ne!(hash, keys.hash_pin(&"4711".into()), "the same salt twice");
+        assert_ne!(hash, hash_pin(&keys, "4711"), "the same salt twice");
     }
 
     /// The memory of an earlier hash has no part in the next one, and another program comes to the same.
     #[test]
     fn the_hash_is_argon2s_own_whatever_was_hashed_before() {
         use argon2::PasswordVerifier as _;
-        let keys = keys(&[(1, 1)]);
+        let keys = ring(&[(1, 1)]);
         for pin in ["4711", "0815", "4711"] {
-            let text = keys.hash_pin(&pin.into());
+            let text = hash_pin(&keys, pin);
             let hash = PasswordHash::new(text.trim_start_matches(|c: char| c != '$')).unwrap();
             let params = Params::try_from(&hash).unwrap();
             let fresh =
-                Argon2::new_with_secret(&*keys.keys[0].pepper, Algorithm::Argon2id, Version::V0x13, params)
+                Argon2::new_with_secret(&*keys.current().pepper, Algorithm::Argon2id, Version::V0x13, params)
                     .unwrap();
             assert!(fresh.verify_password(pin.as_bytes(), &hash).is_ok());
             assert!(fresh.verify_password(b"0000", &hash).is_err());
@@ -115,17 +126,21 @@ mod tests {
 
     #[test]
     fn without_the_key_a_hash_verifies_nothing() {
-        let hash = keys(&[(1, 1)]).hash_pin(&"4711".into());
-        assert!(!keys(&[(1, 2)]).verify_pin(&"4711".into(), &hash), "another key under the same id");
-        assert!(!keys(&[(2, 2)]).verify_pin(&"4711".into(), &hash), "the key is gone");
-        assert!(keys(&[(2, 2), (1, 1)]).verify_pin(&"4711".into(), &hash), "the key is an older one");
+        let hash = hash_pin(&ring(&[(1, 1)]), "4711");
+        assert!(!verify_pin(&ring(&[(1, 2)]), "4711", &hash), "another key under the same id");
+        assert!(verify_pin(&ring(&[(2, 2), (1, 1)]), "4711", &hash), "the key is an older one");
+        let missing = verify(&ring(&[(2, 2)]), &"4711".into(), &hash).unwrap_err();
+        assert!(
+            matches!(missing, KeysError::UnknownKey { id } if id.to_string() == "01010101"),
+            "a PIN must not be called wrong that cannot be compared: {missing}"
+        );
     }
 
     #[test]
     fn damaged_hashes_verify_nothing() {
-        let keys = keys(&[(1, 1)]);
+        let keys = ring(&[(1, 1)]);
         for text in ["", "$", "01010101", "01010101$argon2id$v=19$m=19456,t=2,p=1$c2FsdA", "zz$argon2id"] {
-            assert!(!keys.verify_pin(&"4711".into(), text), "{text}");
+            assert!(!verify_pin(&keys, "4711", text), "{text}");
         }
     }
 }

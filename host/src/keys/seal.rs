@@ -7,7 +7,8 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key as CipherKey, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use super::{ID_LENGTH, Key, Keys, KeysError};
+use super::KeysError;
+use super::ring::{ID_LENGTH, Key, KeyId, KeyRing};
 use crate::random;
 
 /// The first byte of sealed bytes. A later format gets another number.
@@ -23,7 +24,7 @@ const HEAD_LENGTH: usize = 1 + ID_LENGTH;
 pub(super) fn seal(key: &Key, purpose: &str, plain: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(HEAD_LENGTH + NONCE_LENGTH + plain.len() + 16);
     sealed.push(FORMAT);
-    sealed.extend_from_slice(&key.id);
+    sealed.extend_from_slice(&key.id.0);
     let nonce = random::bytes::<NONCE_LENGTH>();
     let aad = associated_data(&sealed, purpose);
     let ciphertext = cipher(key)
@@ -35,14 +36,12 @@ pub(super) fn seal(key: &Key, purpose: &str, plain: &[u8]) -> Vec<u8> {
 }
 
 /// Decrypts with the key that the head names.
-pub(super) fn open(keys: &Keys, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-    let (head, rest) = sealed.split_at_checked(HEAD_LENGTH).ok_or(KeysError::Damaged)?;
+pub(super) fn open(keys: &KeyRing, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+    let (head, rest) = sealed.split_first_chunk::<HEAD_LENGTH>().ok_or(KeysError::Damaged)?;
     let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(KeysError::Damaged)?;
-    if head[0] != FORMAT {
-        return Err(KeysError::Damaged);
-    }
-    let key =
-        keys.with_id(&head[1..]).ok_or_else(|| KeysError::UnknownKey { id: hex::encode(&head[1..]) })?;
+    let [FORMAT, id @ ..] = *head else { return Err(KeysError::Damaged) };
+    let id = KeyId(id);
+    let key = keys.with_id(id).ok_or(KeysError::UnknownKey { id })?;
     let aad = associated_data(head, purpose);
     cipher(key)
         .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })
@@ -60,10 +59,23 @@ fn associated_data(head: &[u8], purpose: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ring::ring;
     use super::*;
 
+    struct Keys(KeyRing);
+
+    impl Keys {
+        fn seal(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
+            seal(self.0.current(), purpose, plain)
+        }
+
+        fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+            open(&self.0, purpose, sealed)
+        }
+    }
+
     fn keys(ids: &[u8]) -> Keys {
-        Keys { keys: ids.iter().map(|id| Key::derive([*id; ID_LENGTH], &[*id; 32])).collect() }
+        Keys(ring(&ids.iter().map(|id| (*id, *id)).collect::<Vec<_>>()))
     }
 
     #[test]
@@ -93,7 +105,7 @@ mod tests {
         let sealed = keys(&[1]).seal("p", b"x");
         assert_eq!(keys(&[2, 1]).open("p", &sealed).unwrap().as_slice(), b"x");
         let error = keys(&[2]).open("p", &sealed).unwrap_err();
-        assert!(matches!(&error, KeysError::UnknownKey { id } if id == "01010101"), "{error}");
+        assert!(matches!(&error, KeysError::UnknownKey { id } if id.to_string() == "01010101"), "{error}");
         assert_eq!(keys(&[2, 1]).seal("p", b"x")[1..HEAD_LENGTH], [2; ID_LENGTH]);
     }
 }

@@ -24,7 +24,7 @@ impl Site {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(&directory.path().join("usher.db")).await.unwrap();
         let key_file = directory.path().join("usher.key");
-        Keys::create(&key_file).unwrap();
+        Keys::create(&key_file, Timestamp::UNIX_EPOCH).unwrap();
         let keys = Keys::load(&key_file).unwrap();
         let clock = Clock::manual("2026-03-14T15:48:48Z".parse().unwrap());
         Self { directory, clock, database, keys }
@@ -353,7 +353,7 @@ async fn without_its_key_a_mail_waits() {
     let peer = Peer::start(|_| None).await;
     record(&site, &site.outbox(peer.settings()), "a", "a@example.org").await;
     let other_file = site.directory.path().join("other.key");
-    Keys::create(&other_file).unwrap();
+    Keys::create(&other_file, Timestamp::UNIX_EPOCH).unwrap();
     let with_other_key = Site { keys: Keys::load(&other_file).unwrap(), ..site };
     let deliveries = with_other_key.outbox(peer.settings()).deliver_due().await.unwrap();
     let DeliveryOutcome::Later { error: OutboxError::Keys(_), .. } = &deliveries[0].outcome else {

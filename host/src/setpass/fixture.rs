@@ -56,7 +56,7 @@ impl Fixture {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("keys");
-        Keys::create(&key_file).unwrap();
+        Keys::create(&key_file, jiff::Timestamp::UNIX_EPOCH).unwrap();
         let keys = Keys::load(&key_file).unwrap();
         let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
         let clock = Clock::manual("2026-11-22T08:00:00Z".parse().unwrap());
@@ -164,4 +164,9 @@ fn change_password(identity: &mut Identity, id: &str, change: &Value) -> (Status
 /// The token as text.
 pub(crate) fn text(token: &SecretString) -> &str {
     token.expose_secret()
+}
+
+/// What is stored of the token.
+pub(crate) fn token_hash(token: &SecretString) -> crate::database::TokenHash {
+    super::token::hash(token)
 }

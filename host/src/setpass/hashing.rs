@@ -3,7 +3,7 @@
 
 mod workers;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::workers::Workers;
 
 use super::SetpassError;
-use crate::keys::Keys;
+use crate::keys::{Keys, KeysError};
 
 /// How many strangers' PINs may wait to be compared. The last of them waits some seconds.
 const QUEUE_LENGTH: usize = 256;
@@ -21,8 +21,6 @@ pub(super) struct PinHashing {
     keys: Keys,
     workers: Workers,
     queue: Arc<Semaphore>,
-    /// The hash that is compared with where there is none: refusing takes as long as comparing.
-    decoy: Arc<OnceLock<String>>,
 }
 
 /// A place in the queue of those who want a PIN compared.
@@ -30,12 +28,7 @@ pub(super) struct Place(OwnedSemaphorePermit);
 
 impl PinHashing {
     pub(super) fn new(keys: Keys) -> Self {
-        Self {
-            keys,
-            workers: Workers::default(),
-            queue: Arc::new(Semaphore::new(QUEUE_LENGTH)),
-            decoy: Arc::default(),
-        }
+        Self { keys, workers: Workers::default(), queue: Arc::new(Semaphore::new(QUEUE_LENGTH)) }
     }
 
     /// A place in the queue, at once or not at all. It is taken before the database is asked for
@@ -50,18 +43,25 @@ impl PinHashing {
     }
 
     /// Whether the PIN is the one that was hashed; false, after the same time, where there is no hash.
-    pub(super) async fn verify(&self, place: Place, pin: &SecretString, hash: Option<&str>) -> bool {
-        let (keys, pin, decoy) = (self.keys.clone(), pin.clone(), Arc::clone(&self.decoy));
-        let hash = hash.map(str::to_owned);
+    ///
+    /// # Errors
+    /// Where the key of the hash is missing, after the same time too.
+    pub(super) async fn verify(
+        &self,
+        place: Place,
+        pin: &SecretString,
+        hash: Option<&str>,
+    ) -> Result<bool, KeysError> {
+        let (keys, pin, hash) = (self.keys.clone(), pin.clone(), hash.map(str::to_owned));
         let right = self
             .workers
-            .run(move || match hash {
-                Some(hash) => keys.verify_pin(&pin, &hash),
-                None => {
-                    let decoy = decoy.get_or_init(|| keys.hash_pin(&SecretString::from("decoy")));
-                    let _wrong = keys.verify_pin(&pin, decoy);
-                    false
+            .run(move || {
+                let compared = hash.map(|hash| keys.verify_pin(&pin, &hash));
+                // Where nothing was compared, a hash of the same cost: the time tells nobody so.
+                if !matches!(compared, Some(Ok(_))) {
+                    let _unused = keys.hash_pin(&pin);
                 }
+                compared.unwrap_or(Ok(false))
             })
             .await;
         drop(place.0);

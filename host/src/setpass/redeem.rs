@@ -132,10 +132,14 @@ async fn redeem(
         AttemptStart::LinkExhausted => return Err(RedeemError::Locked),
         AttemptStart::UserExhausted => return Err(RedeemError::LockedForToday),
     };
-    let outcome = if right {
-        change_password(inner, keystone, token_hash, &attempt, password).await
-    } else {
-        Err(RedeemError::WrongPin { left: attempt.left })
+    let outcome = match right {
+        Ok(true) => change_password(inner, keystone, token_hash, &attempt, password).await,
+        Ok(false) => Err(RedeemError::WrongPin { left: attempt.left }),
+        // The user is not at fault where nobody can tell whether the PIN is right.
+        Err(error) => {
+            inner.database.give_attempt_back(token_hash, &attempt).await?;
+            Err(RedeemError::Setpass(error.into()))
+        }
     };
     match &outcome {
         Ok(()) => tracing::info!(user_id = attempt.user_id, "password set"),

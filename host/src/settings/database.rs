@@ -1,4 +1,4 @@
-//! `[database]`: where Usher keeps its own records, and the key that protects the secrets in them.
+//! `[database]`: where Usher keeps its own records, and the keys that protect the secrets in them.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct Database {
     /// The SQLite file. Made on first use, readable by its owner only.
     pub file: PathBuf,
-    /// The file with the key that encrypts stored passwords and mails and hashes PINs. Made by
+    /// The file with the keys that encrypt stored passwords and mails and hash PINs. Made by
     /// `usher keys new`. Kept apart from the database and its backups.
     pub key_file: PathBuf,
 }

@@ -84,7 +84,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     let mut settings = settings(folder.path(), closed);
     settings.keystone.retries = 0;
     let clock = Clock::manual("2026-03-01T06:30:00Z".parse::<Timestamp>().unwrap());
-    Keys::create(&settings.database.key_file).unwrap();
+    Keys::create(&settings.database.key_file, clock.now()).unwrap();
     let keys = Keys::load(&settings.database.key_file).unwrap();
     let database = Database::open(&settings.database.file).await.unwrap();
     let mailer = Mailer::new(&settings.mail).unwrap();
