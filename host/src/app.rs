@@ -11,8 +11,10 @@ use crate::quotas::Quotas;
 use crate::setpass::Setpass;
 use crate::settings::Settings;
 use crate::sheet::Sheets;
+use crate::stop::Stop;
 
-/// The built services.
+/// The built services. A clone is the same services.
+#[derive(Clone)]
 pub struct App {
     /// What the site sets.
     pub settings: Settings,
@@ -34,6 +36,8 @@ pub struct App {
     pub sheets: Sheets,
     /// Where components run.
     pub plugins: PluginHost,
+    /// Asks what works with these services to end with the step that it is taking.
+    pub stop: Stop,
 }
 
 /// What the program is about to do with its records.
@@ -93,7 +97,8 @@ impl App {
             setpass: Some(setpass.clone()),
         };
         let plugins = PluginHost::new(&settings.plugins, capabilities)?;
-        Ok(Self { settings, clock, database, keys, keystone, quotas, outbox, setpass, sheets, plugins })
+        let stop = Stop::default();
+        Ok(Self { settings, clock, database, keys, keystone, quotas, outbox, setpass, sheets, plugins, stop })
     }
 
     /// The component that reads rows.

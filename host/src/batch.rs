@@ -22,7 +22,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::error::BatchError;
-pub(crate) use self::exclusive::Exclusive;
+pub(crate) use self::exclusive::{Exclusive, ExclusiveError};
 pub(crate) use self::run::{Task, dry_run, run};
 
 /// A moment as people read it, in the site's time zone: `Monday, 23 November 2026 at 15:04 CET`.

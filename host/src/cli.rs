@@ -35,10 +35,12 @@ pub enum Command {
     /// Do now what otherwise happens by itself
     #[command(subcommand)]
     Run(RunCommand),
+    /// Show what happens by itself: each job with its last run, the result, and the next run
+    Schedule(ScheduleArgs),
     /// Look at the outbox, and have mail sent again or dropped
     #[command(subcommand)]
     Mail(MailCommand),
-    /// Serve setpass, the page where users choose passwords, and send waiting mail
+    /// Serve setpass, the page where users choose passwords, send waiting mail, and run jobs at their times
     Serve,
     /// Check settings, plugins, database, Keystone, mail server and sheet
     Doctor,
@@ -120,15 +122,72 @@ pub enum JsonOutput {
 /// `usher run`
 #[derive(Debug, Subcommand)]
 pub enum RunCommand {
+    /// Process every row of the access sheet that is ready, as `usher import --all` does
+    Import(RunArgs),
+    /// Process every row of the quota sheet that is ready, as `usher quota apply --all` does
+    Quotas(RunArgs),
+    /// Send the mail that is due
+    Outbox(RunArgs),
+    /// Erase setpass links, reset cases and their secrets that have outlived their time
+    ExpireTokens(RunArgs),
     /// Undo temporary quotas whose day is over, and tell requesters of those that end soon
-    ExpireQuotas {
-        /// Show what would be done, and change nothing anywhere
-        #[arg(long)]
-        dry_run: bool,
+    ExpireQuotas(RunArgs),
+    /// A job of the site's own, by its name in [plugins.jobs]; takes --dry-run and --json too
+    #[command(external_subcommand)]
+    Plugin(Vec<String>),
+}
+
+/// How `usher run` does a job.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RunArgs {
+    /// Show what would be done, and change nothing anywhere
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON in place of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `usher schedule`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ScheduleArgs {
+    /// What to do in place of listing the jobs.
+    #[command(subcommand)]
+    pub command: Option<ScheduleCommand>,
+    /// Print JSON in place of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `usher schedule` followed by a word
+#[derive(Debug, Subcommand)]
+pub enum ScheduleCommand {
+    /// Show what a job did on its last occasions
+    Show {
+        /// Name of the job
+        job: String,
+        /// How many occasions
+        #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+        last: u32,
         /// Print JSON in place of a table
         #[arg(long)]
         json: bool,
     },
+    /// Print the JSON Schema of what --json prints
+    Schema {
+        /// Which output
+        output: ScheduleOutput,
+    },
+}
+
+/// What `usher schedule` prints as JSON.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ScheduleOutput {
+    /// usher schedule --json
+    List,
+    /// usher schedule show --json
+    Show,
 }
 
 /// `usher mail`

@@ -8,6 +8,7 @@ pub mod password;
 pub mod plugin;
 pub mod quota;
 pub mod run;
+pub mod schedule;
 pub mod serve;
 
 mod batch;

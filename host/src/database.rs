@@ -7,6 +7,7 @@
 mod journal;
 mod leases;
 mod mail_records;
+mod occasions;
 mod outbox;
 mod protected;
 mod quota_records;
@@ -24,6 +25,7 @@ use sqlx::{Sqlite, SqlitePool};
 pub use journal::*;
 pub use leases::*;
 pub use mail_records::*;
+pub use occasions::*;
 pub use outbox::*;
 pub use protected::*;
 pub use quota_records::*;

@@ -1,15 +1,16 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
-//! The layout is the architecture: `command` and `http` are the ways in, the flows (`import` and `quota_apply` on
-//! `batch`, `quota_terms`, `project_quotas`, `setpass`, `outbox`) do the work, and below them stand the components
-//! (`plugin`), the records
-//! (`database`) and one module for each outside system. Arrows point down that list only.
+//! The layout is the architecture: `command` and `http` are the ways in, and `schedule` for what happens by itself; the
+//! flows (`import` and `quota_apply` on `batch`, `quota_terms`, `project_quotas`, `setpass`, `outbox`) do the work, and
+//! below them stand the components (`plugin`), the records (`database`) and one module for each outside system. Arrows
+//! point down that list only.
 
 pub mod app;
 pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod command;
+pub mod cron;
 pub mod database;
 mod fail_point;
 pub mod http;
@@ -31,6 +32,9 @@ pub mod quotas;
 pub mod random;
 pub mod registration;
 pub mod rekeying;
+pub mod schedule;
+pub mod service_manager;
 pub mod setpass;
 pub mod settings;
 pub mod sheet;
+pub mod stop;

@@ -9,7 +9,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 use usher::app::{Access, App};
-use usher::cli::{Cli, Command, ImportArgs, PasswordCommand, RunCommand};
+use usher::cli::{Cli, Command, ImportArgs, PasswordCommand};
 use usher::clock::Clock;
 use usher::command::{self, Exit};
 use usher::settings::Settings;
@@ -66,10 +66,13 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let build = async |access| Ok(App::build(load()?, clock, access).await?);
             command::quota::run(load, build, &command).await
         }
-        Command::Run(RunCommand::ExpireQuotas { dry_run, json }) => {
-            let access = if dry_run { Access::Read } else { Access::Write };
-            let app = App::build(load()?, clock, access).await?;
-            command::run::expire_quotas(&app, dry_run, json).await
+        Command::Run(command) => {
+            let build = async |access| Ok(App::build(load()?, clock, access).await?);
+            command::run::run(build, &command).await
+        }
+        Command::Schedule(args) => {
+            let build = async |access| Ok(App::build(load()?, clock, access).await?);
+            command::schedule::run(build, &args).await
         }
         Command::Mail(command) => {
             let app = App::build(load()?, clock, Access::Write).await?;

@@ -210,7 +210,8 @@ impl Terms<'_> {
 
     async fn send(&self, report: &mut Report) {
         let mut deliveries: Vec<Delivery> = Vec::new();
-        if let Err(error) = self.app.outbox.deliver_while(&mut deliveries, || true).await {
+        let go_on = || !self.app.stop.is_asked();
+        if let Err(error) = self.app.outbox.deliver_while(&mut deliveries, go_on).await {
             report.mail_errors.push(error.to_string());
         }
         report.mail_errors.extend(deliveries.iter().filter_map(Delivery::trouble));

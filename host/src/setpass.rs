@@ -259,6 +259,16 @@ impl Setpass {
         Ok(self.inner.database.erase_lapsed_links(now, before).await?)
     }
 
+    /// How many records [`Setpass::expire`] would erase.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn count_expired(&self) -> Result<u64, SetpassError> {
+        let now = self.inner.clock.now();
+        let before = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
+        Ok(self.inner.database.count_lapsed_links(now, before).await?)
+    }
+
     /// Waits until no change is under way: what Keystone has been asked for is recorded then.
     pub async fn settle(&self) {
         drop(self.inner.changes.write().await);

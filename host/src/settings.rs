@@ -12,6 +12,7 @@ pub mod mailing_list;
 mod place;
 pub mod plugins;
 pub mod quotas;
+pub mod schedule;
 pub mod secret;
 pub mod setpass;
 pub mod sheet;
@@ -48,6 +49,9 @@ pub struct Settings {
     /// How temporary quotas end.
     #[serde(default)]
     pub quotas: quotas::Quotas,
+    /// What happens by itself.
+    #[serde(default)]
+    pub schedule: schedule::Schedule,
     /// The site's components.
     pub plugins: plugins::Plugins,
     /// The file that these settings came from.
@@ -157,6 +161,7 @@ impl Settings {
             list.check()?;
         }
         self.setpass.check()?;
+        self.schedule.check()?;
         self.plugins.check()
     }
 }

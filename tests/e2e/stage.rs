@@ -82,8 +82,8 @@ impl Stage {
     }
 }
 
-/// Everything that Usher has recorded, one line for each, without the list of runs and leases, which grows
-/// with every run whatever the run does.
+/// Everything that Usher has recorded, one line for each, without the lists of runs, leases and occasions of jobs, which
+/// grow with every run whatever the run does.
 pub fn records(site: &Site) -> Vec<String> {
     let script =
         "import sqlite3, sys\nfor line in sqlite3.connect(sys.argv[1]).iterdump(): print(repr(line))";
@@ -92,9 +92,10 @@ pub fn records(site: &Site) -> Vec<String> {
         process::output(command.args(["-c", script]).arg(site.folder().join("state/usher.sqlite"))).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let dump = String::from_utf8(output.stdout).unwrap();
-    let kept = dump
-        .lines()
-        .filter(|line| !line.contains("INSERT INTO \"run\"") && !line.contains("INSERT INTO \"lease\""));
+    let grows = |line: &str| {
+        ["run", "lease", "occasion"].iter().any(|table| line.contains(&format!("INSERT INTO \"{table}\"")))
+    };
+    let kept = dump.lines().filter(|line| !grows(line));
     kept.map(str::to_owned).collect()
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use self::schedule::Schedule;
-use super::exclusive::Exclusive;
+use super::exclusive::{Exclusive, ExclusiveError};
 use super::plan::{Plan, Work};
 use crate::app::App;
 use crate::database::{DatabaseError, JournalRequest};
@@ -116,6 +116,7 @@ pub async fn apply<W: Work, M: Clone, E: Failure>(
                     Ending::Failed { reason: format!("not tried: {reason}"), unreachable: true }
                 }
                 (None, Err(reason)) => failed(reason),
+                (None, Ok(_)) if run.app.stop.is_asked() => failed(ExclusiveError::Stopped.to_string()),
                 (None, Ok(start)) => {
                     let request = &journal[&row];
                     running.push(async move {

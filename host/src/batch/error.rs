@@ -60,3 +60,24 @@ pub enum BatchError {
     #[error("there is no sheet for quotas: {0}")]
     NoQuotaSheet(&'static str),
 }
+
+impl BatchError {
+    /// Whether a run may be made later without anybody doing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Keystone(error) => error.is_passing(),
+            Self::Quota(error) => error.is_passing(),
+            Self::Sheet(SheetError::Io { .. }) | Self::Database(_) | Self::Exclusive(_) => true,
+            Self::Sheet(error) => error.is_passing(),
+            Self::Plugin(error) => error.is_passing(),
+            Self::MailingList(error) => error.is_unreachable(),
+            Self::NoMemberRole(_)
+            | Self::Wording { .. }
+            | Self::Outbox(_)
+            | Self::NobodySelected(_)
+            | Self::NothingSelected(_)
+            | Self::NoQuotaSheet(_) => false,
+        }
+    }
+}

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::process::Process;
+use crate::stop::Stop;
 
 /// How long the lease outlives a holder on another host that died. One on the same host is found
 /// dead at once.
@@ -34,6 +35,9 @@ pub enum ExclusiveError {
     /// Another one has taken over.
     #[error("stopped: this run was stalled for so long that another one has taken over")]
     Lost,
+    /// Usher is about to end.
+    #[error("stopped: Usher was told to end; the next run goes on from here")]
+    Stopped,
     /// The lease could not be taken.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -45,6 +49,7 @@ pub struct Exclusive {
     database: Database,
     holder: String,
     lost: Arc<AtomicBool>,
+    stop: Stop,
     renewal: JoinHandle<()>,
 }
 
@@ -68,7 +73,7 @@ impl Exclusive {
             holder.clone(),
             Arc::clone(&lost),
         ));
-        Ok(Self { kind, database: app.database.clone(), holder, lost, renewal })
+        Ok(Self { kind, database: app.database.clone(), holder, lost, stop: app.stop.clone(), renewal })
     }
 
     /// Whether another run has taken the right over, so that this one has to stop.
@@ -76,9 +81,16 @@ impl Exclusive {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Fails where another run has taken the right over.
+    /// Fails where another run has taken the right over, and where this one is asked to end: to be called before
+    /// each step.
     pub(crate) fn check(&self) -> Result<(), ExclusiveError> {
-        if self.is_lost() { Err(ExclusiveError::Lost) } else { Ok(()) }
+        if self.is_lost() {
+            Err(ExclusiveError::Lost)
+        } else if self.stop.is_asked() {
+            Err(ExclusiveError::Stopped)
+        } else {
+            Ok(())
+        }
     }
 
     /// Gives the right back.

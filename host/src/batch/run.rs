@@ -103,7 +103,7 @@ async fn run_alone<T: Task>(
     fail_point::reached(|| "rows moved".to_owned());
     // What is recorded before the mail is sent leaves with it.
     let subscribed_by_mail = subscribing::by_mail(app, mailing_list, number, exclusive).await;
-    let failure = app.outbox.deliver_while(&mut deliveries, || true).await.err();
+    let failure = app.outbox.deliver_while(&mut deliveries, || !app.stop.is_asked()).await.err();
     let mail = Mail {
         deliveries,
         failure,

@@ -11,6 +11,7 @@ use crate::mailing_list::MailingListError;
 use crate::project_quotas::ProjectQuotaError;
 use crate::quotas::QuotaError;
 use crate::rekeying::RekeyingError;
+use crate::schedule::by_hand::ByHandError;
 use crate::sheet::{Remedy, SheetError};
 
 /// How a command ended.
@@ -46,7 +47,7 @@ pub fn status_of(error: &anyhow::Error) -> Exit {
         if let Some(error) = cause.downcast_ref::<KeystoneError>() {
             return of_keystone(error);
         }
-        if cause.is::<DatabaseError>() {
+        if cause.is::<DatabaseError>() || cause.is::<ByHandError>() {
             return Exit::Unreachable;
         }
         if let Some(error) = cause.downcast_ref::<RekeyingError>() {

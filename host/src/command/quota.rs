@@ -1,6 +1,6 @@
 //! `usher quota`: the quotas of projects in an operator's hands.
 
-mod apply;
+pub(super) mod apply;
 mod arguments;
 mod audit;
 mod limits;

@@ -1,71 +1,109 @@
-//! `usher run`: a job that otherwise runs by itself, now.
+//! `usher run`: a job that otherwise runs by itself, now. What it did is recorded among the job's occasions.
+
+mod expire_quotas;
+mod plugin;
 
 use std::process::ExitCode;
 
-use super::Exit;
-use super::json::print_json;
-use super::table::{printable, table};
-use crate::app::App;
-use crate::command::say::say;
-use crate::database::ChangeFate;
-use crate::quota_decisions::in_words;
-use crate::quota_terms::{self, Report};
+use serde_json::json;
 
-/// Runs `usher run expire-quotas`.
+use super::Exit;
+use super::batch::{ProgressShown, finish};
+use super::json::print_json;
+use super::table::printable;
+use crate::app::{Access, App};
+use crate::cli::{ImportArgs, RunArgs, RunCommand};
+use crate::command::quota::ApplyArgs;
+use crate::command::say::say;
+use crate::outbox::Delivery;
+use crate::schedule::{Report, by_hand, jobs};
+use crate::{import, quota_apply};
+
+/// Runs the command. `build` makes the services.
 ///
 /// # Errors
-/// Where it could not be done at all.
-pub async fn expire_quotas(app: &App, dry_run: bool, json: bool) -> anyhow::Result<ExitCode> {
-    let report = quota_terms::run(app, dry_run).await?;
-    if json {
-        print_json(&report)?;
-    } else {
-        print(app, &report);
-        if dry_run {
-            say!("Nothing was changed.");
+/// Where the services cannot be built, the job is running already, or it could not be done at all.
+pub async fn run(
+    build: impl AsyncFnOnce(Access) -> anyhow::Result<App>,
+    command: &RunCommand,
+) -> anyhow::Result<ExitCode> {
+    let access = |args: &RunArgs| if args.dry_run { Access::Read } else { Access::Write };
+    match command {
+        RunCommand::Import(args) => import(&build(access(args)).await?, *args).await,
+        RunCommand::Quotas(args) => quotas(&build(access(args)).await?, *args).await,
+        RunCommand::Outbox(args) => outbox(&build(access(args)).await?, *args).await,
+        RunCommand::ExpireTokens(args) => expire_tokens(&build(access(args)).await?, *args).await,
+        RunCommand::ExpireQuotas(args) => expire_quotas::run(&build(access(args)).await?, *args).await,
+        RunCommand::Plugin(words) => {
+            let (name, args) = plugin::arguments(words);
+            plugin::run(&build(access(&args)).await?, &name, args).await
         }
     }
-    let exit = if report.unreachable {
-        Exit::Unreachable
-    } else if report.is_complete() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    };
-    Ok(exit.into())
 }
 
-fn print(app: &App, report: &Report) {
-    if !report.ended.is_empty() {
-        let mut shown = table(["Project", "Quota", "Temporary", "Now"]);
-        for ended in &report.ended {
-            for at_end in &ended.limits {
-                let now = match at_end.fate {
-                    ChangeFate::Restored => in_words(at_end.before),
-                    ChangeFate::Kept => format!("{}, changed meanwhile and kept", in_words(at_end.in_force)),
-                };
-                shown.add_row([
-                    printable(&ended.project),
-                    at_end.key.clone(),
-                    in_words(at_end.temporary),
-                    now,
-                ]);
-            }
+async fn import(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let RunArgs { dry_run, json } = args;
+    if dry_run {
+        let args = ImportArgs { command: None, all: true, user: None, dry_run, json };
+        return super::import::run(app, &args).await;
+    }
+    let shown = ProgressShown::new();
+    let work = import::run(app, &import::Selection::All, |progress| shown.tell(progress, &app.keystone));
+    let report = by_hand::run(app, "import", work, jobs::sheets::told_of_import).await;
+    drop(shown);
+    Ok(finish(&report??, json)?.into())
+}
+
+async fn quotas(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let RunArgs { dry_run, json } = args;
+    if dry_run {
+        return super::quota::apply::run(app, &ApplyArgs { all: true, project: None, dry_run, json }).await;
+    }
+    let shown = ProgressShown::new();
+    let work =
+        quota_apply::run(app, &quota_apply::Selection::All, |progress| shown.tell(progress, &app.keystone));
+    let report = by_hand::run(app, "quotas", work, jobs::sheets::told_of_quotas).await;
+    drop(shown);
+    Ok(finish(&report??, json)?.into())
+}
+
+/// Mail that is due is sent by whoever comes first, so this needs no right to run.
+async fn outbox(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let now = app.clock.now();
+    let deliveries = if args.dry_run { Vec::new() } else { app.outbox.deliver_due().await? };
+    let trouble: Vec<String> = deliveries.iter().filter_map(Delivery::trouble).collect();
+    let pending = app.outbox.pending().await?;
+    let due = pending.iter().filter(|mail| mail.next_attempt <= now).count();
+    if args.json {
+        let sent = deliveries.len() - trouble.len();
+        print_json(&json!({ "sent": sent, "problems": trouble, "due": due, "waiting": pending.len() }))?;
+    } else {
+        trouble.iter().for_each(|trouble| say!("{}", printable(trouble)));
+        match args.dry_run {
+            true => say!("{due} would be sent, {} wait for a later attempt.", pending.len() - due),
+            false => say!("{} sent, {} wait.", deliveries.len() - trouble.len(), pending.len()),
         }
-        say!("{shown}");
     }
-    for warned in &report.warned {
-        let ends = warned.ends.to_zoned(app.settings.site.time_zone.clone());
-        let ends = ends.strftime("%Y-%m-%d %H:%M %Z");
-        say!(
-            "The requester of the change for {} is told that it ends at {ends}.",
-            printable(&warned.project)
-        );
+    Ok(if trouble.is_empty() { Exit::Done } else { Exit::Failed }.into())
+}
+
+async fn expire_tokens(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let erased = if args.dry_run {
+        app.setpass.count_expired().await?
+    } else {
+        by_hand::run(app, "expire-tokens", app.setpass.expire(), jobs::expire_tokens::told).await??
+    };
+    if args.json {
+        print_json(&json!({ "erased": erased }))?;
+    } else {
+        let would = if args.dry_run { "would be" } else { "were" };
+        say!("{erased} links and reset cases that had outlived their time {would} erased.");
     }
-    for failed in &report.failed {
-        say!("{}: {}; the next run tries again", printable(&failed.project), printable(&failed.reason));
-    }
-    report.notices.iter().for_each(|notice| say!("Notice: {}", printable(notice)));
-    report.mail_errors.iter().for_each(|error| say!("{}", printable(error)));
-    say!("{} ended, {} announced, {} failed.", report.ended.len(), report.warned.len(), report.failed.len());
+    Ok(Exit::Done.into())
+}
+
+/// Prints what a job did.
+fn print_report(report: &Report) {
+    say!("{}", printable(&report.summary));
+    report.details.iter().for_each(|line| say!("  {}", printable(line)));
 }

@@ -1,10 +1,12 @@
-//! `usher serve`: setpass over HTTP, and the mail that waits.
+//! `usher serve`: setpass over HTTP, the mail that waits, and jobs at their times.
+
+mod by_itself;
 
 use std::future::IntoFuture as _;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -15,14 +17,13 @@ use super::Exit;
 use crate::app::App;
 use crate::http::{Look, RenderMail, Services, router};
 use crate::outbox::Delivery;
+use crate::service_manager;
 
 /// How often the outbox is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How often records that have outlived their time are erased.
-const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
-
-/// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`.
+/// Serves until SIGTERM or SIGINT, then lets requests that are under way finish within `setpass.grace`, and jobs their
+/// step within `schedule.grace`.
 ///
 /// # Errors
 /// Where the mail templates or the logo cannot be loaded, or the address cannot be listened on.
@@ -38,6 +39,7 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     eprintln!("listening on http://{address}");
+    service_manager::ready();
 
     let serving = axum::serve(listener, router(services))
         .with_graceful_shutdown(until_stopped(stopped.clone()))
@@ -48,13 +50,19 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
         served
     };
     let mut work = pin!(work);
+    let mut jobs = pin!(by_itself::run(app));
     tokio::select! {
         served = &mut work => served.context("the server failed")?,
+        // They go on until they are asked to stop.
+        () = &mut jobs => {}
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
     }
+    service_manager::stopping();
     stop.send_replace(true);
-    match tokio::time::timeout(setpass.grace, work).await {
+    app.stop.ask();
+    let (ended, ()) = tokio::join!(tokio::time::timeout(setpass.grace, work), jobs);
+    match ended {
         Ok(served) => served.context("the server failed")?,
         Err(_) => tracing::warn!("requests that did not finish within setpass.grace were cut off"),
     }
@@ -83,24 +91,15 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Sends the mail that is due and erases what has outlived its time, again and again. A round that
-/// has begun when the server is stopped goes on to its end.
+/// Sends the mail that is due, again and again. A round that has begun when the server is stopped goes on to its end.
 async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
-    let App { keys, outbox, setpass, .. } = app;
-    let mut expired: Option<Instant> = None;
+    let App { keys, outbox, .. } = app;
     loop {
         // A retired key must not stay in memory because nobody asks for anything.
         keys.refresh();
         match outbox.deliver_due().await {
             Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),
-        }
-        if expired.is_none_or(|at| at.elapsed() >= EXPIRY_INTERVAL) {
-            match setpass.expire().await {
-                Ok(erased) => tracing::debug!(erased, "lapsed setpass records erased"),
-                Err(error) => tracing::error!(%error, "lapsed setpass records cannot be erased"),
-            }
-            expired = Some(Instant::now());
         }
         if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
             return;

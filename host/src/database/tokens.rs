@@ -330,6 +330,22 @@ impl Database {
         Ok(tx.commit().await?)
     }
 
+    /// How many links and cases [`Database::erase_lapsed_links`] would erase.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn count_lapsed_links(&self, now: Timestamp, before: Timestamp) -> Result<u64, DatabaseError> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT (SELECT COUNT(*) FROM setpass_link WHERE issued <= $1 AND expires <= $2) \
+             + (SELECT COUNT(*) FROM reset_case WHERE created <= $1)",
+        )
+        .bind(before.as_millisecond())
+        .bind(now.as_millisecond())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count.unsigned_abs())
+    }
+
     /// Erases links that have ended and were issued before `before`, cases opened before it, and
     /// attempts that no limit counts any more. Says how many links and cases went.
     ///

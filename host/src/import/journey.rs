@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::apply::Tools;
 use super::plan::{Action, Target, Work};
+use crate::batch::ExclusiveError;
 use crate::batch::apply::Failure;
 use crate::database::{Begun, DatabaseError, JournalRequest};
 use crate::fail_point;
@@ -70,9 +71,9 @@ pub enum StepError {
     /// The journal cannot be written.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// Another import has taken over.
-    #[error("stopped: this import was stalled for so long that another one has taken over")]
-    TakenOver,
+    /// Another import has taken over, or this one is asked to end.
+    #[error(transparent)]
+    Stopped(#[from] ExclusiveError),
 }
 
 impl Failure for StepError {
@@ -119,9 +120,7 @@ impl<'a> Journey<'a> {
     /// # Errors
     /// Where it cannot be finished now.
     pub async fn take(&mut self, action: &Action) -> Result<(), StepError> {
-        if self.tools.run.exclusive.is_lost() {
-            return Err(StepError::TakenOver);
-        }
+        self.tools.run.exclusive.check()?;
         match action {
             Action::CreateProject { name, description } => {
                 self.project_id = Some(self.create_project(action, name, description).await?);

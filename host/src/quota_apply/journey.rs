@@ -6,6 +6,7 @@
 
 use super::announce;
 use super::plan::{Action, Change, Work};
+use crate::batch::ExclusiveError;
 use crate::batch::apply::{Failure, Run};
 use crate::database::{Begun, DatabaseError, JournalRequest, forget_quota_decision_in};
 use crate::fail_point;
@@ -55,9 +56,9 @@ pub enum StepError {
     /// The journal cannot be written.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// Another run has taken over.
-    #[error("stopped: this run was stalled for so long that another one has taken over")]
-    TakenOver,
+    /// Another run has taken over, or this one is asked to end.
+    #[error(transparent)]
+    Stopped(#[from] ExclusiveError),
 }
 
 impl Failure for StepError {
@@ -93,9 +94,7 @@ impl Journey<'_> {
             announce::record_grant(self).await?;
         }
         for action in &self.work.actions {
-            if self.run.exclusive.is_lost() {
-                return Err(StepError::TakenOver);
-            }
+            self.run.exclusive.check()?;
             match action {
                 Action::TakeBack { changes } => {
                     self.take_back(changes).await?;

@@ -24,6 +24,18 @@ pub fn deserialize_some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     deserialize(deserializer).map(Some)
 }
 
+/// A duration as the settings write it.
+#[must_use]
+pub fn in_words(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
+        if milliseconds >= unit && milliseconds.is_multiple_of(unit) {
+            return format!("{}{name}", milliseconds / unit);
+        }
+    }
+    format!("{milliseconds}ms")
+}
+
 fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
@@ -51,6 +63,9 @@ mod tests {
     fn reads_what_people_write_and_nothing_else() {
         assert_eq!(parse("24h"), Some(Duration::from_secs(86_400)));
         assert_eq!(parse("250ms"), Some(Duration::from_millis(250)));
+        for text in ["250ms", "90s", "15m", "36h", "7d"] {
+            assert_eq!(parse(text).map(in_words).as_deref(), Some(text));
+        }
         assert_eq!(parse(" 7 d "), Some(Duration::from_secs(7 * 86_400)));
         for wrong in ["", "24", "h", "0s", "-1h", "1.5h", "99999999999999999999d", "18446744073709551615d"] {
             assert_eq!(parse(wrong), None, "{wrong}");

@@ -1,10 +1,14 @@
 //! `[plugins]`: the components that make this site different from others, and their limits.
 
+mod jobs;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::jobs::PluginJob;
 
 /// The site's components.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,6 +24,8 @@ pub struct Plugins {
     pub quota_policy: Plugin,
     /// Words the mails.
     pub mail_templates: Plugin,
+    /// Run at set times.
+    pub jobs: BTreeMap<String, PluginJob>,
 }
 
 /// What each call of a component may use up.
@@ -53,17 +59,20 @@ struct Written {
     row_parser: Plugin<OwnLimits>,
     quota_policy: Plugin<OwnLimits>,
     mail_templates: Plugin<OwnLimits>,
+    #[serde(default)]
+    jobs: BTreeMap<String, jobs::Written>,
 }
 
 impl From<Written> for Plugins {
     fn from(written: Written) -> Self {
-        let Written { cache, limits, row_parser, quota_policy, mail_templates } = written;
+        let Written { cache, limits, row_parser, quota_policy, mail_templates, jobs } = written;
         Self {
             cache,
             limits,
             row_parser: row_parser.with_the_rest_of(limits),
             quota_policy: quota_policy.with_the_rest_of(limits),
             mail_templates: mail_templates.with_the_rest_of(limits),
+            jobs: jobs.into_iter().map(|(name, job)| (name, job.with_the_rest_of(limits))).collect(),
         }
     }
 }
@@ -110,6 +119,15 @@ pub struct Plugin<L = Limits> {
     pub settings: BTreeMap<String, toml::Value>,
     /// Limits for this component alone, in place of `[plugins.limits]`.
     pub limits: Option<L>,
+}
+
+impl Plugin {
+    fn resolve(&mut self, folder: &Path) {
+        super::resolve(folder, &mut self.component);
+        if let Some(files) = &mut self.files {
+            super::resolve(folder, files);
+        }
+    }
 }
 
 /// An interface of the host that a component has to be granted.
@@ -176,18 +194,18 @@ impl Plugins {
     pub(crate) fn resolve(&mut self, folder: &Path) {
         super::resolve(folder, &mut self.cache);
         for plugin in [&mut self.row_parser, &mut self.quota_policy, &mut self.mail_templates] {
-            super::resolve(folder, &mut plugin.component);
-            if let Some(files) = &mut plugin.files {
-                super::resolve(folder, files);
-            }
+            plugin.resolve(folder);
         }
+        self.jobs.values_mut().for_each(|job| job.resolve(folder));
     }
 
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
         let fail = |place: &str, key: &str| {
             Err((format!("plugins.{place}limits.{key}"), "expected 1 to 4096".to_owned()))
         };
-        let of_components = self.all().map(|(role, plugin)| (format!("{role}."), plugin.limits));
+        let of_jobs = self.jobs.iter().map(|(name, job)| (format!("jobs.{name}."), job.plugin.limits));
+        let of_components =
+            self.all().into_iter().map(|(role, plugin)| (format!("{role}."), plugin.limits)).chain(of_jobs);
         for (place, limits) in std::iter::once((String::new(), Some(self.limits))).chain(of_components) {
             let Some(limits) = limits else { continue };
             if limits.memory_mib == 0 || limits.memory_mib > 4096 {
@@ -197,7 +215,7 @@ impl Plugins {
                 return fail(&place, "answer_mib");
             }
         }
-        Ok(())
+        jobs::check(&self.jobs)
     }
 }
 

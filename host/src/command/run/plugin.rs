@@ -1,0 +1,64 @@
+//! `usher run NAME`: a job of the site's own.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use serde_json::json;
+
+use super::print_report;
+use crate::app::App;
+use crate::cli::RunArgs;
+use crate::command::Exit;
+use crate::command::json::print_json;
+use crate::command::say::say;
+use crate::schedule::{Call, by_hand, jobs};
+
+/// Run a job of the site's own now
+#[derive(Parser)]
+#[command(bin_name = "usher run JOB", no_binary_name = false)]
+struct PluginJobArgs {
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// The job's name, and how it is run. The words are those after `usher run`; wrong ones end the program, as everywhere on
+/// the command line.
+pub(super) fn arguments(words: &[String]) -> (String, RunArgs) {
+    let name = words.first().cloned().unwrap_or_default();
+    (name, PluginJobArgs::parse_from(words).run)
+}
+
+pub(super) async fn run(app: &App, name: &str, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let jobs = jobs::jobs(app);
+    let is_own = app.settings.plugins.jobs.contains_key(name);
+    let job = jobs.iter().find(|job| is_own && job.name == name).with_context(|| {
+        let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
+        format!(
+            "there is no job {name}: there are {}; [plugins.jobs.{name}] would make one",
+            names.join(", ")
+        )
+    })?;
+    let time = app.clock.now().to_zoned(app.settings.site.time_zone.clone());
+    let call = Call { time, dry_run: args.dry_run, stop: app.stop.clone() };
+    let work = (job.work)(call);
+    let ended = if args.dry_run { work.await } else { by_hand::run(app, name, work, Clone::clone).await? };
+    Ok(match ended {
+        Ok(report) => {
+            if args.json {
+                print_json(&json!({ "summary": report.summary, "details": report.details }))?;
+            } else {
+                print_report(&report);
+                if args.dry_run {
+                    say!("Nothing was changed.");
+                }
+            }
+            Exit::Done
+        }
+        Err(failure) => {
+            eprintln!("usher: {}", failure.reason);
+            if failure.passing { Exit::Unreachable } else { Exit::Failed }
+        }
+    }
+    .into())
+}

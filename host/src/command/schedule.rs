@@ -1,0 +1,108 @@
+//! `usher schedule`: what happens by itself, and what it did.
+
+use std::process::ExitCode;
+
+use jiff::tz::TimeZone;
+
+use super::Exit;
+use super::json::{print_json, schema};
+use super::table::{moment, printable, table};
+use crate::app::{Access, App};
+use crate::cli::{ScheduleArgs, ScheduleCommand, ScheduleOutput};
+use crate::command::say::say;
+use crate::schedule::jobs;
+use crate::schedule::overview::{self, PastOccasion, ScheduledJob};
+
+/// Runs the command. `build` makes the services, which not every one of the commands needs.
+///
+/// # Errors
+/// Where the services cannot be built or the records cannot be read.
+pub async fn run(
+    build: impl AsyncFnOnce(Access) -> anyhow::Result<App>,
+    args: &ScheduleArgs,
+) -> anyhow::Result<ExitCode> {
+    let exit = match &args.command {
+        Some(ScheduleCommand::Schema { output }) => {
+            print_json(&match output {
+                ScheduleOutput::List => schema::<Vec<ScheduledJob>>(),
+                ScheduleOutput::Show => schema::<Vec<PastOccasion>>(),
+            })?;
+            Exit::Done
+        }
+        Some(ScheduleCommand::Show { job, last, json }) => {
+            show(&build(Access::Read).await?, job, *last, *json).await?
+        }
+        None => {
+            let app = build(Access::Read).await?;
+            let all = overview::all(&app, &jobs::jobs(&app)).await?;
+            if args.json {
+                print_json(&all)?;
+            } else {
+                print_jobs(&all, &app.settings.site.time_zone);
+            }
+            Exit::Done
+        }
+    };
+    Ok(exit.into())
+}
+
+async fn show(app: &App, job: &str, last: u32, json: bool) -> anyhow::Result<Exit> {
+    let occasions = overview::of_job(app, job, last).await?;
+    if occasions.is_empty() && !jobs::jobs(app).iter().any(|known| known.name == job) {
+        eprintln!("there is no job {job}; `usher schedule` lists them");
+        return Ok(Exit::Failed);
+    }
+    if json {
+        print_json(&occasions)?;
+    } else {
+        print_occasions(&occasions, &app.settings.site.time_zone);
+    }
+    Ok(Exit::Done)
+}
+
+fn print_jobs(all: &[ScheduledJob], zone: &TimeZone) {
+    let mut shown = table(["Job", "When", "Last run", "Result", "Next run"]);
+    for job in all {
+        let (begun, result) = match &job.last {
+            None => ("never".to_owned(), String::new()),
+            Some(last) => (last.started.map_or_else(String::new, |at| moment(at, zone)), result(last)),
+        };
+        shown.add_row([
+            job.job.clone(),
+            job.cron.clone().unwrap_or_else(|| "only by hand".to_owned()),
+            begun,
+            result,
+            job.next.as_ref().map_or_else(String::new, |next| moment(next.timestamp(), zone)),
+        ]);
+    }
+    say!("{shown}");
+    say!("`usher serve` runs them, and sends mail that waits every few seconds.");
+}
+
+fn print_occasions(occasions: &[PastOccasion], zone: &TimeZone) {
+    if occasions.is_empty() {
+        say!("It has had no occasion yet.");
+        return;
+    }
+    for occasion in occasions {
+        let by_hand = if occasion.by_hand { "by hand, " } else { "" };
+        let and_missed = match occasion.stands_for {
+            1 => String::new(),
+            several => format!(", for {several} occasions"),
+        };
+        say!("{}  {by_hand}{}{and_missed}", moment(occasion.due, zone), result(occasion));
+        occasion.details.iter().for_each(|line| say!("    {}", printable(line)));
+        if let Some(next) = occasion.next_attempt {
+            let tried = occasion.attempts;
+            say!("    attempt {} is due at {}", tried.saturating_add(1), moment(next, zone));
+        }
+    }
+}
+
+/// The state, and what the job said.
+fn result(occasion: &PastOccasion) -> String {
+    match &occasion.summary {
+        Some(summary) => format!("{}: {}", occasion.state, printable(summary)),
+        None => occasion.state.clone(),
+    }
+}

@@ -1,0 +1,376 @@
+//! The records of when jobs run by themselves: which occasions there were, who runs one, and how they ended.
+
+mod jobs;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+pub use self::jobs::JobHealth;
+use super::{Database, DatabaseError, Transaction, timestamp};
+
+/// An occasion of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OccasionRecord {
+    /// Its number.
+    pub id: i64,
+    /// The job.
+    pub job: String,
+    /// When it is due; for one by hand, when it was asked for.
+    pub due: Timestamp,
+    /// Whether somebody ran the job by hand.
+    pub by_hand: bool,
+    /// How many occasions it stands for: itself, and those before it that were missed with it.
+    pub stands_for: u32,
+    /// What has become of it.
+    pub state: OccasionState,
+    /// How often it was begun, interruptions not counted.
+    pub attempts: u32,
+    /// When it may be begun next, where it waits.
+    pub next_attempt: Timestamp,
+    /// Who runs it.
+    pub holder: Option<String>,
+    /// Changes as long as its holder lives.
+    pub renewals: i64,
+    /// When its last attempt began.
+    pub started: Option<Timestamp>,
+    /// When its last attempt ended.
+    pub ended: Option<Timestamp>,
+    /// One sentence: what it did, or why not.
+    pub summary: Option<String>,
+    /// Further lines.
+    pub details: Vec<String>,
+}
+
+/// What has become of an occasion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OccasionState {
+    /// It has yet to be run, for the first time or again.
+    Waiting,
+    /// It is being run.
+    Running,
+    /// It was run.
+    Done,
+    /// It was run, and its report names what could not be done.
+    Partly,
+    /// It failed and will not be tried again.
+    Failed,
+    /// The one before was still running, or a later one came first.
+    Skipped,
+    /// It was missed and is not made up for.
+    Dropped,
+}
+
+impl OccasionState {
+    const ALL: [Self; 7] =
+        [Self::Waiting, Self::Running, Self::Done, Self::Partly, Self::Failed, Self::Skipped, Self::Dropped];
+
+    /// The name, as in the records and for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Partly => "partly",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub struct OccasionEnd<'a> {
+    /// What becomes of the occasion.
+    pub state: OccasionState,
+    /// When to try again, where it waits.
+    pub next_attempt: Timestamp,
+    /// One sentence.
+    pub summary: &'a str,
+    /// Further lines.
+    pub details: &'a [String],
+}
+
+const COLUMNS: &str = "SELECT id, job, due, by_hand, stands_for, state, attempts, next_attempt, holder, renewals, started, \
+     ended, summary, details FROM occasion";
+
+impl Database {
+    /// Records an occasion that waits, or that will never be run and why. Nothing changes where it is recorded
+    /// already.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn add_occasion(
+        transaction: &mut Transaction,
+        job: &str,
+        due: Timestamp,
+        stands_for: u32,
+        (state, summary): (OccasionState, Option<&str>),
+    ) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "INSERT INTO occasion (job, due, stands_for, state, next_attempt, summary) VALUES ($1, $2, $3, $4, $2, $5) \
+             ON CONFLICT (job, due) WHERE by_hand = 0 DO NOTHING",
+        )
+        .bind(job)
+        .bind(due.as_millisecond())
+        .bind(stands_for)
+        .bind(state.name())
+        .bind(summary)
+        .execute(&mut **transaction)
+        .await?;
+        sqlx::query("UPDATE job SET looked_until = $2 WHERE name = $1")
+            .bind(job)
+            .bind(due.as_millisecond())
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// The occasions of a job that wait or are being run, the earliest first.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn open_occasions(
+        transaction: &mut Transaction,
+        job: &str,
+    ) -> Result<Vec<OccasionRecord>, DatabaseError> {
+        let mut query = sqlx::QueryBuilder::new(COLUMNS);
+        query
+            .push(" WHERE job = ")
+            .push_bind(job)
+            .push(" AND state IN ('waiting', 'running') ORDER BY due, id");
+        query.build().fetch_all(&mut **transaction).await?.iter().map(record).collect()
+    }
+
+    /// Whether the job was running at a moment in the past.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn was_running(
+        transaction: &mut Transaction,
+        job: &str,
+        moment: Timestamp,
+    ) -> Result<bool, DatabaseError> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM occasion WHERE job = $1 AND started < $2 AND ended >= $2 AND holder IS NULL LIMIT 1",
+        )
+        .bind(job)
+        .bind(moment.as_millisecond())
+        .fetch_optional(&mut **transaction)
+        .await?;
+        Ok(found.is_some())
+    }
+
+    /// Takes an occasion, from whoever had it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn claim_occasion(
+        transaction: &mut Transaction,
+        id: i64,
+        holder: &str,
+        lasts: Duration,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "UPDATE occasion SET state = 'running', holder = $2, lease_ends = $3, renewals = renewals + 1, \
+             attempts = attempts + 1, started = $4, ended = NULL WHERE id = $1",
+        )
+        .bind(id)
+        .bind(holder)
+        .bind(end(now, lasts))
+        .bind(now.as_millisecond())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Records that somebody runs a job by hand, and numbers the occasion.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn begin_by_hand(
+        transaction: &mut Transaction,
+        job: &str,
+        holder: &str,
+        lasts: Duration,
+        now: Timestamp,
+    ) -> Result<i64, DatabaseError> {
+        let id = sqlx::query_scalar(
+            "INSERT INTO occasion (job, due, by_hand, state, attempts, next_attempt, holder, lease_ends, started) \
+             VALUES ($1, $2, 1, 'running', 1, $2, $3, $4, $2) RETURNING id",
+        )
+        .bind(job)
+        .bind(now.as_millisecond())
+        .bind(holder)
+        .bind(end(now, lasts))
+        .fetch_one(&mut **transaction)
+        .await?;
+        Ok(id)
+    }
+
+    /// Shows that the holder lives. False where somebody else has taken the occasion meanwhile.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn renew_occasion(
+        &self,
+        id: i64,
+        holder: &str,
+        lasts: Duration,
+        now: Timestamp,
+    ) -> Result<bool, DatabaseError> {
+        let renewed = sqlx::query(
+            "UPDATE occasion SET lease_ends = $3, renewals = renewals + 1 WHERE id = $1 AND holder = $2",
+        )
+        .bind(id)
+        .bind(holder)
+        .bind(end(now, lasts))
+        .execute(&self.pool)
+        .await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+
+    /// Records how an attempt ended. False where somebody else has taken the occasion meanwhile.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn end_occasion(
+        transaction: &mut Transaction,
+        id: i64,
+        holder: &str,
+        ending: &OccasionEnd<'_>,
+        now: Timestamp,
+    ) -> Result<bool, DatabaseError> {
+        let details = serde_json::to_string(ending.details)
+            .map_err(|error| DatabaseError::Damaged(format!("the report of a job ({error})")))?;
+        let ended = sqlx::query(
+            "UPDATE occasion SET state = $3, holder = NULL, lease_ends = NULL, next_attempt = $4, summary = $5, \
+             details = $6, ended = $7 WHERE id = $1 AND holder = $2",
+        )
+        .bind(id)
+        .bind(holder)
+        .bind(ending.state.name())
+        .bind(ending.next_attempt.as_millisecond())
+        .bind(ending.summary)
+        .bind(details)
+        .bind(now.as_millisecond())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(ended.rows_affected() == 1)
+    }
+
+    /// Gives an occasion back that was interrupted, so that anybody may run it at once.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn release_occasion(&self, id: i64, holder: &str, now: Timestamp) -> Result<(), DatabaseError> {
+        // Whether it is still running at a moment is not asked of an attempt that was given back.
+        sqlx::query(
+            "UPDATE occasion SET state = 'waiting', holder = NULL, lease_ends = NULL, attempts = attempts - 1, \
+             next_attempt = $3, ended = started WHERE id = $1 AND holder = $2",
+        )
+        .bind(id)
+        .bind(holder)
+        .bind(now.as_millisecond())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends an occasion that nobody will run any more.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn close_occasion(
+        transaction: &mut Transaction,
+        id: i64,
+        state: OccasionState,
+        summary: &str,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "UPDATE occasion SET state = $2, holder = NULL, lease_ends = NULL, ended = COALESCE(ended, started), \
+             summary = CASE WHEN summary IS NULL THEN $3 ELSE summary || '; ' || $3 END WHERE id = $1",
+        )
+        .bind(id)
+        .bind(state.name())
+        .bind(summary)
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// The last `most` occasions of a job, the latest first.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn occasions(&self, job: &str, most: u32) -> Result<Vec<OccasionRecord>, DatabaseError> {
+        let mut query = sqlx::QueryBuilder::new(COLUMNS);
+        query.push(" WHERE job = ").push_bind(job).push(" ORDER BY id DESC LIMIT ").push_bind(most);
+        query.build().fetch_all(&self.pool).await?.iter().map(record).collect()
+    }
+
+    /// The occasion of a job that was begun last, whether it has ended or not.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn last_begun_occasion(&self, job: &str) -> Result<Option<OccasionRecord>, DatabaseError> {
+        let mut query = sqlx::QueryBuilder::new(COLUMNS);
+        query.push(" WHERE job = ").push_bind(job);
+        query.push(" AND started IS NOT NULL ORDER BY started DESC, id DESC LIMIT 1");
+        query.build().fetch_optional(&self.pool).await?.as_ref().map(record).transpose()
+    }
+
+    /// Forgets occasions that were due before a moment and are over.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn forget_occasions(&self, before: Timestamp) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "DELETE FROM occasion WHERE due < $1 AND state NOT IN ('waiting', 'running') \
+             AND id <> (SELECT MAX(other.id) FROM occasion other WHERE other.job = occasion.job)",
+        )
+        .bind(before.as_millisecond())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
+fn record(row: &SqliteRow) -> Result<OccasionRecord, DatabaseError> {
+    let state: &str = row.try_get("state")?;
+    let state = OccasionState::ALL.into_iter().find(|known| known.name() == state);
+    let moment = |column| Ok::<_, DatabaseError>(row.try_get::<Option<i64>, _>(column)?.map(timestamp));
+    let details: Option<&str> = row.try_get("details")?;
+    Ok(OccasionRecord {
+        id: row.try_get("id")?,
+        job: row.try_get("job")?,
+        due: timestamp(row.try_get("due")?)?,
+        by_hand: row.try_get("by_hand")?,
+        stands_for: row.try_get("stands_for")?,
+        state: state.ok_or_else(|| DatabaseError::Damaged("an occasion of an unknown state".to_owned()))?,
+        attempts: row.try_get("attempts")?,
+        next_attempt: timestamp(row.try_get("next_attempt")?)?,
+        holder: row.try_get("holder")?,
+        renewals: row.try_get("renewals")?,
+        started: moment("started")?.transpose()?,
+        ended: moment("ended")?.transpose()?,
+        summary: row.try_get("summary")?,
+        details: match details {
+            None => Vec::new(),
+            Some(details) => serde_json::from_str(details)
+                .map_err(|error| DatabaseError::Damaged(format!("the report of a job ({error})")))?,
+        },
+    })
+}
+
+fn end(now: Timestamp, lasts: Duration) -> i64 {
+    SignedDuration::try_from(lasts)
+        .ok()
+        .and_then(|lasts| now.checked_add(lasts).ok())
+        .map_or(i64::MAX, Timestamp::as_millisecond)
+}

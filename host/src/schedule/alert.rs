@@ -1,0 +1,147 @@
+//! How an attempt ended, and what the operator is told: once when a job keeps failing, and once when it works again.
+//!
+//! The mail is recorded together with what it tells, so that neither is there without the other.
+
+use super::turn::next_attempt;
+use super::{Failure, Report, ScheduleError, Scheduler};
+use crate::database::{
+    Database, DatabaseError, JobHealth, OccasionEnd, OccasionRecord, OccasionState, Transaction,
+};
+use crate::mailer::Message;
+use crate::outbox::Compose;
+
+/// What the mails are called in reports.
+const KIND: &str = "job-alert";
+
+impl Scheduler<'_> {
+    /// Records how an attempt ended, unless another process has taken the occasion meanwhile.
+    pub(super) async fn record_end(
+        &self,
+        job: &str,
+        occasion: &OccasionRecord,
+        ended: Result<Report, Failure>,
+    ) -> Result<(), ScheduleError> {
+        let now = self.clock.now();
+        let attempts = occasion.attempts + 1;
+        let mut transaction = self.database.begin().await?;
+        let mut health = Database::job_health(&mut transaction, job).await?;
+        let recorded = match &ended {
+            Ok(report) => {
+                let state = if report.partly { OccasionState::Partly } else { OccasionState::Done };
+                let Report { summary, details, .. } = report;
+                let ending = OccasionEnd { state, next_attempt: now, summary, details };
+                Database::end_occasion(&mut transaction, occasion.id, &self.holder, &ending, now).await?
+            }
+            Err(Failure { reason, passing }) => {
+                let passing = *passing && !occasion.by_hand;
+                let state = if passing { OccasionState::Waiting } else { OccasionState::Failed };
+                let next_attempt = next_attempt(attempts, now);
+                let ending = OccasionEnd { state, next_attempt, summary: reason, details: &[] };
+                Database::end_occasion(&mut transaction, occasion.id, &self.holder, &ending, now).await?
+            }
+        };
+        if !recorded {
+            tracing::error!(job, "another process has taken over the job; its report counts");
+            return Ok(());
+        }
+        match &ended {
+            Ok(report) => {
+                tracing::info!(job, partly = report.partly, summary = report.summary, "job done");
+                self.works(&mut transaction, job, occasion, &mut health).await?;
+            }
+            Err(failure) => {
+                let Failure { reason, passing } = failure;
+                tracing::error!(job, attempt = attempts, passing, reason, "job failed");
+                // Who runs a job by hand sees that it fails.
+                if !occasion.by_hand {
+                    self.fails(&mut transaction, job, occasion, &mut health, failure).await?;
+                }
+            }
+        }
+        Database::set_job_health(&mut transaction, job, health).await?;
+        Ok(transaction.commit().await.map_err(DatabaseError::from)?)
+    }
+
+    async fn works(
+        &self,
+        transaction: &mut Transaction,
+        job: &str,
+        occasion: &OccasionRecord,
+        health: &mut JobHealth,
+    ) -> Result<(), ScheduleError> {
+        if health.alerted {
+            let text = format!(
+                "The job {} works again: it was finished at {}.\n\nIt had failed {} since {}.\n",
+                job,
+                self.moment(self.clock.now()),
+                times(health.failures),
+                health.failing_since.map_or_else(String::new, |since| self.moment(since)),
+            );
+            let subject = format!("Usher: the job {job} works again");
+            self.tell(transaction, job, occasion, "works-again", subject, text).await?;
+        }
+        *health = JobHealth::default();
+        Ok(())
+    }
+
+    /// A failure that trying again does not mend is told at once, another one after some attempts.
+    async fn fails(
+        &self,
+        transaction: &mut Transaction,
+        job: &str,
+        occasion: &OccasionRecord,
+        health: &mut JobHealth,
+        failure: &Failure,
+    ) -> Result<(), ScheduleError> {
+        health.failures = health.failures.saturating_add(1);
+        let since = *health.failing_since.get_or_insert(self.clock.now());
+        let keeps_failing = !failure.passing || health.failures >= self.settings.alert_after;
+        if !keeps_failing || health.alerted {
+            return Ok(());
+        }
+        let again = if failure.passing {
+            "It is tried again, at least once an hour."
+        } else {
+            "It is tried again on its next occasion; until somebody acts, that will not help."
+        };
+        let text = format!(
+            "The job {} failed {} since {}. The last time:\n\n    {}\n\n{again} You are told when it works again.\n\n\
+             usher schedule shows all jobs, usher schedule show {} what this one did.\n",
+            job,
+            times(health.failures),
+            self.moment(since),
+            failure.reason,
+            job,
+        );
+        let subject = format!("Usher: the job {job} keeps failing");
+        self.tell(transaction, job, occasion, "keeps-failing", subject, text).await?;
+        health.alerted = true;
+        Ok(())
+    }
+
+    async fn tell(
+        &self,
+        transaction: &mut Transaction,
+        job: &str,
+        occasion: &OccasionRecord,
+        what: &str,
+        subject: String,
+        text: String,
+    ) -> Result<(), ScheduleError> {
+        let Some(to) = &self.settings.alert_to else { return Ok(()) };
+        // One occasion has more attempts than one, and may be told of again after it worked in between.
+        let origin = format!("job:{}:{}:{}:{what}", job, occasion.id, occasion.attempts + 1);
+        let message = Message { sender: None, cc: Vec::new(), subject, text, html: None };
+        let compose = Compose { to: vec![to.clone()], message, link: None };
+        self.outbox.enqueue(transaction, &origin, KIND, &compose).await?;
+        Ok(())
+    }
+
+    fn moment(&self, moment: jiff::Timestamp) -> String {
+        moment.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}

@@ -1,0 +1,30 @@
+//! `expire-quotas`: temporary quotas whose day is over.
+
+use crate::app::App;
+use crate::batch::BatchError;
+use crate::quota_terms;
+use crate::schedule::{Call, Failure, Report};
+
+pub(super) async fn run(app: App, call: Call) -> Result<Report, Failure> {
+    told(&quota_terms::run(&app, call.dry_run).await)
+}
+
+/// What is recorded of what was done about temporary quotas.
+///
+/// # Errors
+/// Where it could not be done, or a service was out of reach.
+pub fn told(ended: &Result<quota_terms::Report, BatchError>) -> Result<Report, Failure> {
+    let report = match ended {
+        Ok(report) => report,
+        Err(error) => return Err(Failure { passing: error.is_passing(), reason: error.to_string() }),
+    };
+    let counts = [report.ended.len(), report.warned.len(), report.failed.len()];
+    let summary = format!("{} ended, {} announced, {} failed", counts[0], counts[1], counts[2]);
+    if report.unreachable {
+        let reason = format!("a service could not be reached ({summary})");
+        return Err(Failure { reason, passing: true });
+    }
+    let failed = report.failed.iter().map(|failed| format!("{}: {}", failed.project, failed.reason));
+    let details = failed.chain(report.notices.iter().cloned()).collect();
+    Ok(Report { partly: !report.is_complete(), summary, details })
+}

@@ -1,0 +1,16 @@
+//! Jobs of the site's own, which are components.
+
+use crate::app::App;
+use crate::plugin::{JobReport, Occasion};
+use crate::schedule::{Call, Failure, Report};
+use crate::settings::plugins::Plugin;
+
+/// The component is loaded for each occasion, so that the file as it is then counts.
+pub(super) async fn run(app: App, call: Call, plugin: &Plugin) -> Result<Report, Failure> {
+    let job = app.plugins.job(plugin).await;
+    let job = job.map_err(|error| Failure { passing: error.is_passing(), reason: error.to_string() })?;
+    let ran = job.run(&Occasion { time: call.time, dry_run: call.dry_run }).await;
+    let JobReport { summary, details } =
+        ran.map_err(|error| Failure { passing: error.is_passing(), reason: error.to_string() })?;
+    Ok(Report { summary, details, partly: false })
+}

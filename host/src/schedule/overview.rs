@@ -1,0 +1,96 @@
+//! The jobs with their last and next runs, and what they did: for people and programs.
+
+use jiff::{Timestamp, Zoned};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Job;
+use crate::app::App;
+use crate::database::{DatabaseError, OccasionRecord, OccasionState};
+
+/// A job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ScheduledJob {
+    /// Its name.
+    pub job: String,
+    /// When it runs, as in crontab; null where it does not run by itself.
+    pub cron: Option<String>,
+    /// Its last run; null where there was none, or that was long ago.
+    pub last: Option<PastOccasion>,
+    /// When it runs next (RFC 3339, in the site's time zone); null as for `cron`.
+    #[schemars(with = "Option<String>")]
+    pub next: Option<Zoned>,
+}
+
+/// An occasion of a job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PastOccasion {
+    /// When it was due (RFC 3339, UTC); for one by hand, when it began.
+    #[schemars(with = "String")]
+    pub due: Timestamp,
+    /// Whether somebody ran the job by hand.
+    pub by_hand: bool,
+    /// waiting, running, done, partly, failed, skipped or dropped.
+    pub state: String,
+    /// How many occasions it stands for: itself, and those before it that were missed with it.
+    pub stands_for: u32,
+    /// How often it was begun.
+    pub attempts: u32,
+    /// When its last attempt began (RFC 3339, UTC); null where it was not begun.
+    #[schemars(with = "Option<String>")]
+    pub started: Option<Timestamp>,
+    /// When its last attempt ended; null where it has not.
+    #[schemars(with = "Option<String>")]
+    pub ended: Option<Timestamp>,
+    /// When it is tried again; null where it is not waiting.
+    #[schemars(with = "Option<String>")]
+    pub next_attempt: Option<Timestamp>,
+    /// One sentence: what the job did, or why not.
+    pub summary: Option<String>,
+    /// Further lines of its report.
+    pub details: Vec<String>,
+}
+
+/// All jobs of a site.
+///
+/// # Errors
+/// Where the records cannot be read.
+pub async fn all(app: &App, jobs: &[Job<'_>]) -> Result<Vec<ScheduledJob>, DatabaseError> {
+    let (now, zone) = (app.clock.now(), &app.settings.site.time_zone);
+    let mut all = Vec::new();
+    for job in jobs {
+        let last = app.database.last_begun_occasion(&job.name).await?;
+        let next = job.cron.as_ref().and_then(|cron| cron.next_after(now, zone));
+        all.push(ScheduledJob {
+            job: job.name.clone(),
+            cron: job.cron.as_ref().map(ToString::to_string),
+            last: last.map(past),
+            next: next.map(|next| next.to_zoned(zone.clone())),
+        });
+    }
+    Ok(all)
+}
+
+/// The last `most` occasions of a job, the latest first.
+///
+/// # Errors
+/// Where the records cannot be read.
+pub async fn of_job(app: &App, job: &str, most: u32) -> Result<Vec<PastOccasion>, DatabaseError> {
+    Ok(app.database.occasions(job, most).await?.into_iter().map(past).collect())
+}
+
+fn past(occasion: OccasionRecord) -> PastOccasion {
+    let waits = occasion.state == OccasionState::Waiting;
+    PastOccasion {
+        due: occasion.due,
+        by_hand: occasion.by_hand,
+        state: occasion.state.name().to_owned(),
+        stands_for: occasion.stands_for,
+        attempts: occasion.attempts,
+        started: occasion.started,
+        ended: occasion.ended,
+        next_attempt: Some(occasion.next_attempt).filter(|_| waits),
+        summary: occasion.summary,
+        details: occasion.details,
+    }
+}

@@ -1,0 +1,115 @@
+//! `[schedule]`: what happens by itself, and when.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::duration;
+use crate::cron::CronLine;
+
+/// The jobs that Usher has itself, by the names that the command line has for them.
+pub const BUILT_IN_JOBS: [&str; 8] =
+    ["import", "quotas", "notify", "remind", "outbox", "expire-tokens", "expire-quotas", "retention"];
+
+/// What happens by itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    /// Who is told when a job keeps failing, and when it works again, as an address or `Name <address>`.
+    pub alert_to: Option<String>,
+    /// After how many attempts that failed in a row.
+    pub alert_after: u32,
+    /// How long a job may take to finish its step when the server is told to stop.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub grace: Duration,
+    /// Processing the access sheet.
+    pub import: Times,
+    /// Processing the quota sheet.
+    pub quotas: Times,
+    /// Erasing setpass links and their secrets that have outlived their time.
+    pub expire_tokens: Times,
+    /// Undoing temporary quotas whose day is over.
+    pub expire_quotas: Times,
+}
+
+/// When a job runs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// When; none for a job that does not run by itself unless a site says when.
+    pub cron: Option<CronLine>,
+    /// False: not at all.
+    pub enabled: Option<bool>,
+    /// How long one attempt may take.
+    #[serde(default, deserialize_with = "duration::deserialize_some")]
+    pub deadline: Option<Duration>,
+    /// What becomes of occasions that nobody was there for.
+    #[serde(default)]
+    pub missed: Missed,
+}
+
+/// What becomes of occasions of a job that passed while no host was running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missed {
+    /// The job runs once for all of them.
+    #[default]
+    RunOnce,
+    /// They are recorded as dropped.
+    Drop,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            alert_to: None,
+            alert_after: 3,
+            grace: Duration::from_secs(30),
+            import: Times::default(),
+            quotas: Times::default(),
+            expire_tokens: Times::default(),
+            expire_quotas: Times::default(),
+        }
+    }
+}
+
+impl Times {
+    /// When, by default where the site does not say; none where the job does not run by itself.
+    #[must_use]
+    pub fn cron_or(&self, default: Option<&str>) -> Option<CronLine> {
+        if self.enabled == Some(false) {
+            return None;
+        }
+        self.cron.clone().or_else(|| default.and_then(|line| line.parse().ok()))
+    }
+
+    /// How long one attempt may take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.deadline.unwrap_or(Duration::from_secs(3600))
+    }
+
+    /// Fails where a job is switched on and nothing says when it runs.
+    pub(super) fn check(&self, key: &str) -> Result<(), (String, String)> {
+        if self.enabled == Some(true) && self.cron.is_none() {
+            let message =
+                "say when: cron = \"*/15 * * * *\", which is every quarter of an hour, or another time";
+            return Err((format!("{key}.enabled"), message.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Schedule {
+    pub(crate) fn check(&self) -> Result<(), (String, String)> {
+        let fail = |key: &str, message: &str| Err((format!("schedule.{key}"), message.to_owned()));
+        if self.alert_to.as_ref().is_some_and(|to| to.parse::<lettre::message::Mailbox>().is_err()) {
+            return fail("alert_to", "expected an e-mail address, or Name <address>");
+        }
+        if self.alert_after == 0 {
+            return fail("alert_after", "expected at least 1");
+        }
+        self.import.check("schedule.import")?;
+        self.quotas.check("schedule.quotas")
+    }
+}
