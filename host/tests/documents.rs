@@ -41,6 +41,9 @@ fn the_example_settings_can_be_read() {
     assert!(settings.mail.login.is_none() && settings.mail.ca_file.is_none());
     assert!(settings.mailing_list.is_none());
     assert!(settings.setpass.page.logo.is_none() && settings.setpass.page.login_url.is_none());
+    // Whoever copies it does not find the sheets processed by themselves.
+    assert!(settings.schedule.import.cron.is_none() && settings.schedule.quotas.cron.is_none());
+    assert!(settings.schedule.alert_to.is_none() && settings.plugins.jobs.is_empty());
     assert!(
         settings.plugins.all().iter().all(|(_, plugin)| plugin.sha256.is_none() && plugin.limits.is_none())
     );
@@ -54,6 +57,8 @@ fn what_the_example_settings_comment_out_can_be_read_too() {
     assert!(settings.mailing_list.is_some());
     assert!(settings.setpass.page.logo.is_some() && settings.setpass.page.login_url.is_some());
     assert!(settings.plugins.row_parser.sha256.is_some() && settings.plugins.row_parser.limits.is_some());
+    assert!(settings.schedule.import.cron.is_some() && settings.schedule.alert_to.is_some());
+    assert!(settings.plugins.jobs["weekly-digest"].schedule.cron.is_some());
     let usher::settings::sheet::Sheet::Csv(csv) = &settings.sheet else { panic!("not the csv backend") };
     assert!(csv.quota.is_some() && csv.write_errors);
 }
@@ -160,6 +165,8 @@ fn the_example_settings_name_every_key() {
         "mailing_list",
         "setpass",
         "import",
+        "schedule",
+        "schedule.import",
         "plugins",
         "plugins.limits",
         "plugins.row_parser",
@@ -249,6 +256,33 @@ fn what_is_wrong_with_a_key_is_told_with_its_line() {
             "plugins.limits.answer_mib: expected 1 to",
         ),
         (in_row_parser, "limits = { memory_mib = 0,", "limits = {", "plugins.row_parser.limits.memory_mib: "),
+        ("alert_to = \"", "alert_to = \"@", "alert_to = ", "schedule.alert_to: expected an e-mail"),
+        ("alert_after = 3", "alert_after = 0", "alert_after = ", "schedule.alert_after: "),
+        (
+            "cron = \"@hourly\"",
+            "cron = \"hourly\"",
+            "cron = \"hourly\"",
+            "expected five fields as in crontab",
+        ),
+        ("cron = \"10 0 * * *\"", "cron = \"0 0 31 2 *\"", "cron = \"0 0 31", "no such time ever comes"),
+        (
+            "[schedule.import]\ncron = \"*/15 * * * *\"",
+            "[schedule.import]\nenabled = true",
+            "enabled = true",
+            "schedule.import.enabled: say when",
+        ),
+        (
+            "jobs.weekly-digest]",
+            "jobs.Weekly]",
+            "[plugins.jobs.Weekly]",
+            "plugins.jobs.Weekly: a job's name consists",
+        ),
+        (
+            "jobs.weekly-digest]",
+            "jobs.import]",
+            "[plugins.jobs.import]",
+            "plugins.jobs.import: Usher has a job",
+        ),
         // A key that is not written is told with its section.
         ("max_attempts_per_day = 20\n", "", "[setpass]", "setpass.max_attempts_per_day: "),
         // Sections of which there are several kinds.

@@ -32,6 +32,7 @@ mod quota_disturbed;
 mod quota_scene;
 mod remarks;
 mod scene;
+mod schedule;
 mod secrets_at_rest;
 mod setpass;
 mod shutdown;

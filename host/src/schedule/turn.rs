@@ -65,7 +65,7 @@ impl Scheduler<'_> {
         seen: &mut Seen,
     ) -> Result<(), DatabaseError> {
         let now = self.clock.now();
-        let looked_until = Database::looked_until(transaction, &job.name, now).await?;
+        let looked_until = Database::looked_until(transaction, &job.name, now, 2 * self.look).await?;
         let Some(Come { last, count }) = cron.come(looked_until, now, &self.zone) else { return Ok(()) };
         let open = Database::open_occasions(transaction, &job.name).await?;
         let running = open.iter().any(|other| self.is_running(other, seen));

@@ -1,5 +1,7 @@
 //! What is known of a job: up to when its occasions are recorded, and since when it fails.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sqlx::Row as _;
 
@@ -18,8 +20,8 @@ pub struct JobHealth {
 
 impl Database {
     /// Up to when the occasions of a job are recorded. For a job that was never heard of, that is now: nothing was
-    /// missed. Where it is in the future, the clock went wrong for a while and was set right: what is recorded
-    /// already does not come again, and the rest begins now.
+    /// missed. Where it is in the future, the clock went wrong for a while and was set right, at most `unseen` ago: what
+    /// is recorded already does not come again, and the rest begins then.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
@@ -27,23 +29,26 @@ impl Database {
         transaction: &mut Transaction,
         job: &str,
         now: Timestamp,
+        unseen: Duration,
     ) -> Result<Timestamp, DatabaseError> {
         let known: Option<i64> = sqlx::query_scalar("SELECT looked_until FROM job WHERE name = $1")
             .bind(job)
             .fetch_optional(&mut **transaction)
             .await?;
-        if let Some(known) = known.filter(|known| *known <= now.as_millisecond()) {
-            return timestamp(known);
-        }
+        let begins = match known {
+            Some(known) if known <= now.as_millisecond() => return timestamp(known),
+            Some(_) => now.checked_sub(unseen).unwrap_or(now),
+            None => now,
+        };
         sqlx::query(
             "INSERT INTO job (name, looked_until) VALUES ($1, $2) \
              ON CONFLICT (name) DO UPDATE SET looked_until = excluded.looked_until",
         )
         .bind(job)
-        .bind(now.as_millisecond())
+        .bind(begins.as_millisecond())
         .execute(&mut **transaction)
         .await?;
-        Ok(now)
+        Ok(begins)
     }
 
     /// The jobs that were looked at.
