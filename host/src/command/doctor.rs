@@ -207,6 +207,14 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
         }
         Err(error) => findings.bad("plugins", format!("mail_templates: {error:#}"), Exit::Usage),
     }
+    for (name, job) in &settings.plugins.jobs {
+        match host.job(&job.plugin).await {
+            Ok(_) => {
+                findings.good("plugins", format!("jobs.{name} {}: is a job", job.plugin.component.display()));
+            }
+            Err(error) => findings.bad("plugins", format!("jobs.{name}: {error}"), Exit::Usage),
+        }
+    }
     row_parser
 }
 

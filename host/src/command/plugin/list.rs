@@ -31,6 +31,11 @@ pub(super) async fn run(settings: Option<&Settings>, json: bool) -> anyhow::Resu
     for ((role, plugin), world) in settings.plugins.all().into_iter().zip(worlds) {
         all.push(look(&host, role, plugin, world).await);
     }
+    let jobs =
+        settings.plugins.jobs.iter().map(|(name, job)| (format!("jobs.{name}"), job)).collect::<Vec<_>>();
+    for (role, job) in &jobs {
+        all.push(look(&host, role, &job.plugin, World::Job).await);
+    }
     if json {
         say!("{}", serde_json::to_string_pretty(&all)?);
     } else {
