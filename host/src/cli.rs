@@ -121,14 +121,24 @@ pub enum JsonOutput {
 #[derive(Debug, Subcommand)]
 pub enum RunCommand {
     /// Undo temporary quotas whose day is over, and tell requesters of those that end soon
-    ExpireQuotas {
-        /// Show what would be done, and change nothing anywhere
-        #[arg(long)]
-        dry_run: bool,
-        /// Print JSON in place of a table
-        #[arg(long)]
-        json: bool,
-    },
+    ExpireQuotas(RunArgs),
+    /// Mail the helpdesk a ticket for each approved request that it does not know of, and mark the rows
+    Notify(RunArgs),
+    /// Remind approvers of requests that nobody has decided on, and mark the rows
+    Remind(RunArgs),
+    /// Erase records that name people, as [retention] says
+    Retention(RunArgs),
+}
+
+/// `usher run JOB`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RunArgs {
+    /// Show what would be done, and change nothing anywhere
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON in place of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `usher mail`

@@ -4,12 +4,15 @@
 //! processes may use one database: transactions that write begin immediately, and whoever comes
 //! second waits.
 
+mod erased_names;
 mod journal;
 mod leases;
 mod mail_records;
+mod notices;
 mod outbox;
 mod protected;
 mod quota_records;
+mod retention;
 mod runs;
 mod steps;
 mod subscriptions;
@@ -24,9 +27,11 @@ use sqlx::{Sqlite, SqlitePool};
 pub use journal::*;
 pub use leases::*;
 pub use mail_records::*;
+pub use notices::*;
 pub use outbox::*;
 pub use protected::*;
 pub use quota_records::*;
+pub use retention::*;
 pub use runs::*;
 pub use steps::*;
 pub use subscriptions::*;

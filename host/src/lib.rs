@@ -1,9 +1,8 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
 //! The layout is the architecture: `command` and `http` are the ways in, the flows (`import` and `quota_apply` on
-//! `batch`, `quota_terms`, `project_quotas`, `setpass`, `outbox`) do the work, and below them stand the components
-//! (`plugin`), the records
-//! (`database`) and one module for each outside system. Arrows point down that list only.
+//! `batch`, `notify` and `remind` on `notices`, `quota_terms`, `project_quotas`, `retention`, `setpass`, `outbox`) do the
+//! work, and below them stand the components (`plugin`), the records (`database`) and one module for each outside system. Arrows point down that list only.
 
 pub mod app;
 pub mod batch;
@@ -20,6 +19,8 @@ pub mod keystone;
 pub mod mail_content;
 pub mod mailer;
 pub mod mailing_list;
+pub mod notices;
+pub mod notify;
 pub mod outbox;
 pub mod plugin;
 pub mod process;
@@ -31,6 +32,8 @@ pub mod quotas;
 pub mod random;
 pub mod registration;
 pub mod rekeying;
+pub mod remind;
+pub mod retention;
 pub mod setpass;
 pub mod settings;
 pub mod sheet;

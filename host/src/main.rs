@@ -66,10 +66,21 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let build = async |access| Ok(App::build(load()?, clock, access).await?);
             command::quota::run(load, build, &command).await
         }
-        Command::Run(RunCommand::ExpireQuotas { dry_run, json }) => {
-            let access = if dry_run { Access::Read } else { Access::Write };
+        Command::Run(job) => {
+            let (RunCommand::ExpireQuotas(args)
+            | RunCommand::Notify(args)
+            | RunCommand::Remind(args)
+            | RunCommand::Retention(args)) = job;
+            let access = if args.dry_run { Access::Read } else { Access::Write };
             let app = App::build(load()?, clock, access).await?;
-            command::run::expire_quotas(&app, dry_run, json).await
+            match job {
+                RunCommand::ExpireQuotas(_) => {
+                    command::run::expire_quotas(&app, args.dry_run, args.json).await
+                }
+                RunCommand::Notify(_) => command::run::notify(&app, args.dry_run, args.json).await,
+                RunCommand::Remind(_) => command::run::remind(&app, args.dry_run, args.json).await,
+                RunCommand::Retention(_) => command::run::retention(&app, args.dry_run, args.json).await,
+            }
         }
         Command::Mail(command) => {
             let app = App::build(load()?, clock, Access::Write).await?;

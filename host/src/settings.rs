@@ -12,6 +12,8 @@ pub mod mailing_list;
 mod place;
 pub mod plugins;
 pub mod quotas;
+pub mod reminder;
+pub mod retention;
 pub mod secret;
 pub mod setpass;
 pub mod sheet;
@@ -48,6 +50,11 @@ pub struct Settings {
     /// How temporary quotas end.
     #[serde(default)]
     pub quotas: quotas::Quotas,
+    /// How approvers are reminded of requests that wait, where they are.
+    pub reminder: Option<reminder::Reminder>,
+    /// How long records of what is over are kept.
+    #[serde(default)]
+    pub retention: retention::Retention,
     /// The site's components.
     pub plugins: plugins::Plugins,
     /// The file that these settings came from.
@@ -157,6 +164,9 @@ impl Settings {
             list.check()?;
         }
         self.setpass.check()?;
+        if let Some(reminder) = &self.reminder {
+            reminder.check()?;
+        }
         self.plugins.check()
     }
 }

@@ -1,6 +1,12 @@
 //! `usher run`: a job that otherwise runs by itself, now.
 
+mod notices;
+mod retention;
+
 use std::process::ExitCode;
+
+pub use notices::{notify, remind};
+pub use retention::retention;
 
 use super::Exit;
 use super::json::print_json;

@@ -59,17 +59,20 @@ impl Database {
         sheet: SheetKind,
         keys: &[&str],
     ) -> Result<BTreeMap<String, JournalRequest>, DatabaseError> {
+        let digest = self.name_digest().await?;
         let mut known = BTreeMap::new();
         for key in keys {
             let row = sqlx::query(
-                "SELECT id, key, marker, state, first_run, run FROM request WHERE sheet = $1 AND key = $2",
+                "SELECT id, key, marker, state, first_run, run FROM request WHERE sheet = $1 AND key IN ($2, $3)",
             )
             .bind(sheet.name())
             .bind(*key)
+            .bind(digest.of(sheet, key))
             .fetch_optional(&self.pool)
             .await?;
             if let Some(row) = row {
                 let mut request = journal_request(&row)?;
+                (*key).clone_into(&mut request.key);
                 request.steps = self.steps(request.id).await?;
                 known.insert(request.key.clone(), request);
             }

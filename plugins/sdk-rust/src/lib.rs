@@ -47,6 +47,7 @@
 
 mod arena;
 mod bindings;
+pub mod dates;
 pub mod log;
 pub mod settings;
 

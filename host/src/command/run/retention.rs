@@ -1,0 +1,32 @@
+//! `usher run retention`: erases now what the site does not keep any longer.
+
+use std::process::ExitCode;
+
+use crate::app::App;
+use crate::command::Exit;
+use crate::command::json::print_json;
+use crate::command::say::say;
+use crate::command::table::{printable, table};
+use crate::retention;
+
+/// Runs `usher run retention`.
+///
+/// # Errors
+/// Where it could not be done.
+pub async fn retention(app: &App, dry_run: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let report = retention::run(app, dry_run).await?;
+    if json {
+        print_json(&report)?;
+        return Ok(Exit::Done.into());
+    }
+    let mut shown = table([if dry_run { "Would be erased" } else { "Erased" }, "Number"]);
+    for (what, count) in report.lines() {
+        shown.add_row([what.to_owned(), count.to_string()]);
+    }
+    say!("{shown}");
+    report.notices.iter().for_each(|notice| say!("Notice: {}", printable(notice)));
+    if dry_run {
+        say!("Nothing was changed.");
+    }
+    Ok(Exit::Done.into())
+}
