@@ -22,7 +22,7 @@ use crate::database::{Notice, NoticeKind, NoticeMail};
 use crate::mail_content;
 use crate::outbox::{self, Delivery, DeliveryOutcome, OutboxError};
 use crate::plugin::{MailTemplates, RowParser};
-use crate::registration::{Body, Layout, Outcome, ParsedRow, SheetKind};
+use crate::registration::{Body, Layout, Outcome, ParsedRow, SheetKind, Stage};
 
 /// How long a run waits for mail that another process is sending at that moment.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -113,6 +113,31 @@ pub(crate) fn unusable(kind: SheetKind, rows: &[ParsedRow]) -> impl Iterator<Ite
     })
 }
 
+/// Notes the rows that need no mark any more, by their stage, although nobody has noted that: an earlier run ended before
+/// it could, or a person was quicker.
+pub(crate) async fn note_settled(
+    source: &Source<'_>,
+    kind: NoticeKind,
+    rows: &[ParsedRow],
+    is_settled: impl Fn(&Stage) -> bool,
+) -> Result<(), BatchError> {
+    let database = &source.app.database;
+    let unmarked: BTreeSet<String> =
+        database.unmarked_requests(source.kind, kind).await?.into_iter().collect();
+    let settled: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| match &row.outcome {
+            Outcome::Request(request) if is_settled(&request.stage) => Some(request.key.as_str()),
+            _ => None,
+        })
+        .filter(|key| unmarked.contains(*key))
+        .collect();
+    if !settled.is_empty() {
+        database.note_marks(source.kind, kind, settled.into_iter(), source.app.clock.now()).await?;
+    }
+    Ok(())
+}
+
 /// Sends the mail that is due, and waits a little for mail of these requests that another process is sending.
 pub(crate) async fn send(
     app: &App,
@@ -177,3 +202,6 @@ pub(crate) fn accepted(notice: &Notice) -> Option<Timestamp> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

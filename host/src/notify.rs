@@ -14,7 +14,9 @@ use crate::database::{DatabaseError, Notice, NoticeKind, NoticeMail, add_notice_
 use crate::fail_point;
 use crate::mail_content::{MailContent, TicketMail};
 use crate::notices::report::{NoticeState, Report, ReportedNotice};
-use crate::notices::{Noticed, Prepared, Requester, Verdict, accepted, send, unusable, write_marks};
+use crate::notices::{
+    Noticed, Prepared, Requester, Verdict, accepted, note_settled, send, unusable, write_marks,
+};
 use crate::outbox::Compose;
 use crate::random;
 use crate::registration::{Body, Outcome, Request, SheetKind, Stage};
@@ -90,6 +92,9 @@ impl Tickets<'_> {
         let rows = source.parse(&snapshot.rows).await?;
         drop(snapshot);
         report.notices.extend(unusable(source.kind, &rows));
+        if self.exclusive.is_some() {
+            note_settled(&source, NoticeKind::Ticket, &rows, |stage| *stage == Stage::Ready).await?;
+        }
         let approved: Vec<_> = rows
             .iter()
             .filter_map(|row| match &row.outcome {

@@ -17,7 +17,7 @@ use crate::database::{DatabaseError, Notice, NoticeKind, NoticeMail, add_notice_
 use crate::fail_point;
 use crate::mail_content::{MailContent, PendingRequest, ReminderMail};
 use crate::notices::report::{NoticeState, Report, ReportedNotice};
-use crate::notices::{Noticed, Prepared, Requester, Verdict, accepted, send, write_marks};
+use crate::notices::{Noticed, Prepared, Requester, Verdict, accepted, note_settled, send, write_marks};
 use crate::outbox::Compose;
 use crate::random;
 use crate::registration::{Outcome, ParsedRow, Request, RowNumber, SheetKind, Stage};
@@ -112,6 +112,10 @@ impl Reminders<'_> {
         let snapshot = source.sheet.read(&source.layout.requests).await?;
         let rows = source.parse(&snapshot.rows).await?;
         drop(snapshot);
+        if self.exclusive.is_some() {
+            let is_decided = |stage: &Stage| !matches!(stage, Stage::Waiting { .. });
+            note_settled(&source, NoticeKind::Reminder, &rows, is_decided).await?;
+        }
         let waiting: Vec<(RowNumber, &Request)> = rows.iter().filter_map(waiting).collect();
         let keys: Vec<&str> = waiting.iter().map(|(_, request)| request.key.as_str()).collect();
         let now = app.clock.now();

@@ -100,6 +100,25 @@ impl Database {
         Ok(about)
     }
 
+    /// The names of the requests whose mails were taken, and whose rows are not known to bear the marks.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn unmarked_requests(
+        &self,
+        sheet: SheetKind,
+        kind: NoticeKind,
+    ) -> Result<Vec<String>, DatabaseError> {
+        Ok(sqlx::query_scalar(
+            "SELECT DISTINCT notice.key FROM notice JOIN outbox ON outbox.origin = notice.mail \
+             WHERE notice.sheet = $1 AND notice.kind = $2 AND notice.marked IS NULL AND outbox.state = 'sent'",
+        )
+        .bind(sheet.name())
+        .bind(kind.name())
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// Records that the rows of these requests bear the marks of the mails about them up to a moment.
     ///
     /// # Errors
@@ -196,6 +215,8 @@ mod tests {
             transaction.commit().await.unwrap();
             added
         };
+        let unmarked =
+            async || database.unmarked_requests(SheetKind::Access, NoticeKind::Reminder).await.unwrap();
         assert!(record(1, "a").await && record(2, "b").await);
         assert!(!record(2, "c").await, "the round has its mail");
         let about = async |kind| {
@@ -209,9 +230,12 @@ mod tests {
             about(NoticeKind::Reminder).await.into_iter().map(|notice| (notice.round, notice.mail)).collect();
         assert_eq!(states, [(1, queued.clone()), (2, queued)]);
 
+        assert!(unmarked().await.is_empty(), "no mail was taken");
         database.record_mail_sent("a", now).await.unwrap();
+        assert_eq!(unmarked().await, ["k"]);
         let keys = ["k"].into_iter();
         database.note_marks(SheetKind::Access, NoticeKind::Reminder, keys, now).await.unwrap();
+        assert!(unmarked().await.is_empty());
         let first = about(NoticeKind::Reminder).await.remove(0);
         assert_eq!((first.mail, first.marked), (NoticeMail::Accepted(now), Some(now)));
     }
