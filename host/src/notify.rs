@@ -154,11 +154,11 @@ impl Tickets<'_> {
             .iter()
             .filter_map(|(key, notices)| Some((key.as_str(), accepted(notices.last()?)?)))
             .collect();
-        let mut settled = BTreeSet::new();
+        let (mut settled, mut written) = (BTreeSet::new(), false);
         if !earned.is_empty() {
             let source = &noticed.source;
             match write_marks(source, exclusive, source.layout.notified_column, &earned, verdict).await {
-                Ok(marked) => settled = marked,
+                Ok(marked) => (settled, written) = (marked, true),
                 Err(error) => {
                     report.fail(&format!("the marks of the {} sheet", source.kind.name()), error)?;
                 }
@@ -170,7 +170,7 @@ impl Tickets<'_> {
         }
         for (key, reported) in &mut noticed.requests {
             if let Some(notice) = tickets.get(key).and_then(|notices| notices.last()) {
-                reported.state = state(notice, settled.contains(key));
+                reported.state = state(notice, settled.contains(key), written);
                 report.notices.extend(remedy(reported, notice));
             }
         }
@@ -187,12 +187,14 @@ fn verdict(stage: &Stage, _cell: &str, _mark: DateTime) -> Verdict {
     }
 }
 
-fn state(notice: &Notice, is_settled: bool) -> NoticeState {
+/// How far a ticket has come. `written` says that the marks could be written, where there was a row for them.
+fn state(notice: &Notice, is_settled: bool, written: bool) -> NoticeState {
     match notice.mail {
         NoticeMail::Queued { .. } => NoticeState::Waits,
         NoticeMail::Refused { .. } => NoticeState::Refused,
         NoticeMail::Dropped => NoticeState::Dropped,
         NoticeMail::Accepted(_) if is_settled => NoticeState::Marked,
+        NoticeMail::Accepted(_) if written => NoticeState::RowGone,
         NoticeMail::Accepted(_) => NoticeState::Unmarked,
     }
 }

@@ -260,11 +260,11 @@ impl Reminders<'_> {
                 Some((key.as_str(), unmarked.filter_map(accepted).max()?))
             })
             .collect();
-        let mut settled = BTreeSet::new();
+        let (mut settled, mut written) = (BTreeSet::new(), false);
         if !earned.is_empty() {
             let source = &noticed.source;
             match write_marks(source, exclusive, source.layout.reminded_column, &earned, verdict).await {
-                Ok(marked) => settled = marked,
+                Ok(marked) => (settled, written) = (marked, true),
                 Err(error) => {
                     report.fail(&format!("the marks of the {} sheet", source.kind.name()), error)?;
                 }
@@ -283,6 +283,7 @@ impl Reminders<'_> {
                 NoticeMail::Refused { .. } => NoticeState::Refused,
                 NoticeMail::Dropped => NoticeState::Dropped,
                 NoticeMail::Accepted(_) if is_marked => NoticeState::Marked,
+                NoticeMail::Accepted(_) if written => NoticeState::RowGone,
                 NoticeMail::Accepted(_) => NoticeState::Unmarked,
             };
         }

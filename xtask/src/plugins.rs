@@ -15,14 +15,14 @@ use anyhow::{Context, Result, ensure};
 use toolchain::Toolchain;
 
 /// The components of the workspace that are written in Rust: the crates' names, which are also the files' names.
-const RUST: [&str; 3] = ["moc-rows", "standard-quotas", "standard-mail"];
+const RUST: [&str; 4] = ["moc-rows", "standard-quotas", "standard-mail", "weekly-digest"];
 
 /// The components that only tests use: folder below the repository's root, and crate.
 const TEST_GUESTS: [(&str, &str); 2] =
     [("tests/guests/hostile-rows", "hostile-rows"), ("tests/guests/busy-job", "busy-job")];
 
 /// Where a finished component is, whether it is there already or not. Names are `moc-rows`, `standard-quotas`,
-/// `standard-mail`, `python-rows`, and those of the test guests' crates.
+/// `standard-mail`, `weekly-digest`, `python-rows`, and those of the test guests' crates.
 #[must_use]
 pub fn component(root: &Path, name: &str) -> PathBuf {
     root.join("target/components").join(name).with_extension("wasm")

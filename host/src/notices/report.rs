@@ -53,6 +53,8 @@ pub enum NoticeState {
     Unmarked,
     /// The mail server took it, and the row has its mark.
     Marked,
+    /// The mail server took it, and the row is gone meanwhile, or not one any more that gets the mark.
+    RowGone,
 }
 
 impl NoticeState {
@@ -66,6 +68,7 @@ impl NoticeState {
             Self::Dropped => "mail dropped",
             Self::Unmarked => "sent, not marked yet",
             Self::Marked => "sent and marked",
+            Self::RowGone => "sent, the row is decided or gone",
         }
     }
 }
@@ -107,6 +110,7 @@ impl Report {
             NoticeState::Dropped,
             NoticeState::Unmarked,
             NoticeState::Marked,
+            NoticeState::RowGone,
         ] {
             let count = self.requests.iter().filter(|request| request.state == state).count();
             if count > 0 {

@@ -8,3 +8,4 @@ mod limits;
 mod load;
 mod mail;
 mod quota;
+mod weekly_digest;

@@ -85,8 +85,9 @@ async fn marks_go_to_their_rows_whatever_people_do_while_the_mail_is_sent() {
     let report = notify::run(&site.app, false).await.unwrap();
     assert_eq!(site.column("access", 1), ["", "15 Mar 2018 10:00:00", "", NOW]);
     let states: Vec<_> = report.requests.iter().map(|request| request.state).collect();
-    let (marked, unmarked) = (NoticeState::Marked, NoticeState::Unmarked);
-    assert_eq!(states, [marked, unmarked, marked, unmarked]);
+    let (marked, gone) = (NoticeState::Marked, NoticeState::RowGone);
+    assert_eq!(states, [marked, gone, marked, gone]);
+    assert!(report.is_complete(), "{report:?}");
     assert_eq!(site.mails().len(), 4);
     // The next run is about the new row alone.
     let report = notify::run(&site.app, false).await.unwrap();
