@@ -124,7 +124,12 @@ impl Scene {
         end.extend(self.query("SELECT sheet, key, kind, round, marked IS NULL FROM notice"));
         end.extend(self.query("SELECT kind, state, payload FROM outbox"));
         end.extend(self.query("SELECT COUNT(*) FROM lease"));
-        end.into_iter().map(|line| line.replace(&self.domain, "DOMAIN")).collect()
+        let spreadsheet = self.google.as_ref().map_or("", |(_, spreadsheet)| spreadsheet);
+        let own = |line: String| line.replace(&self.domain, "DOMAIN");
+        let own = |line: String| {
+            if spreadsheet.is_empty() { own(line) } else { own(line).replace(spreadsheet, "ID") }
+        };
+        end.into_iter().map(own).collect()
     }
 
     /// How many mails came a second time, with the same Message-ID, and with another one.
