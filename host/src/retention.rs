@@ -2,6 +2,8 @@
 //!
 //! Nothing goes that the next run needs to do everything exactly once. What is not finished is kept, however old.
 
+mod pins;
+
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -30,6 +32,10 @@ pub struct Report {
     pub mail_remarks: u64,
     /// Reports of runs.
     pub reports: u64,
+    /// PINs in the sheet.
+    pub pins: u64,
+    /// What could not be done. The next run tries it again.
+    pub failed: Vec<String>,
     /// What the operator should know besides.
     pub notices: Vec<String>,
 }
@@ -44,7 +50,7 @@ impl Report {
 
     /// What was erased, each with its number.
     #[must_use]
-    pub fn lines(&self) -> [(&'static str, u64); 8] {
+    pub fn lines(&self) -> [(&'static str, u64); 9] {
         [
             ("names and steps of finished requests", self.requests),
             ("names of requests with a ticket", self.tickets),
@@ -54,6 +60,7 @@ impl Report {
             ("refused mails, with their files", self.refused_mails),
             ("what servers said about mails", self.mail_remarks),
             ("reports of runs", self.reports),
+            ("PINs in the sheet", self.pins),
         ]
     }
 }
@@ -98,5 +105,83 @@ pub async fn run(app: &App, dry_run: bool) -> Result<Report, BatchError> {
     if !dry_run {
         app.database.overwrite_log().await?;
     }
+    if let Some(kept) = retention.pins {
+        match pins::erase(app, before(kept), dry_run).await {
+            Ok(erased) => report.pins = erased,
+            Err(BatchError::Database(error)) => return Err(error.into()),
+            Err(error) => report.failed.push(format!("the PINs in the sheet: {error}")),
+        }
+    }
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::database::finish_request_in;
+    use crate::notices::tests::Site;
+    use crate::registration::SheetKind;
+
+    const HEADER: &str = "Approved,Notified,Reminded,Timestamp,E-mail,First name,Last name,Account?,Organization,Role,Phone,\
+                          Sponsor,PIN,Comment,Project?,New project,Description,Users,Existing project,Contact,Contact \
+                          e-mail";
+
+    /// A row of the done worksheet.
+    fn row(second: u32, pin: &str) -> String {
+        format!(
+            "Approved,14 Mar 2018 16:00:00,,3/14/2018 15:48:{second:02},a@example.org,New,User,No,,,,,{pin},\"a, b\",,,,,Genomics,,"
+        )
+    }
+
+    /// Has the journal know a request as finished and moved.
+    async fn finish(site: &Site, second: u32) {
+        let (database, now) = (&site.app.database, site.app.clock.now());
+        let run = database.begin_run("import", now).await.unwrap();
+        let key = format!("2018-03-14T15:48:{second:02} a@example.org");
+        let batch = [(key.as_str(), key.clone())];
+        let request = database.take_up_requests(SheetKind::Access, &batch, run, now).await.unwrap().remove(0);
+        let mut transaction = database.begin().await.unwrap();
+        finish_request_in(&mut transaction, request.id, now).await.unwrap();
+        transaction.commit().await.unwrap();
+        database.mark_moved(&[request.id], now).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_pin_goes_from_the_sheet_some_time_after_its_row_has_moved_and_no_other_cell_with_it() {
+        let site = Site::new("[retention]\npins = \"7d\"\nrequests = \"5d\"\n").await;
+        let file = site.folder().join("access/Current Users.csv");
+        let sheet = |first: &str, second: &str| {
+            format!("{HEADER}\n{}\n{}\n{}\n", row(1, first), row(2, "4822"), row(3, second))
+        };
+        fs::write(&file, sheet("4821", "4823")).unwrap();
+        finish(&site, 1).await;
+        site.pass(6 * 24);
+        // The name of the first request is erased before its PIN is; the second is unknown to the journal.
+        finish(&site, 3).await;
+        let report = run(&site.app, false).await.unwrap();
+        assert_eq!((report.requests, report.pins), (1, 0));
+        site.pass(2 * 24);
+        assert_eq!(run(&site.app, true).await.unwrap().pins, 1);
+        assert_eq!(fs::read_to_string(&file).unwrap(), sheet("4821", "4823"));
+        let report = run(&site.app, false).await.unwrap();
+        assert_eq!((report.pins, report.failed.len()), (1, 0), "{report:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), sheet("", "4823"));
+        site.pass(6 * 24);
+        assert_eq!(run(&site.app, false).await.unwrap().pins, 1);
+        assert_eq!(fs::read_to_string(&file).unwrap(), sheet("", ""));
+        assert_eq!(run(&site.app, false).await.unwrap().pins, 0);
+
+        fs::remove_dir_all(site.folder().join("access")).unwrap();
+        let report = run(&site.app, false).await.unwrap();
+        assert!(report.failed[0].starts_with("the PINs in the sheet: there is no folder"), "{report:?}");
+    }
+
+    #[tokio::test]
+    async fn without_the_setting_the_sheet_is_not_looked_at() {
+        let site = Site::new("").await;
+        fs::remove_dir_all(site.folder().join("access")).unwrap();
+        assert_eq!(run(&site.app, false).await.unwrap(), Report::default());
+    }
 }

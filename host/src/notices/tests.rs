@@ -130,6 +130,10 @@ impl Site {
         *self.meanwhile.lock().unwrap() = Some(Box::new(move || happens(&folder)));
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn pass(&self, hours: i64) {
         self.app.clock.advance(SignedDuration::from_hours(hours));
     }

@@ -21,10 +21,13 @@ pub struct Retention {
     /// The reports of runs.
     #[serde(deserialize_with = "duration::deserialize")]
     pub reports: Duration,
+    /// PINs in the rows of finished requests, in the sheet itself; none where they stay.
+    #[serde(deserialize_with = "duration::deserialize_some")]
+    pub pins: Option<Duration>,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { requests: 365 * DAY, mails: 90 * DAY, reports: 90 * DAY }
+        Self { requests: 365 * DAY, mails: 90 * DAY, reports: 90 * DAY, pins: None }
     }
 }

@@ -7,7 +7,7 @@ use usher_plugin::settings::{SettingError, Settings};
 use usher_plugin::types::{Layout, SheetLayout};
 
 use crate::cells::{column_of, letter};
-use crate::{quota, stage};
+use crate::{access, quota, stage};
 
 const SIZE_COLUMN: &str = "quota.size_column";
 
@@ -85,8 +85,8 @@ impl Worksheets {
     #[must_use]
     pub fn layout(self) -> Layout {
         Layout {
-            access: sheet(self.access_requests, self.access_done),
-            quota: Some(sheet(self.quota_requests, self.quota_done)),
+            access: sheet(self.access_requests, self.access_done, Some(access::PIN as u32)),
+            quota: Some(sheet(self.quota_requests, self.quota_done, None)),
         }
     }
 }
@@ -106,12 +106,13 @@ fn date_order(text: &str) -> Result<DateOrder, WorksheetError> {
     }
 }
 
-fn sheet(requests: String, done: String) -> SheetLayout {
+fn sheet(requests: String, done: String, pin_column: Option<u32>) -> SheetLayout {
     SheetLayout {
         requests,
         done,
         notified_column: stage::NOTIFIED as u32,
         reminded_column: stage::REMINDED as u32,
+        pin_column,
     }
 }
 
@@ -181,12 +182,13 @@ mod tests {
             (layout.access.requests.as_str(), layout.access.done.as_str()),
             ("Form Responses 1", "Current Users")
         );
+        assert_eq!(layout.access.pin_column, Some(12));
         let quota = layout.quota.unwrap();
         assert_eq!(
             (quota.requests.as_str(), quota.done.as_str()),
             ("Form Responses 1", "Processed Requests")
         );
-        assert_eq!((quota.notified_column, quota.reminded_column), (1, 2));
+        assert_eq!((quota.notified_column, quota.reminded_column, quota.pin_column), (1, 2, None));
     }
 
     #[test]

@@ -15,9 +15,10 @@ use crate::retention;
 /// Where it could not be done.
 pub async fn retention(app: &App, dry_run: bool, json: bool) -> anyhow::Result<ExitCode> {
     let report = retention::run(app, dry_run).await?;
+    let exit = if report.failed.is_empty() { Exit::Done } else { Exit::Failed };
     if json {
         print_json(&report)?;
-        return Ok(Exit::Done.into());
+        return Ok(exit.into());
     }
     let mut shown = table([if dry_run { "Would be erased" } else { "Erased" }, "Number"]);
     for (what, count) in report.lines() {
@@ -25,8 +26,9 @@ pub async fn retention(app: &App, dry_run: bool, json: bool) -> anyhow::Result<E
     }
     say!("{shown}");
     report.notices.iter().for_each(|notice| say!("Notice: {}", printable(notice)));
+    report.failed.iter().for_each(|failure| say!("{}; the next run tries again", printable(failure)));
     if dry_run {
         say!("Nothing was changed.");
     }
-    Ok(Exit::Done.into())
+    Ok(exit.into())
 }
