@@ -64,7 +64,7 @@ fn load_a_cached_python_component(bencher: Bencher) {
 /// What a component does with the host's rows, without one: it gets rows of its own, reads them, and lets them go.
 fn parse_natively(rows: &[Row]) -> usize {
     let rows = native(rows);
-    match moc_rows::parse_rows(NATIVE_KIND, &rows, None) {
+    match moc_rows::parse_rows(NATIVE_KIND, &rows, moc_rows::Reading::default()) {
         usher_plugin::types::Parsed::Rows(parsed) => black_box(parsed).len(),
         usher_plugin::types::Parsed::Unreadable(reason) => panic!("{reason}"),
     }
@@ -165,7 +165,7 @@ fn compare() {
         parse_natively(&many);
     });
     let parsing_alone = median(SAMPLES, || {
-        black_box(moc_rows::parse_rows(NATIVE_KIND, &guest_types, None));
+        black_box(moc_rows::parse_rows(NATIVE_KIND, &guest_types, moc_rows::Reading::default()));
     });
     let (runtime, host, python) = (runtime(), host(), plugin("python-rows"));
     load(&runtime, &host, &python);

@@ -132,6 +132,12 @@ pub enum RunCommand {
     ExpireTokens(RunArgs),
     /// Undo temporary quotas whose day is over, and tell requesters of those that end soon
     ExpireQuotas(RunArgs),
+    /// Mail the helpdesk a ticket for each approved request that it does not know of, and mark the rows
+    Notify(RunArgs),
+    /// Remind approvers of requests that nobody has decided on, and mark the rows
+    Remind(RunArgs),
+    /// Erase records that name people, as [retention] says
+    Retention(RunArgs),
     /// A job of the site's own, by its name in [plugins.jobs]; takes --dry-run and --json too
     #[command(external_subcommand)]
     Plugin(Vec<String>),

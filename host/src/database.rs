@@ -4,13 +4,16 @@
 //! processes may use one database: transactions that write begin immediately, and whoever comes
 //! second waits.
 
+mod erased_names;
 mod journal;
 mod leases;
 mod mail_records;
+mod notices;
 mod occasions;
 mod outbox;
 mod protected;
 mod quota_records;
+mod retention;
 mod runs;
 mod steps;
 mod subscriptions;
@@ -25,10 +28,12 @@ use sqlx::{Sqlite, SqlitePool};
 pub use journal::*;
 pub use leases::*;
 pub use mail_records::*;
+pub use notices::*;
 pub use occasions::*;
 pub use outbox::*;
 pub use protected::*;
 pub use quota_records::*;
+pub use retention::*;
 pub use runs::*;
 pub use steps::*;
 pub use subscriptions::*;

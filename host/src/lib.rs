@@ -1,9 +1,9 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
 //! The layout is the architecture: `command` and `http` are the ways in, and `schedule` for what happens by itself; the
-//! flows (`import` and `quota_apply` on `batch`, `quota_terms`, `project_quotas`, `setpass`, `outbox`) do the work, and
-//! below them stand the components (`plugin`), the records (`database`) and one module for each outside system. Arrows
-//! point down that list only.
+//! flows (`import` and `quota_apply` on `batch`, `notify` and `remind` on `notices`, `quota_terms`, `project_quotas`,
+//! `retention`, `setpass`, `outbox`) do the work, and below them stand the components (`plugin`), the records
+//! (`database`) and one module for each outside system. Arrows point down that list only.
 
 pub mod app;
 pub mod batch;
@@ -21,6 +21,8 @@ pub mod keystone;
 pub mod mail_content;
 pub mod mailer;
 pub mod mailing_list;
+pub mod notices;
+pub mod notify;
 pub mod outbox;
 pub mod plugin;
 pub mod process;
@@ -32,6 +34,8 @@ pub mod quotas;
 pub mod random;
 pub mod registration;
 pub mod rekeying;
+pub mod remind;
+pub mod retention;
 pub mod schedule;
 pub mod service_manager;
 pub mod setpass;

@@ -101,6 +101,7 @@ pub fn samples() -> Vec<MailContent> {
     samples.append(&mut samples_of_quotas());
     samples.push(MailContent::Reminder(ReminderMail {
         kind: SheetKind::Access,
+        escalated: false,
         spreadsheet_url: "https://sheets.example.org/".to_owned(),
         requests: vec![PendingRequest {
             row: 2,
@@ -109,6 +110,7 @@ pub fn samples() -> Vec<MailContent> {
             project: "Project".to_owned(),
             since: "Monday, 1 January 2035 at 12:00 UTC".to_owned(),
             comment: String::new(),
+            reminders: 0,
         }],
     }));
     samples
@@ -169,6 +171,8 @@ pub struct TicketMail {
 pub struct ReminderMail {
     /// The kind of the requests.
     pub kind: SheetKind,
+    /// Whether it goes to those above the approvers, because reminders have not helped.
+    pub escalated: bool,
     /// Link to the spreadsheet; may be blank.
     pub spreadsheet_url: String,
     /// The requests, the oldest first.
@@ -190,6 +194,8 @@ pub struct PendingRequest {
     pub since: String,
     /// What the requester wrote; may be blank.
     pub comment: String,
+    /// How often approvers were reminded of it before.
+    pub reminders: u32,
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ pub struct SheetLayout {
     pub notified_column: u32,
     /// Column, from 0, of the time of the last reminder.
     pub reminded_column: u32,
+    /// Column, from 0, of the PIN that the requester chose; none where the sheet has none.
+    pub pin_column: Option<u32>,
 }
 
 /// The layouts that a row parser knows.

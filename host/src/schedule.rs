@@ -50,9 +50,6 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How late an occasion may be and still not count as missed: as long as a restart takes.
 const ON_TIME: SignedDuration = SignedDuration::from_mins(2);
 
-/// How long occasions that are over are remembered.
-pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
-
 /// A job.
 pub struct Job<'a> {
     /// Its name, by which its occasions are recorded.
@@ -120,6 +117,8 @@ pub struct Scheduler<'a> {
     clock: Clock,
     zone: TimeZone,
     settings: Schedule,
+    /// How long occasions that are over are remembered.
+    kept: SignedDuration,
     /// What this process is called among the holders of occasions.
     holder: String,
     /// Whether a holder is known to be dead.
@@ -159,6 +158,7 @@ impl<'a> Scheduler<'a> {
             clock: app.clock.clone(),
             zone: app.settings.site.time_zone.clone(),
             settings: app.settings.schedule.clone(),
+            kept: SignedDuration::try_from(app.settings.retention.reports).unwrap_or(SignedDuration::MAX),
             holder: Process::this().to_string(),
             is_gone: Process::is_gone,
             look: LOOK,
@@ -202,7 +202,7 @@ impl<'a> Scheduler<'a> {
     /// Forgets what was long ago, once a day.
     async fn forget(&self, stop: &Stop) {
         while !stop.is_asked() {
-            let before = self.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+            let before = self.clock.now().saturating_sub(self.kept).unwrap_or(Timestamp::MIN);
             if let Err(error) = self.database.forget_occasions(before).await {
                 tracing::warn!(%error, "old occasions of jobs are not forgotten yet");
             }

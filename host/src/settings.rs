@@ -12,6 +12,8 @@ pub mod mailing_list;
 mod place;
 pub mod plugins;
 pub mod quotas;
+pub mod reminder;
+pub mod retention;
 pub mod schedule;
 pub mod secret;
 pub mod setpass;
@@ -49,6 +51,11 @@ pub struct Settings {
     /// How temporary quotas end.
     #[serde(default)]
     pub quotas: quotas::Quotas,
+    /// How approvers are reminded of requests that wait, where they are.
+    pub reminder: Option<reminder::Reminder>,
+    /// How long records of what is over are kept.
+    #[serde(default)]
+    pub retention: retention::Retention,
     /// What happens by itself.
     #[serde(default)]
     pub schedule: schedule::Schedule,
@@ -161,6 +168,9 @@ impl Settings {
             list.check()?;
         }
         self.setpass.check()?;
+        if let Some(reminder) = &self.reminder {
+            reminder.check()?;
+        }
         self.schedule.check()?;
         self.plugins.check()
     }

@@ -202,6 +202,21 @@ pub enum SheetError {
         /// The rows, by their numbers before the edit.
         rows: Vec<RowNumber>,
     },
+    /// Marks were written while somebody changed the order of the rows again and again.
+    #[error(
+        "somebody changed the order of the rows of the worksheet {worksheet:?} in the moment in which marks were \
+         written into its column {column}, and again while they were put right: compare the column with the \
+         spreadsheet's version history at Google in the rows that have the numbers {}",
+        numbers(rows)
+    )]
+    MarksAstray {
+        /// The worksheet.
+        worksheet: String,
+        /// The letter of the column.
+        column: String,
+        /// The rows whose cell may hold what belongs to another one.
+        rows: Vec<RowNumber>,
+    },
     /// Google did not do what it was asked.
     #[error(transparent)]
     Google(#[from] GoogleError),
@@ -309,6 +324,26 @@ impl Sheet {
         match self {
             Self::Csv(sheet) => sheet.mark(worksheet, expected, column, text).await,
             Self::Google(sheet) => sheet.mark(worksheet, expected, column, text).await,
+        }
+    }
+
+    /// Writes texts into cells of one column, counted from 0, of the rows with these numbers, all at once and none
+    /// of them as a formula. The rows are those of the snapshot: where one is another row by now, or people change the
+    /// order of the rows in that moment, no text stays in the place of another row.
+    ///
+    /// # Errors
+    /// [`SheetError::Changed`] where the worksheet is not what was read. In a CSV file nothing is written then; at
+    /// Google rows may have got their text, so read again and say for each what is to be written.
+    /// [`SheetError::MarksAstray`] where a text may be in the place of another row for all that.
+    pub async fn mark_cells(
+        &self,
+        seen: &Snapshot,
+        column: u32,
+        marks: &BTreeMap<RowNumber, String>,
+    ) -> Result<(), SheetError> {
+        match self {
+            Self::Csv(sheet) => sheet.mark_cells(seen, column, marks).await,
+            Self::Google(sheet) => sheet.mark_cells(seen, column, marks).await,
         }
     }
 

@@ -28,7 +28,7 @@ class WitWorld:
 
 def layout(kind):
     requests, done = (worksheet(f"{kind}.{which}") for which in ("requests", "done"))
-    return wit.SheetLayout(requests, done, sheet.NOTIFIED_COLUMN, sheet.REMINDED_COLUMN)
+    return wit.SheetLayout(requests, done, sheet.NOTIFIED_COLUMN, sheet.REMINDED_COLUMN, None)
 
 
 def worksheet(key):

@@ -20,6 +20,7 @@ mod keys;
 mod looking_back;
 mod mailing_list;
 mod newcomer;
+mod notices;
 mod odd_rows;
 mod operator;
 mod pages;

@@ -336,6 +336,10 @@ helpdesk = "helpdesk@example.org"
 timeout = "20s"
 undeliverable = "state/undeliverable"
 
+# Tests that are about it say when.
+[schedule.notify]
+enabled = false
+
 [setpass]
 listen = "127.0.0.1:0"
 public_url = "https://setpass.example.org"

@@ -1,12 +1,15 @@
 //! `cargo xtask plugins`: builds the components into `target/components`.
 //!
-//! A second run is quick: cargo knows what changed in Rust, and a fingerprint of the inputs tells it for Python.
+//! A second run is quick: cargo knows what changed in Rust, and a fingerprint of the inputs tells it for
+//! Python and JavaScript.
 
+pub mod javascript;
 mod python;
 pub mod system;
 pub mod toolchain;
 
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,14 +18,14 @@ use anyhow::{Context, Result, ensure};
 use toolchain::Toolchain;
 
 /// The components of the workspace that are written in Rust: the crates' names, which are also the files' names.
-const RUST: [&str; 3] = ["moc-rows", "standard-quotas", "standard-mail"];
+const RUST: [&str; 4] = ["moc-rows", "standard-quotas", "standard-mail", "weekly-digest"];
 
 /// The components that only tests use: folder below the repository's root, and crate.
 const TEST_GUESTS: [(&str, &str); 2] =
     [("tests/guests/hostile-rows", "hostile-rows"), ("tests/guests/busy-job", "busy-job")];
 
 /// Where a finished component is, whether it is there already or not. Names are `moc-rows`, `standard-quotas`,
-/// `standard-mail`, `python-rows`, and those of the test guests' crates.
+/// `standard-mail`, `weekly-digest`, `python-rows`, `backlog-watch`, and those of the test guests' crates.
 #[must_use]
 pub fn component(root: &Path, name: &str) -> PathBuf {
     root.join("target/components").join(name).with_extension("wasm")
@@ -44,6 +47,7 @@ pub fn build_all(root: &Path) -> Result<()> {
         build_crate(root, &toolchain, &root.join(folder), name)?;
     }
     python::build(root, &component(root, python::NAME))?;
+    javascript::build(root, &component(root, javascript::NAME))?;
     drop(lock);
     Ok(())
 }
@@ -100,4 +104,27 @@ fn lock(root: &Path) -> Result<File> {
     let lock = File::create(&file).with_context(|| format!("cannot create {}", file.display()))?;
     lock.lock().with_context(|| format!("cannot lock {}", file.display()))?;
     Ok(lock)
+}
+
+/// A number that changes with the tools, and with any file of these folders and endings.
+fn fingerprint(root: &Path, sources: &[(&str, &str)], tools: impl Hash) -> Result<u64> {
+    let mut files = Vec::new();
+    for (folder, extension) in sources {
+        let folder = root.join(folder);
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries {
+            let file = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+            if file.extension().is_some_and(|found| found == *extension) {
+                files.push(file);
+            }
+        }
+    }
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    tools.hash(&mut hasher);
+    for file in files {
+        file.file_name().hash(&mut hasher);
+        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
+    }
+    Ok(hasher.finish())
 }

@@ -23,7 +23,7 @@ pub enum Part {
     Lint,
     /// The tests beside the code.
     Unit,
-    /// The tests of what is written in Python.
+    /// The tests of what is written in Python or JavaScript.
     Python,
     /// The whole program against the real services.
     EndToEnd,
@@ -87,6 +87,7 @@ pub fn run(wanted: &[Part]) -> Result<()> {
     }
     if wants(Part::Python) {
         parts.run("Python", || python(&mut count));
+        parts.run("JavaScript", || javascript(&mut count));
         interrupt::check()?;
     }
     if wants(Part::Lint) {
@@ -178,6 +179,21 @@ fn python(count: &mut Count) -> Result<()> {
         ensure!(output.status.success(), "the tests in {} failed", folder.display());
         count.passed += ran;
     }
+    Ok(())
+}
+
+/// Runs the unit tests of the example in JavaScript.
+fn javascript(count: &mut Count) -> Result<()> {
+    let output = process::output(&mut plugins::javascript::tests(&workspace::root())?)?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}");
+    // The test runner ends with `# pass 3`, and succeeds where it found none.
+    let passed: u64 = said
+        .lines()
+        .find_map(|line| line.strip_prefix("# pass ")?.trim().parse().ok())
+        .context("node did not say how many tests passed")?;
+    ensure!(passed > 0 && output.status.success(), "the tests of the example in JavaScript failed");
+    count.passed += passed;
     Ok(())
 }
 

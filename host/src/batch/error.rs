@@ -56,6 +56,11 @@ pub enum BatchError {
     /// The selection matches nothing.
     #[error("no row of the sheet is about the project {0}; check the spelling of its name")]
     NothingSelected(String),
+    /// The site reminds nobody.
+    #[error(
+        "nobody is to be reminded: there is no section [reminder] in the settings; name the approvers there"
+    )]
+    NoReminder,
     /// The site has no such sheet.
     #[error("there is no sheet for quotas: {0}")]
     NoQuotaSheet(&'static str),
@@ -77,7 +82,8 @@ impl BatchError {
             | Self::Outbox(_)
             | Self::NobodySelected(_)
             | Self::NothingSelected(_)
-            | Self::NoQuotaSheet(_) => false,
+            | Self::NoQuotaSheet(_)
+            | Self::NoReminder => false,
         }
     }
 }

@@ -15,9 +15,6 @@ use crate::fail_point;
 use crate::mailing_list::MailingList;
 use crate::sheet::Snapshot;
 
-/// How long the report of a run is kept.
-const REPORTS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
-
 /// What is done with the requests of a sheet.
 pub(crate) trait Task {
     /// What the runs are called in the journal and in messages. Only one of a kind works at a time.
@@ -133,5 +130,6 @@ async fn run_alone<T: Task>(
 async fn record_end(app: &App, run: i64, report: &Report) -> Result<(), DatabaseError> {
     let now = app.clock.now();
     app.database.finish_run(run, &report.summary(), &report.to_keep(), now).await?;
-    app.database.forget_reports(now.saturating_sub(REPORTS_KEPT).unwrap_or(Timestamp::MIN)).await
+    let kept = SignedDuration::try_from(app.settings.retention.reports).unwrap_or(SignedDuration::MAX);
+    app.database.forget_reports(now.saturating_sub(kept).unwrap_or(Timestamp::MIN)).await.map(drop)
 }

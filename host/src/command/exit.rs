@@ -74,6 +74,7 @@ fn of_batch(error: &BatchError) -> Exit {
         BatchError::Quota(_)
         | BatchError::NoMemberRole(_)
         | BatchError::NoQuotaSheet(_)
+        | BatchError::NoReminder
         | BatchError::Outbox(_)
         | BatchError::Plugin(_)
         | BatchError::Wording { .. } => Exit::Usage,
@@ -121,9 +122,10 @@ pub(super) fn of_sheet(error: &SheetError) -> Exit {
         | SheetError::Forbidden { .. }
         | SheetError::SameWorksheet { .. } => Exit::Usage,
         SheetError::Changed { .. } | SheetError::Io { .. } => Exit::Unreachable,
-        SheetError::Interrupted { .. } | SheetError::Unsettled { .. } | SheetError::NotesLost { .. } => {
-            Exit::Failed
-        }
+        SheetError::Interrupted { .. }
+        | SheetError::Unsettled { .. }
+        | SheetError::NotesLost { .. }
+        | SheetError::MarksAstray { .. } => Exit::Failed,
         SheetError::Google(error) => match error.remedy() {
             Remedy::Operator => Exit::Usage,
             Remedy::Waiting => Exit::Unreachable,

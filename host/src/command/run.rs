@@ -1,7 +1,9 @@
 //! `usher run`: a job that otherwise runs by itself, now. What it did is recorded among the job's occasions.
 
 mod expire_quotas;
+mod notices;
 mod plugin;
+mod retention;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,9 @@ pub async fn run(
         RunCommand::Outbox(args) => outbox(&build(access(args)).await?, *args).await,
         RunCommand::ExpireTokens(args) => expire_tokens(&build(access(args)).await?, *args).await,
         RunCommand::ExpireQuotas(args) => expire_quotas::run(&build(access(args)).await?, *args).await,
+        RunCommand::Notify(args) => notices::notify(&build(access(args)).await?, *args).await,
+        RunCommand::Remind(args) => notices::remind(&build(access(args)).await?, *args).await,
+        RunCommand::Retention(args) => retention::retention(&build(access(args)).await?, *args).await,
         RunCommand::Plugin(words) => {
             let (name, args) = plugin::arguments(words);
             plugin::run(&build(access(&args)).await?, &name, args).await

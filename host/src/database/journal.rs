@@ -3,7 +3,7 @@
 //! A step is recorded before its effect (see [`super::steps`]), so that whoever comes after a crash knows what
 //! may have happened. Knows nothing of what the steps do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::Row as _;
@@ -59,22 +59,54 @@ impl Database {
         sheet: SheetKind,
         keys: &[&str],
     ) -> Result<BTreeMap<String, JournalRequest>, DatabaseError> {
+        let digest = self.name_digest().await?;
         let mut known = BTreeMap::new();
         for key in keys {
             let row = sqlx::query(
-                "SELECT id, key, marker, state, first_run, run FROM request WHERE sheet = $1 AND key = $2",
+                "SELECT id, key, marker, state, first_run, run FROM request WHERE sheet = $1 AND key IN ($2, $3)",
             )
             .bind(sheet.name())
             .bind(*key)
+            .bind(digest.of(sheet, key))
             .fetch_optional(&self.pool)
             .await?;
             if let Some(row) = row {
                 let mut request = journal_request(&row)?;
+                (*key).clone_into(&mut request.key);
                 request.steps = self.steps(request.id).await?;
                 known.insert(request.key.clone(), request);
             }
         }
         Ok(known)
+    }
+
+    /// Those of these submissions whose rows have moved before a moment.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn moved_before(
+        &self,
+        sheet: SheetKind,
+        keys: &[&str],
+        before: Timestamp,
+    ) -> Result<BTreeSet<String>, DatabaseError> {
+        let digest = self.name_digest().await?;
+        let mut moved = BTreeSet::new();
+        for key in keys {
+            let found: i64 = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM request WHERE sheet = $1 AND key IN ($2, $3) AND state = 'moved' AND updated < $4",
+            )
+            .bind(sheet.name())
+            .bind(*key)
+            .bind(digest.of(sheet, key))
+            .bind(before.as_millisecond())
+            .fetch_one(&self.pool)
+            .await?;
+            if found > 0 {
+                moved.insert((*key).to_owned());
+            }
+        }
+        Ok(moved)
     }
 
     /// The submissions whose steps are all done but whose rows have not been seen to move.

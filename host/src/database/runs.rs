@@ -88,15 +88,17 @@ impl Database {
     }
 
     /// Forgets what runs that ended before a moment reported. That there were such runs, and their summaries, stay.
+    /// Answers how many there were.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn forget_reports(&self, before: Timestamp) -> Result<(), DatabaseError> {
-        sqlx::query("UPDATE run SET report = NULL WHERE finished < $1 AND report IS NOT NULL")
-            .bind(before.as_millisecond())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    pub async fn forget_reports(&self, before: Timestamp) -> Result<u64, DatabaseError> {
+        let forgotten =
+            sqlx::query("UPDATE run SET report = NULL WHERE finished < $1 AND report IS NOT NULL")
+                .bind(before.as_millisecond())
+                .execute(&self.pool)
+                .await?;
+        Ok(forgotten.rows_affected())
     }
 
     /// The last `most` runs of that kind, the latest first.

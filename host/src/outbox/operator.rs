@@ -149,6 +149,16 @@ impl Outbox {
         Ok(())
     }
 
+    /// The mails that were given up before a moment, by their numbers.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn refused_before(&self, before: Timestamp) -> Result<Vec<i64>, OutboxError> {
+        let refused = self.database.mails_in(&[MailState::Refused]).await?;
+        let old = refused.iter().filter(|mail| mail.finished.is_some_and(|finished| finished < before));
+        Ok(old.map(|mail| mail.number).collect())
+    }
+
     /// Wipes the mails of a kind that were given up, with their files, because what they say is written anew.
     /// Answers their origins.
     ///

@@ -105,6 +105,7 @@ fn to_wit(content: &MailContent) -> wit::MailContent {
         }),
         MailContent::Reminder(reminder) => wit::MailContent::Reminder(wit::ReminderMail {
             kind: sheet_rows::kind_to_wit(reminder.kind),
+            escalated: reminder.escalated,
             spreadsheet_url: reminder.spreadsheet_url.clone(),
             requests: reminder
                 .requests
@@ -116,6 +117,7 @@ fn to_wit(content: &MailContent) -> wit::MailContent {
                     project: request.project.clone(),
                     since: request.since.clone(),
                     comment: request.comment.clone(),
+                    reminders: request.reminders,
                 })
                 .collect(),
         }),

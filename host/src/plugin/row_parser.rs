@@ -139,6 +139,7 @@ fn sheet_layout(layout: wit::SheetLayout) -> SheetLayout {
         done: layout.done,
         notified_column: layout.notified_column,
         reminded_column: layout.reminded_column,
+        pin_column: layout.pin_column,
     }
 }
 

@@ -26,10 +26,16 @@ pub struct Schedule {
     pub import: Times,
     /// Processing the quota sheet.
     pub quotas: Times,
+    /// Telling the helpdesk of approved requests.
+    pub notify: Times,
+    /// Reminding approvers.
+    pub remind: Times,
     /// Erasing setpass links and their secrets that have outlived their time.
     pub expire_tokens: Times,
     /// Undoing temporary quotas whose day is over.
     pub expire_quotas: Times,
+    /// Erasing records that name people.
+    pub retention: Times,
 }
 
 /// When a job runs.
@@ -67,8 +73,11 @@ impl Default for Schedule {
             grace: Duration::from_secs(30),
             import: Times::default(),
             quotas: Times::default(),
+            notify: Times::default(),
+            remind: Times::default(),
             expire_tokens: Times::default(),
             expire_quotas: Times::default(),
+            retention: Times::default(),
         }
     }
 }

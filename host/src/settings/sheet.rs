@@ -59,6 +59,14 @@ fn base_url() -> Url {
 }
 
 impl Sheet {
+    /// Where people open a sheet in a browser, as far as its place tells: the access sheet, or the quota sheet.
+    #[must_use]
+    pub fn web_address(&self, quota: bool) -> Option<String> {
+        let Self::Google(google) = self else { return None };
+        let id = if quota { google.quota.as_ref()? } else { &google.access };
+        Some(format!("https://docs.google.com/spreadsheets/d/{id}/edit"))
+    }
+
     /// Whether the reason is written beside a row that could not be processed.
     #[must_use]
     pub fn write_errors(&self) -> bool {

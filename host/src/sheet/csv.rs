@@ -127,6 +127,39 @@ impl CsvSheet {
         .await
     }
 
+    /// See [`super::Sheet::mark_cells`].
+    pub(super) async fn mark_cells(
+        &self,
+        seen: &Snapshot,
+        column: u32,
+        marks: &BTreeMap<RowNumber, String>,
+    ) -> Result<(), SheetError> {
+        let (worksheet, version, marks) = (seen.worksheet.clone(), seen.version.clone(), marks.clone());
+        self.in_background(move |folder| {
+            let _lock = folder.lock()?;
+            redo::finish(folder)?;
+            let bytes = folder.read(&worksheet)?;
+            let changed = || SheetError::Changed { worksheet: worksheet.clone() };
+            if redo::version(&bytes) != version {
+                return Err(changed());
+            }
+            let table = parse(folder, &worksheet, &bytes)?;
+            let column = column as usize;
+            let mut replaced = BTreeMap::new();
+            for (number, text) in marks {
+                let mut cells = table.cells(number).filter(|_| number > 1).ok_or_else(changed)?;
+                cells.resize(cells.len().max(column + 1), String::new());
+                cells[column] = text;
+                replaced.insert(number, cells);
+            }
+            if replaced.is_empty() {
+                return Ok(());
+            }
+            folder.replace(&worksheet, &bytes, &table.with_replaced(&replaced))
+        })
+        .await
+    }
+
     /// See [`super::Sheet::remark`].
     pub(super) async fn remark(
         &self,

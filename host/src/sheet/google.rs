@@ -17,6 +17,7 @@ mod api;
 mod change;
 mod error;
 mod grid;
+mod marks;
 mod names;
 mod notes;
 mod pace;

@@ -25,7 +25,7 @@ const USER: &str = "user@example.org";
 const SHEET: &str = "E-mail,Mark\nuser@example.org,\n";
 
 /// A site in a folder: everything but Keystone, which stands at the given port.
-fn settings(folder: &Path, keystone_port: u16) -> Settings {
+pub fn settings(folder: &Path, keystone_port: u16) -> Settings {
     fs::create_dir_all(folder.join("access")).unwrap();
     fs::write(folder.join("access/Requests.csv"), SHEET).unwrap();
     fs::write(folder.join("password"), "not used").unwrap();

@@ -12,7 +12,8 @@ const ORGANISATION: usize = 8;
 const POSITION: usize = 9;
 const PHONE: usize = 10;
 const SPONSOR: usize = 11;
-const PIN: usize = 12;
+/// Column of the PIN.
+pub const PIN: usize = 12;
 const COMMENT: usize = 13;
 const NEW_NAME: usize = 15;
 const NEW_DESCRIPTION: usize = 16;

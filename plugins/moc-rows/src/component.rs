@@ -26,7 +26,7 @@ impl RowParser for MocRows {
     fn parse_rows(kind: SheetKind, rows: Vec<Row>) -> Parsed {
         match Worksheets::from_settings(&Settings::load()) {
             Ok(worksheets) => {
-                let parsed = crate::parse_rows(kind, &rows, worksheets.size_column());
+                let parsed = crate::parse_rows(kind, &rows, worksheets.reading());
                 // The memory goes with the call, so letting go of cell by cell is a waste of time.
                 std::mem::forget(rows);
                 parsed

@@ -4,11 +4,13 @@
 //! own. So a heading may say anything, but it has to be there, and it must not be the well-known heading
 //! of a column that is not where it belongs: that is how a sheet with an inserted or deleted column shows.
 
+use usher_plugin::dates;
 use usher_plugin::types::SheetKind;
 
 use crate::cells::{Cells, letter, short};
 use crate::row::{self, is_address};
-use crate::{dates, stage};
+use crate::stage;
+use crate::worksheets::Reading;
 
 /// A column: what it holds, a part of words that its heading usually has, and whether these words are so
 /// much its own that they are out of place over another column.
@@ -78,7 +80,7 @@ const QUOTA: [Column; 21] = [
 ///
 /// # Errors
 /// What is missing or misplaced, in words for the operator.
-pub fn check(kind: SheetKind, header: Cells<'_>, size_column: Option<usize>) -> Result<(), String> {
+pub fn check(kind: SheetKind, header: Cells<'_>, reading: Reading) -> Result<(), String> {
     let (name, columns) = match kind {
         SheetKind::Access => ("access", &ACCESS),
         SheetKind::Quota => ("quota", &QUOTA),
@@ -86,7 +88,9 @@ pub fn check(kind: SheetKind, header: Cells<'_>, size_column: Option<usize>) -> 
     if header.are_blank() {
         return Err(format!("the {name} sheet has no header: row 1 is blank, and has to hold the headings"));
     }
-    if dates::time(header.text(stage::TIMESTAMP)).is_some() || is_address(header.text(row::EMAIL)) {
+    if dates::time(header.text(stage::TIMESTAMP), reading.date_order).is_some()
+        || is_address(header.text(row::EMAIL))
+    {
         return Err(format!(
             "the {name} sheet has no header: row 1 holds a request. Insert a row of headings above it, from {}",
             places(columns, 0..columns.len())
@@ -95,7 +99,8 @@ pub fn check(kind: SheetKind, header: Cells<'_>, size_column: Option<usize>) -> 
     let missing = (0..columns.len()).filter(|&at| header.text(at).is_empty());
     let mut missing = places(columns, missing);
     // A column of sizes that is not there would read as if nobody ever asked for one.
-    if let Some(at) = size_column.filter(|&at| kind == SheetKind::Quota && header.text(at).is_empty()) {
+    if let Some(at) = reading.size_column.filter(|&at| kind == SheetKind::Quota && header.text(at).is_empty())
+    {
         let separator = if missing.is_empty() { "" } else { ", " };
         missing = format!("{missing}{separator}{} (size)", letter(at));
     }
@@ -148,7 +153,7 @@ mod tests {
 
     fn check_headings(kind: SheetKind, headings: &[&str]) -> Result<(), String> {
         let row = Row { number: 1, cells: headings.iter().map(|&heading| heading.to_owned()).collect() };
-        check(kind, Cells(&row), None)
+        check(kind, Cells(&row), Reading::default())
     }
 
     fn meanings(columns: &[Column]) -> Vec<&'static str> {
@@ -226,10 +231,11 @@ mod tests {
             number: 1,
             cells: headings.iter().map(|&heading| heading.to_owned()).collect(),
         };
-        assert_eq!(check(SheetKind::Quota, Cells(&row(&headings)), Some(22)), Ok(()));
-        let error = check(SheetKind::Quota, Cells(&row(&headings[..22])), Some(22)).unwrap_err();
+        let sized = Reading { size_column: Some(22), ..Reading::default() };
+        assert_eq!(check(SheetKind::Quota, Cells(&row(&headings)), sized), Ok(()));
+        let error = check(SheetKind::Quota, Cells(&row(&headings[..22])), sized).unwrap_err();
         assert_eq!(error, "the quota sheet lacks columns: no heading in row 1 for W (size)");
-        assert_eq!(check(SheetKind::Access, Cells(&row(&meanings(&ACCESS))), Some(22)), Ok(()));
+        assert_eq!(check(SheetKind::Access, Cells(&row(&meanings(&ACCESS))), sized), Ok(()));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Knows nothing of where the sheets are kept, of what Keystone holds, or of what day it is.
 //!
 //! Settings, all optional: `access.requests`, `access.done`, `quota.requests` and `quota.done` name the
-//! worksheets; `quota.size_column` is the letter of the column in which the form asks for a size of quotas.
+//! worksheets; `quota.size_column` is the letter of the column in which the form asks for a size of quotas;
+//! `date_order` says whether `3/4/2018` is a day in March (`month-first`, the default) or in April (`day-first`).
 //!
 //! # How a request is named
 //! The key of a request is the form's timestamp and the requester's e-mail address, in one spelling
@@ -21,7 +22,6 @@ mod access;
 mod cells;
 #[cfg(target_family = "wasm")]
 mod component;
-mod dates;
 mod header;
 mod quota;
 mod row;
@@ -29,4 +29,4 @@ mod stage;
 mod worksheets;
 
 pub use row::parse_rows;
-pub use worksheets::{WorksheetError, Worksheets};
+pub use worksheets::{Reading, WorksheetError, Worksheets};

@@ -1,11 +1,12 @@
 //! The quota sheet: changed limits of a project.
 
+use usher_plugin::dates::{self, DateOrder};
 use usher_plugin::types::{LocalDate, QuotaRequest, QuotaTerm, WantedLimit};
 
 use crate::cells::{Cells, letter, short};
-use crate::dates;
 use crate::row::{EMAIL, Findings};
 use crate::stage;
+use crate::worksheets::Reading;
 
 const FIRST_NAME: usize = 5;
 const LAST_NAME: usize = 6;
@@ -46,7 +47,7 @@ const LIMITS: [LimitColumn; 9] = [
 /// read `closely`, what cannot be worked with is found; else it is only read as far as it goes.
 pub fn read(
     cells: Cells<'_>,
-    size_column: Option<usize>,
+    Reading { size_column, date_order }: Reading,
     closely: bool,
     findings: &mut Findings,
 ) -> QuotaRequest {
@@ -63,7 +64,7 @@ pub fn read(
         last_name: cells.line(LAST_NAME),
         organisation: cells.line(ORGANISATION),
         project: cells.line(PROJECT),
-        term: term(cells, &mut found),
+        term: term(cells, date_order, &mut found),
         size,
         limits,
         comment: cells.text(COMMENT).to_owned(),
@@ -86,7 +87,7 @@ pub fn read(
 }
 
 /// How long the change lasts. A word that cannot be read makes it permanent, together with a problem.
-fn term(cells: Cells<'_>, found: &mut Findings) -> QuotaTerm {
+fn term(cells: Cells<'_>, order: DateOrder, found: &mut Findings) -> QuotaTerm {
     let (word, end) = (cells.text(TERM).to_lowercase(), cells.text(END_DATE));
     let (column, end_column) = (letter(TERM), letter(END_DATE));
     if word.starts_with("permanent") {
@@ -115,7 +116,7 @@ fn term(cells: Cells<'_>, found: &mut Findings) -> QuotaTerm {
         ));
         return QuotaTerm::Permanent;
     }
-    match end_date(cells, end, &end_column) {
+    match end_date(cells, order, end, &end_column) {
         Ok(date) => QuotaTerm::Temporary(date),
         Err(problem) => {
             found.problems.push(problem);
@@ -124,19 +125,23 @@ fn term(cells: Cells<'_>, found: &mut Findings) -> QuotaTerm {
     }
 }
 
-fn end_date(cells: Cells<'_>, text: &str, column: &str) -> Result<LocalDate, String> {
+fn end_date(cells: Cells<'_>, order: DateOrder, text: &str, column: &str) -> Result<LocalDate, String> {
+    let (form, sample) = match order {
+        DateOrder::MonthFirst => ("month/day/year", "12/31/2018"),
+        DateOrder::DayFirst => ("day/month/year", "31/12/2018"),
+    };
     if text.is_empty() {
         return Err(format!(
-            "column {column} (end date) is blank, and a temporary change needs it: enter month/day/year"
+            "column {column} (end date) is blank, and a temporary change needs it: enter {form}"
         ));
     }
-    let Some(end) = dates::date(text) else {
+    let Some(end) = dates::date(text, order) else {
         return Err(format!(
-            "column {column} (end date) holds \"{}\": write it as month/day/year, such as 12/31/2018",
+            "column {column} (end date) holds \"{}\": write it as {form}, such as {sample}",
             short(text)
         ));
     };
-    match dates::date(cells.text(stage::TIMESTAMP)) {
+    match dates::date(cells.text(stage::TIMESTAMP), order) {
         Some(sent) if (end.year, end.month, end.day) < (sent.year, sent.month, sent.day) => Err(format!(
             "column {column} (end date) holds \"{}\", which was over when the request came in",
             short(text)

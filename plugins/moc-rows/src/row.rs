@@ -2,12 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use usher_plugin::dates::{self, DateOrder};
 use usher_plugin::types::{
     Outcome, Parsed, ParsedRow, Rejection, Request, RequestBody, Row, RowNumber, SheetKind, Stage,
 };
 
 use crate::cells::{Cells, first, letter, short};
-use crate::{access, dates, header, quota, stage};
+use crate::worksheets::Reading;
+use crate::{access, header, quota, stage};
 
 /// Column of the requester's e-mail address.
 pub const EMAIL: usize = 4;
@@ -16,26 +18,26 @@ pub const EMAIL: usize = 4;
 const LONGEST_ADDRESS: usize = 254;
 
 /// Reads all rows of a worksheet, of which the first is the header. Blank rows are skipped, and a worksheet
-/// without any text has no requests. The form of the quota sheet may ask for a size, in a column counted from 0.
+/// without any text has no requests.
 #[must_use]
-pub fn parse_rows(kind: SheetKind, rows: &[Row], size_column: Option<usize>) -> Parsed {
+pub fn parse_rows(kind: SheetKind, rows: &[Row], reading: Reading) -> Parsed {
     let Some((head, below)) = rows.split_first() else { return Parsed::Rows(Vec::new()) };
     if rows.iter().all(|row| Cells(row).are_blank()) {
         return Parsed::Rows(Vec::new());
     }
-    if let Err(missing) = header::check(kind, Cells(head), size_column) {
+    if let Err(missing) = header::check(kind, Cells(head), reading) {
         return Parsed::Unreadable(missing);
     }
     let mut parsed = Vec::with_capacity(below.len());
-    parsed.extend(below.iter().filter(|row| !Cells(row).are_blank()).map(|row| read(kind, row, size_column)));
+    parsed.extend(below.iter().filter(|row| !Cells(row).are_blank()).map(|row| read(kind, row, reading)));
     reject_copies(&mut parsed);
     Parsed::Rows(parsed)
 }
 
-fn read(kind: SheetKind, row: &Row, size_column: Option<usize>) -> ParsedRow {
+fn read(kind: SheetKind, row: &Row, reading: Reading) -> ParsedRow {
     let cells = Cells(row);
     let mut warnings = Vec::new();
-    let outcome = match key(cells) {
+    let outcome = match key(cells, reading.date_order) {
         None => Outcome::Rejected(Rejection {
             requester: String::new(),
             reason: format!(
@@ -44,7 +46,7 @@ fn read(kind: SheetKind, row: &Row, size_column: Option<usize>) -> ParsedRow {
                 letter(EMAIL)
             ),
         }),
-        Some(key) => request(kind, cells, size_column, key, &mut warnings),
+        Some(key) => request(kind, cells, reading, key, &mut warnings),
     };
     ParsedRow { number: row.number, outcome, warnings }
 }
@@ -52,22 +54,22 @@ fn read(kind: SheetKind, row: &Row, size_column: Option<usize>) -> ParsedRow {
 fn request(
     kind: SheetKind,
     cells: Cells<'_>,
-    size_column: Option<usize>,
+    reading: Reading,
     key: String,
     warnings: &mut Vec<String>,
 ) -> Outcome {
-    let stage = stage::stage(cells, warnings);
+    let stage = stage::stage(cells, reading.date_order, warnings);
     let approved = matches!(stage, Stage::Approved | Stage::Ready);
     // A quota request that waits may be granted by the policy, so what is wrong with it has to be known.
     let read_closely = approved || (kind == SheetKind::Quota && matches!(stage, Stage::Waiting(_)));
     let mut findings = Findings::default();
     if read_closely {
-        check_timestamp(cells, &mut findings);
+        check_timestamp(cells, reading.date_order, &mut findings);
         check_email(cells, &mut findings);
     }
     let body = match kind {
         SheetKind::Access => RequestBody::Access(access::read(cells, approved, &mut findings)),
-        SheetKind::Quota => RequestBody::Quota(quota::read(cells, size_column, read_closely, &mut findings)),
+        SheetKind::Quota => RequestBody::Quota(quota::read(cells, reading, read_closely, &mut findings)),
     };
     if !approved {
         warnings.append(&mut findings.problems);
@@ -89,18 +91,21 @@ pub struct Findings {
     pub warnings: Vec<String>,
 }
 
-fn check_timestamp(cells: Cells<'_>, findings: &mut Findings) {
+fn check_timestamp(cells: Cells<'_>, order: DateOrder, findings: &mut Findings) {
     let text = cells.text(stage::TIMESTAMP);
     let column = letter(stage::TIMESTAMP);
     if text.is_empty() {
         findings.problems.push(format!(
             "column {column} (timestamp) is blank: enter when the request came in, such as 3/14/2018 15:48:48"
         ));
-    } else if dates::time(text).is_none() {
+    } else if dates::time(text, order).is_none() {
         findings.problems.push(format!(
-            "column {column} (timestamp) holds \"{}\": write it as month/day/year and time, such as \
-             3/14/2018 15:48:48",
-            short(text)
+            "column {column} (timestamp) holds \"{}\": write it as {}",
+            short(text),
+            match order {
+                DateOrder::MonthFirst => "month/day/year and time, such as 3/14/2018 15:48:48",
+                DateOrder::DayFirst => "day/month/year and time, such as 14/3/2018 15:48:48",
+            }
         ));
     }
 }
@@ -136,14 +141,14 @@ pub fn is_address(text: &str) -> bool {
 }
 
 /// The name of a request, as the crate's documentation says; none where the row holds nothing to name it by.
-fn key(cells: Cells<'_>) -> Option<String> {
+fn key(cells: Cells<'_>, order: DateOrder) -> Option<String> {
     let timestamp = cells.text(stage::TIMESTAMP);
     let email = cells.text(EMAIL);
     if timestamp.is_empty() && email.is_empty() {
         return None;
     }
     let mut key = String::with_capacity("2018-03-14T15:48:48 ".len() + email.len());
-    match dates::time(timestamp) {
+    match dates::time(timestamp, order) {
         Some(time) => {
             push_digits(&mut key, time.year.unsigned_abs(), 4);
             for (mark, part) in

@@ -141,7 +141,7 @@ fn sheet(header: &[&str], rows: &[&[&str]]) -> Vec<Row> {
 
 fn parse(kind: SheetKind, rows: &[&[&str]]) -> Vec<ParsedRow> {
     let header: &[&str] = if kind == SheetKind::Access { &ACCESS_HEADER } else { &QUOTA_HEADER };
-    match parse_rows(kind, &sheet(header, rows), None) {
+    match parse_rows(kind, &sheet(header, rows), Reading::default()) {
         Parsed::Rows(rows) => rows,
         Parsed::Unreadable(reason) => panic!("{reason}"),
     }
@@ -188,17 +188,21 @@ fn with(row: &[&'static str], changes: &[(usize, &'static str)]) -> Vec<&'static
 #[test]
 fn a_sheet_without_text_has_no_requests() {
     for rows in [vec![], sheet(&["", ""], &[&[" "]])] {
-        assert_eq!(parse_rows(SheetKind::Access, &rows, None), Parsed::Rows(vec![]));
+        assert_eq!(parse_rows(SheetKind::Access, &rows, Reading::default()), Parsed::Rows(vec![]));
     }
 }
 
 #[test]
 fn a_sheet_of_another_layout_is_unreadable() {
     let rows = sheet(&["name", "mail"], &[&["New", "user@example.org"]]);
-    let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows, None) else { panic!("readable") };
+    let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows, Reading::default()) else {
+        panic!("readable")
+    };
     assert!(reason.contains("C (reminder sent), D (timestamp), E (e-mail)"), "{reason}");
     let rows = sheet(&["", ""], &[&JOIN]);
-    let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows, None) else { panic!("readable") };
+    let Parsed::Unreadable(reason) = parse_rows(SheetKind::Access, &rows, Reading::default()) else {
+        panic!("readable")
+    };
     assert!(reason.contains("row 1 is blank"), "{reason}");
 }
 
@@ -223,4 +227,39 @@ fn addresses() {
     ] {
         assert!(!is_address(text), "{text}");
     }
+}
+
+/// One bad row never stops the others, and each is named.
+#[test]
+fn timestamps_in_several_forms_are_read_or_named_row_by_row() {
+    let stamped = |stamp: &'static str| with(&JOIN, &[(3, stamp)]);
+    let rows =
+        ["3/4/2018 09:00:00", "2018-03-04 09:00:00", "4.3.2018 9:00", "soon", "", "14/3/2018 09:00:00"];
+    let rows: Vec<_> = rows.into_iter().map(stamped).collect();
+    let rows: Vec<&[&str]> = rows.iter().map(Vec::as_slice).collect();
+    let keys = |date_order| {
+        let reading = Reading { date_order, ..Reading::default() };
+        let Parsed::Rows(parsed) = parse_rows(SheetKind::Access, &sheet(&ACCESS_HEADER, &rows), reading)
+        else {
+            panic!("unreadable")
+        };
+        let told = parsed.into_iter().map(|row| match row.outcome {
+            Outcome::Request(request) => request.key,
+            Outcome::Rejected(rejection) => rejection.reason,
+        });
+        told.collect::<Vec<_>>()
+    };
+    let month_first = keys(DateOrder::MonthFirst);
+    assert_eq!(month_first[0], "2018-03-04T09:00:00 member@example.org");
+    for copy in &month_first[1..3] {
+        assert!(copy.contains("the same submission as row 2"), "{copy}");
+    }
+    for (problem, part) in month_first[3..].iter().zip(["holds \"soon\"", "is blank", "month/day/year"]) {
+        assert!(problem.starts_with("column D (timestamp)") && problem.contains(part), "{problem}");
+    }
+    let day_first = keys(DateOrder::DayFirst);
+    assert_eq!(day_first[0], "2018-04-03T09:00:00 member@example.org");
+    assert_eq!(day_first[1], "2018-03-04T09:00:00 member@example.org");
+    assert_eq!(day_first[5], "2018-03-14T09:00:00 member@example.org");
+    assert!(day_first[3].contains("day/month/year"), "{}", day_first[3]);
 }

@@ -1,9 +1,9 @@
 //! The bookkeeping columns, which both sheets share: how far a request has come.
 
+use usher_plugin::dates::{self, DateOrder};
 use usher_plugin::types::{Stage, Waiting};
 
 use crate::cells::{Cells, letter, short};
-use crate::dates;
 
 /// Column of the approvers' decision.
 pub const APPROVED: usize = 0;
@@ -15,11 +15,11 @@ pub const REMINDED: usize = 2;
 pub const TIMESTAMP: usize = 3;
 
 /// The stage of a row. A mark that cannot be read adds a warning.
-pub fn stage(cells: Cells<'_>, warnings: &mut Vec<String>) -> Stage {
+pub fn stage(cells: Cells<'_>, order: DateOrder, warnings: &mut Vec<String>) -> Stage {
     let decision = cells.text(APPROVED);
     if decision.is_empty() {
         let mark = cells.text(REMINDED);
-        let reminded = dates::time(mark);
+        let reminded = dates::time(mark, order);
         if reminded.is_none() && !mark.is_empty() {
             warnings.push(format!(
                 "column {} (reminded) holds \"{}\", which is not a time such as 14 Mar 2018 15:48:48: \
@@ -28,7 +28,7 @@ pub fn stage(cells: Cells<'_>, warnings: &mut Vec<String>) -> Stage {
                 short(mark)
             ));
         }
-        return Stage::Waiting(Waiting { since: dates::time(cells.text(TIMESTAMP)), reminded });
+        return Stage::Waiting(Waiting { since: dates::time(cells.text(TIMESTAMP), order), reminded });
     }
     if !decision.eq_ignore_ascii_case("approved") {
         return Stage::Denied;
@@ -45,7 +45,7 @@ mod tests {
     fn stage_of(cells: &[&str]) -> (Stage, Vec<String>) {
         let row = Row { number: 2, cells: cells.iter().map(|&cell| cell.to_owned()).collect() };
         let mut warnings = Vec::new();
-        (stage(Cells(&row), &mut warnings), warnings)
+        (stage(Cells(&row), DateOrder::MonthFirst, &mut warnings), warnings)
     }
 
     #[test]

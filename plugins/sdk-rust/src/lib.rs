@@ -16,6 +16,7 @@
 //!             done: "Members".to_owned(),
 //!             notified_column: 1,
 //!             reminded_column: 2,
+//!             pin_column: None,
 //!         };
 //!         Layout { access, quota: None }
 //!     }
@@ -47,6 +48,7 @@
 
 mod arena;
 mod bindings;
+pub mod dates;
 pub mod log;
 pub mod settings;
 

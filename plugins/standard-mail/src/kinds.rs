@@ -66,6 +66,7 @@ pub fn values(content: &MailContent) -> BTreeMap<String, Value> {
         MailContent::Reminder(mail) => values_of([
             ("request_count", Value::from(mail.requests.len())),
             ("request_type", Value::from(request_type(mail.kind))),
+            ("escalated", Value::from(mail.escalated)),
             // Requests come the oldest first.
             ("start", line(mail.requests.first().map_or("", |request| request.since.as_str()))),
             ("request_spreadsheet", line(&mail.spreadsheet_url)),
@@ -90,6 +91,7 @@ fn pending_request(request: &PendingRequest) -> Value {
         ("project", line(&request.project)),
         ("since", line(&request.since)),
         ("comment", lines(&request.comment)),
+        ("reminders", Value::from(request.reminders)),
     ]))
 }
 

@@ -73,9 +73,11 @@ fn reminder() -> MailContent {
         project: "First Project".to_owned(),
         since: "14 March 2018".to_owned(),
         comment: comment.to_owned(),
+        reminders: row - 4,
     };
     MailContent::Reminder(ReminderMail {
         kind: SheetKind::Access,
+        escalated: false,
         spreadsheet_url: "https://sheets.example.org/1".to_owned(),
         requests: vec![request(4, "New User", "<b>Now</b>"), request(9, "Second User", "")],
     })
@@ -154,6 +156,18 @@ fn the_reminder_has_a_block_for_each_request() {
     );
     let html = mail.html.unwrap();
     assert!(html.contains("&lt;b&gt;Now") && !html.contains("<b>"), "{html}");
+    assert!(html.contains("reminded of it 5 times") && !html.contains("reminded of it 0"), "{html}");
+}
+
+#[test]
+fn those_above_the_approvers_read_that_reminders_have_not_helped() {
+    let MailContent::Reminder(mut escalated) = reminder() else { panic!("another kind") };
+    escalated.escalated = true;
+    let mail = render(&MailContent::Reminder(escalated), &full_settings(), shipped).unwrap();
+    assert_eq!(mail.subject, "2 access requests still waiting for a decision");
+    for form in [mail.text, mail.html.unwrap()] {
+        assert!(form.contains("approvers were reminded before"), "{form}");
+    }
 }
 
 #[test]

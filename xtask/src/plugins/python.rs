@@ -1,13 +1,12 @@
 //! The component that is written in Python, built by componentize-py in a virtual environment of its own.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::system;
+use super::{fingerprint, system};
 
 /// Name of the component.
 pub const NAME: &str = "python-rows";
@@ -24,7 +23,10 @@ const COMPONENTIZE: &str = "componentize-py==0.25.1";
 /// When Python or componentize-py are missing and cannot be installed, or the build fails.
 pub fn build(root: &Path, file: &Path) -> Result<()> {
     let stamp = file.with_extension("inputs");
-    let inputs = format!("{:016x}\n", fingerprint(root)?);
+    let inputs = format!(
+        "{:016x}\n",
+        fingerprint(root, &[("wit", "wit"), (FOLDER, "py")], (COMPONENTIZE, MODULE, WORLD))?
+    );
     if file.exists() && fs::read_to_string(&stamp).is_ok_and(|old| old == inputs) {
         return Ok(());
     }
@@ -76,27 +78,4 @@ fn create(environment: &Path) -> bool {
         let created = Command::new(python).args(["-m", "venv", "--clear"]).arg(environment).status();
         created.is_ok_and(|status| status.success())
     })
-}
-
-/// A number that changes with anything that goes into the component.
-fn fingerprint(root: &Path) -> Result<u64> {
-    let mut files = Vec::new();
-    for (folder, extension) in [("wit", "wit"), (FOLDER, "py")] {
-        let folder = root.join(folder);
-        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-        for entry in entries {
-            let file = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
-            if file.extension().is_some_and(|found| found == extension) {
-                files.push(file);
-            }
-        }
-    }
-    files.sort();
-    let mut hasher = DefaultHasher::new();
-    (COMPONENTIZE, MODULE, WORLD).hash(&mut hasher);
-    for file in files {
-        file.file_name().hash(&mut hasher);
-        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
-    }
-    Ok(hasher.finish())
 }

@@ -61,6 +61,7 @@ impl Site {
             clock: self.clock.clone(),
             zone: self.zone.clone(),
             settings: self.settings.clone(),
+            kept: jiff::SignedDuration::from_hours(24 * 90),
             holder: name.to_owned(),
             is_gone: |_| false,
             look: Duration::from_secs(3600),

@@ -262,6 +262,22 @@ async fn marks_a_cell_of_the_expected_row_only() {
 }
 
 #[tokio::test]
+async fn marks_cells_of_several_rows_at_once_and_none_after_an_edit() {
+    let site = site("ok,notified,who\r\nApproved,,a\r\n\r\nApproved\r\nApproved,,\"b\"\r\n", None);
+    let seen = site.sheet.read(REQUESTS).await.unwrap();
+    let marks = BTreeMap::from([(2, "14 Mar 2018 15:48:48".to_owned()), (4, "=1+1, later".to_owned())]);
+    site.sheet.mark_cells(&seen, 1, &marks).await.unwrap();
+    let marked = "ok,notified,who\r\nApproved,14 Mar 2018 15:48:48,a\r\n\r\nApproved,\"=1+1, later\"\r\nApproved,,\"b\"\r\n";
+    assert_eq!(site.text(REQUESTS), marked);
+    for (seen, number) in [(seen, 2), (site.sheet.read(REQUESTS).await.unwrap(), 1)] {
+        let marks = BTreeMap::from([(number, "again".to_owned())]);
+        let again = site.sheet.mark_cells(&seen, 1, &marks).await;
+        assert!(matches!(again, Err(SheetError::Changed { .. })), "{again:?}");
+    }
+    assert_eq!(site.text(REQUESTS), marked);
+}
+
+#[tokio::test]
 async fn appends_rows_and_two_at_once_lose_none() {
     let site = site("who\n", None);
     let appending = (0..8).map(|n| {

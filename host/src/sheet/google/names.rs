@@ -25,7 +25,7 @@ fn quoted(worksheet: &str) -> String {
 }
 
 /// How the spreadsheet names a column: A for 0, Z for 25, AA for 26.
-fn letters(column: usize) -> String {
+pub(super) fn letters(column: usize) -> String {
     let last = char::from(b'A' + u8::try_from(column % 26).unwrap_or_default());
     match column / 26 {
         0 => last.to_string(),

@@ -91,19 +91,31 @@ pub(super) fn write_cell<'a>(
     column: u32,
     text: &'a str,
 ) -> Vec<Request<'a>> {
+    write_texts(sheet, column, &[(number, text)])
+}
+
+/// Texts in cells of one column, by the numbers of their rows in order; a blank one empties its cell.
+pub(super) fn write_texts<'a>(
+    sheet: &SheetProperties,
+    column: u32,
+    texts: &[(RowNumber, &'a str)],
+) -> Vec<Request<'a>> {
     let mut requests = Vec::new();
     // A mark may be the first thing in its column.
     let columns = sheet.grid_properties.as_ref().and_then(|grid| grid.column_count).unwrap_or(i32::MAX);
     if index(column) >= columns {
         requests.push(append_dimension(sheet, Dimension::Columns, index(column) + 1 - columns));
     }
-    let start = Place {
-        sheet_id: sheet.sheet_id.unwrap_or_default(),
-        row_index: index(number) - 1,
-        column_index: index(column),
-    };
-    let rows = vec![Cells { values: vec![Cell::Text(text)] }];
-    requests.push(Request::UpdateCells(UpdateCells { fields: Field::UserEnteredValue, rows, start }));
+    for run in texts.chunk_by(|left, right| right.0 == left.0 + 1) {
+        let first = run.first().map_or(1, |(number, _)| *number);
+        let start = Place {
+            sheet_id: sheet.sheet_id.unwrap_or_default(),
+            row_index: index(first) - 1,
+            column_index: index(column),
+        };
+        let rows = run.iter().map(|(_, text)| Cells { values: vec![Cell::Text(text)] }).collect();
+        requests.push(Request::UpdateCells(UpdateCells { fields: Field::UserEnteredValue, rows, start }));
+    }
     requests
 }
 
@@ -246,6 +258,16 @@ mod tests {
         assert_eq!(update["rows"][0]["values"][0]["userEnteredValue"]["stringValue"], "=1+1");
         assert_eq!((&update["start"]["rowIndex"], &update["start"]["columnIndex"]), (&4.into(), &3.into()));
         assert_eq!(update["fields"], "userEnteredValue");
+    }
+
+    #[test]
+    fn texts_of_neighbours_are_written_together_and_a_blank_one_empties_its_cell() {
+        let json = json(&write_texts(&sheet(7, 100, 1), 1, &[(2, "x"), (3, ""), (7, "y")]));
+        assert_eq!(json.as_array().unwrap().len(), 2);
+        let first = &json[0]["updateCells"];
+        assert_eq!((&first["start"]["rowIndex"], &first["start"]["columnIndex"]), (&1.into(), &1.into()));
+        assert_eq!(first["rows"][1]["values"][0], serde_json::json!({}));
+        assert_eq!(json[1]["updateCells"]["start"]["rowIndex"], 6);
     }
 
     #[test]

@@ -19,9 +19,18 @@ pub(super) struct Witness {
 impl Witness {
     /// The column with the most different texts; none where there is no text at all.
     pub(super) fn of(rows: &[Row]) -> Option<Self> {
+        Self::among(rows, |_| true)
+    }
+
+    /// The same without one column, which the change itself writes into.
+    pub(super) fn beside(rows: &[Row], column: usize) -> Option<Self> {
+        Self::among(rows, |other| other != column)
+    }
+
+    fn among(rows: &[Row], may_be: impl Fn(usize) -> bool) -> Option<Self> {
         let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
         let mut best = (0, None);
-        for column in 0..columns {
+        for column in (0..columns).filter(|column| may_be(*column)) {
             let different: HashSet<&str> =
                 rows.iter().map(|row| text(row, column)).filter(|text| !text.is_empty()).collect();
             if different.len() > best.0 {
@@ -97,6 +106,7 @@ mod tests {
     fn the_column_that_tells_rows_apart_best_is_the_witness() {
         let sheet = snapshot(&[["Approved", "E-mail"], ["yes", "a"], ["yes", "b"]]);
         assert_eq!(Witness::of(&sheet.rows), Some(Witness { column: 1 }));
+        assert_eq!(Witness::beside(&sheet.rows, 1), Some(Witness { column: 0 }));
         assert_eq!(Witness::of(&snapshot(&[["", ""]]).rows), None);
     }
 

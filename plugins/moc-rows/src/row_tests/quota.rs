@@ -86,7 +86,11 @@ fn a_quota_row_is_rejected_with_what_to_correct() {
 #[test]
 fn a_form_may_ask_for_a_size() {
     let header = with(&QUOTA_HEADER, &[(22, "Size")]);
-    let parse = |row: &[&str]| match parse_rows(SheetKind::Quota, &sheet(&header, &[row]), Some(22)) {
+    let parse = |row: &[&str]| match parse_rows(
+        SheetKind::Quota,
+        &sheet(&header, &[row]),
+        Reading { size_column: Some(22), ..Reading::default() },
+    ) {
         Parsed::Rows(rows) => rows,
         Parsed::Unreadable(reason) => panic!("{reason}"),
     };

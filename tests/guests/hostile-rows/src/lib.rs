@@ -26,6 +26,7 @@ impl RowParser for HostileRows {
             done: done.to_owned(),
             notified_column: 1,
             reminded_column: 2,
+            pin_column: None,
         };
         Layout { access, quota: None }
     }

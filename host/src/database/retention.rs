@@ -1,0 +1,273 @@
+//! Erasing what names people, once it is over and old enough. What guards against doing something twice stays: the
+//! requests themselves, with digests in the place of their names, and the origins of mails.
+
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use super::erased_names::{ERASED, name_digest_in};
+use super::{Database, DatabaseError};
+use crate::registration::SheetKind;
+
+/// How many names are erased in one transaction, so that nobody else waits for long.
+const BATCH: u32 = 500;
+
+/// Records that have outlived their use at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlived {
+    /// Names and steps of requests that are finished, or were refused and are not in the sheet any more.
+    Requests,
+    /// Names of requests that the helpdesk was told of.
+    Tickets,
+    /// Reminders of requests.
+    Reminders,
+    /// Addresses that were subscribed to the mailing list, or refused by it.
+    Subscriptions,
+    /// Who asked for quotas, of requests that are denied, or in force for ever, or have ended.
+    QuotaRequesters,
+    /// What servers said about mails that were sent or dropped, and whose links were in them.
+    MailRemarks,
+    /// Reports of runs.
+    Reports,
+}
+
+impl Outlived {
+    /// The table, and which of its rows are meant: those of before `$1`.
+    fn rows(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Requests => (
+                "request",
+                "updated < $1 AND key NOT LIKE 'erased:%' AND (state IN ('done', 'moved') OR EXISTS ( \
+                 SELECT 1 FROM quota_decision WHERE quota_decision.request = request.id AND outcome = 'denied'))",
+            ),
+            Self::Tickets => (
+                "notice",
+                "kind = 'ticket' AND recorded < $1 AND key NOT LIKE 'erased:%' AND NOT EXISTS ( \
+                 SELECT 1 FROM outbox WHERE origin = notice.mail AND state = 'queued')",
+            ),
+            Self::Reminders => (
+                "notice",
+                "kind = 'reminder' AND recorded < $1 AND NOT EXISTS ( \
+                 SELECT 1 FROM outbox WHERE origin = notice.mail AND state = 'queued')",
+            ),
+            Self::Subscriptions => ("subscription", "state <> 'open' AND finished < $1"),
+            Self::QuotaRequesters => (
+                "quota_decision",
+                "requester_email <> '' AND COALESCE(ended, applied, decided) < $1 AND (outcome = 'denied' \
+                 OR (applied IS NOT NULL AND (ends IS NULL OR ended IS NOT NULL)))",
+            ),
+            Self::MailRemarks => (
+                "outbox",
+                "state IN ('sent', 'dropped') AND finished < $1 AND (last_error IS NOT NULL OR link_user IS NOT NULL)",
+            ),
+            Self::Reports => ("run", "finished < $1 AND report IS NOT NULL"),
+        }
+    }
+}
+
+impl Database {
+    /// How many records of a sort there are from before a moment.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn count_outlived(&self, what: Outlived, before: Timestamp) -> Result<u64, DatabaseError> {
+        let (table, rows) = what.rows();
+        let query = format!("SELECT COUNT(*) FROM {table} WHERE {rows}");
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(query))
+            .bind(before.as_millisecond())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Erases the records of a sort from before a moment, or what names people in them. Answers how many there were.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn erase_outlived(&self, what: Outlived, before: Timestamp) -> Result<u64, DatabaseError> {
+        let (table, rows) = what.rows();
+        let change = match what {
+            Outlived::Requests | Outlived::Tickets => return self.erase_names(what, before).await,
+            Outlived::Reminders | Outlived::Subscriptions => format!("DELETE FROM {table}"),
+            Outlived::QuotaRequesters => {
+                format!("UPDATE {table} SET requester_email = '', requester_name = ''")
+            }
+            Outlived::MailRemarks => format!("UPDATE {table} SET last_error = NULL, link_user = NULL"),
+            Outlived::Reports => format!("UPDATE {table} SET report = NULL"),
+        };
+        let erased = sqlx::query(AssertSqlSafe(format!("{change} WHERE {rows}")))
+            .bind(before.as_millisecond())
+            .execute(&self.pool)
+            .await?;
+        Ok(erased.rows_affected())
+    }
+
+    /// Puts digests in the place of names. What a finished request did step by step goes with its name.
+    async fn erase_names(&self, what: Outlived, before: Timestamp) -> Result<u64, DatabaseError> {
+        let (table, rows) = what.rows();
+        let mut erased = 0;
+        loop {
+            let mut transaction = self.begin().await?;
+            let query = format!("SELECT rowid, sheet, key FROM {table} WHERE {rows} LIMIT {BATCH}");
+            let found: Vec<(i64, String, String)> = sqlx::query_as(AssertSqlSafe(query))
+                .bind(before.as_millisecond())
+                .fetch_all(&mut *transaction)
+                .await?;
+            if found.is_empty() {
+                return Ok(erased);
+            }
+            let digest = name_digest_in(&mut transaction).await?;
+            for (id, sheet, key) in &found {
+                let sheet =
+                    if sheet == SheetKind::Access.name() { SheetKind::Access } else { SheetKind::Quota };
+                let name = digest.of(sheet, key);
+                debug_assert!(name.starts_with(ERASED));
+                if what == Outlived::Requests {
+                    sqlx::query("UPDATE request SET key = $2, error = NULL WHERE id = $1")
+                        .bind(id)
+                        .bind(name)
+                        .execute(&mut *transaction)
+                        .await?;
+                    // The steps of a refused request say that its requester has been told.
+                    sqlx::query(
+                        "DELETE FROM step WHERE request = $1 \
+                         AND EXISTS (SELECT 1 FROM request WHERE id = $1 AND state IN ('done', 'moved'))",
+                    )
+                    .bind(id)
+                    .execute(&mut *transaction)
+                    .await?;
+                } else {
+                    sqlx::query("UPDATE notice SET key = $2 WHERE rowid = $1")
+                        .bind(id)
+                        .bind(name)
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+            }
+            transaction.commit().await?;
+            erased += found.len() as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{
+        NoticeKind, RequestState, add_notice_in, add_subscription_in, finish_request_in,
+        finish_subscriptions_in,
+    };
+
+    const NAME: &str = "2018-03-14T15:48:48 user@example.org";
+
+    struct Site {
+        _folder: tempfile::TempDir,
+        database: Database,
+    }
+
+    async fn site() -> Site {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
+        Site { _folder: folder, database }
+    }
+
+    fn day(day: i64) -> Timestamp {
+        Timestamp::from_second(day * 24 * 60 * 60).unwrap()
+    }
+
+    impl Site {
+        /// A request that is taken up on day 1, and finished and moved if that is wanted.
+        async fn request(&self, key: &str, is_finished: bool) -> i64 {
+            let run = self.database.begin_run("import", day(1)).await.unwrap();
+            let batch = [(key, format!("marker of {key}"))];
+            let taken = self
+                .database
+                .take_up_requests(SheetKind::Access, &batch, run, day(1))
+                .await
+                .unwrap()
+                .remove(0);
+            self.database
+                .begin_step(taken.id, "create-user:user@example.org", None, run, day(1))
+                .await
+                .unwrap();
+            if is_finished {
+                let mut transaction = self.database.begin().await.unwrap();
+                finish_request_in(&mut transaction, taken.id, day(1)).await.unwrap();
+                add_subscription_in(&mut transaction, taken.id, "user@example.org", day(1)).await.unwrap();
+                finish_subscriptions_in(&mut transaction, &[taken.id], None, day(1)).await.unwrap();
+                transaction.commit().await.unwrap();
+                self.database.mark_moved(&[taken.id], day(1)).await.unwrap();
+            }
+            taken.id
+        }
+
+        async fn names(&self) -> Vec<String> {
+            sqlx::query_scalar("SELECT key FROM request ORDER BY id")
+                .fetch_all(&self.database.pool)
+                .await
+                .unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_finished_request_loses_its_name_and_is_known_by_it_all_the_same() {
+        let site = site().await;
+        let id = site.request(NAME, true).await;
+        site.request("open", false).await;
+        assert_eq!(site.database.erase_outlived(Outlived::Requests, day(1)).await.unwrap(), 0, "too early");
+        assert_eq!(site.database.count_outlived(Outlived::Requests, day(2)).await.unwrap(), 1);
+        assert_eq!(site.database.erase_outlived(Outlived::Requests, day(2)).await.unwrap(), 1);
+        assert_eq!(
+            site.database.erase_outlived(Outlived::Requests, day(2)).await.unwrap(),
+            0,
+            "once is enough"
+        );
+        let names = site.names().await;
+        assert!(names[0].starts_with(ERASED) && !names[0].contains("user"), "{names:?}");
+        assert_eq!(names[1], "open", "what is not finished keeps its name");
+        let known = site.database.known_requests(SheetKind::Access, &[NAME, "open", "other"]).await.unwrap();
+        assert_eq!(known.len(), 2);
+        assert_eq!((known[NAME].id, known[NAME].state), (id, RequestState::Moved));
+        assert!(known[NAME].steps.is_empty() && !known["open"].steps.is_empty());
+        let other_sheet = site.database.known_requests(SheetKind::Quota, &[NAME]).await.unwrap();
+        assert!(other_sheet.is_empty());
+    }
+
+    #[tokio::test]
+    async fn addresses_go_when_they_have_served_and_tickets_stay_known() {
+        let site = site().await;
+        site.request(NAME, true).await;
+        for (kind, origin) in [(NoticeKind::Ticket, "t"), (NoticeKind::Reminder, "r")] {
+            let mut transaction = site.database.begin().await.unwrap();
+            let about = (SheetKind::Access, NAME);
+            assert!(add_notice_in(&mut transaction, about, (kind, 1), origin, day(1)).await.unwrap());
+            Database::add_mail(&mut transaction, origin, "mail", b"sealed", day(1), None).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        for what in [Outlived::Tickets, Outlived::Reminders] {
+            assert_eq!(site.database.erase_outlived(what, day(2)).await.unwrap(), 0, "the mail waits");
+        }
+        for origin in ["t", "r"] {
+            site.database.record_mail_sent(origin, day(1)).await.unwrap();
+        }
+        for what in [Outlived::Tickets, Outlived::Reminders, Outlived::Subscriptions] {
+            assert_eq!(site.database.erase_outlived(what, day(1)).await.unwrap(), 0, "{what:?}: too early");
+            assert_eq!(site.database.count_outlived(what, day(2)).await.unwrap(), 1, "{what:?}");
+            assert_eq!(site.database.erase_outlived(what, day(2)).await.unwrap(), 1, "{what:?}");
+            assert_eq!(site.database.count_outlived(what, day(2)).await.unwrap(), 0, "{what:?}");
+        }
+        let about = async |kind| {
+            let found = site.database.notices_about(SheetKind::Access, kind, &[NAME], day(3)).await.unwrap();
+            found.get(NAME).map_or(0, Vec::len)
+        };
+        assert_eq!((about(NoticeKind::Ticket).await, about(NoticeKind::Reminder).await), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn what_every_sort_names_is_in_the_tables() {
+        let site = site().await;
+        for what in [Outlived::QuotaRequesters, Outlived::MailRemarks, Outlived::Reports] {
+            assert_eq!(site.database.count_outlived(what, day(2)).await.unwrap(), 0);
+            assert_eq!(site.database.erase_outlived(what, day(2)).await.unwrap(), 0);
+        }
+    }
+}

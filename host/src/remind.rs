@@ -1,0 +1,399 @@
+//! Reminders: one digest for each sheet in which requests wait that nobody has decided on, the marks in their rows, and
+//! another digest for those above the approvers where reminders have not helped.
+//!
+//! A request is due when it has waited long enough, and again when the last reminder is long enough ago: the one of the
+//! records, or the one that its row tells, whichever is later.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::App;
+use crate::batch::source::Source;
+use crate::batch::{BatchError, Exclusive, in_words};
+use crate::database::{DatabaseError, Notice, NoticeKind, NoticeMail, add_notice_in};
+use crate::fail_point;
+use crate::mail_content::{MailContent, PendingRequest, ReminderMail};
+use crate::notices::report::{NoticeState, Report, ReportedNotice};
+use crate::notices::{Noticed, Prepared, Requester, Verdict, accepted, note_settled, send, write_marks};
+use crate::outbox::Compose;
+use crate::random;
+use crate::registration::{Outcome, ParsedRow, Request, RowNumber, SheetKind, Stage};
+use crate::settings::reminder::Reminder;
+
+/// What a run is called.
+pub const KIND: &str = "remind";
+
+const MAIL: &str = "reminder";
+
+/// How far ahead of the clock a form's timestamp may be. What is further was read in the wrong order of day and month,
+/// or typed.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Mails the digests that are due and writes the marks that they earned. With `dry_run`, nothing is changed anywhere.
+///
+/// # Errors
+/// Where the site has no `[reminder]`, another such run is being made, no sheet can be read, or the database or a
+/// component fails.
+pub async fn run(app: &App, dry_run: bool) -> Result<Report, BatchError> {
+    let reminder = app.settings.reminder.as_ref().ok_or(BatchError::NoReminder)?;
+    let prepared = Prepared::new(app, MAIL).await?;
+    if dry_run {
+        return Reminders { app, reminder, prepared: &prepared, exclusive: None }.run().await;
+    }
+    let exclusive = Exclusive::take(app, KIND).await?;
+    let report = Reminders { app, reminder, prepared: &prepared, exclusive: Some(&exclusive) }.run().await;
+    if let Err(error) = exclusive.release().await {
+        tracing::warn!(%error, kind = KIND, "the right to make this run could not be given back; it ends by itself");
+    }
+    report
+}
+
+struct Reminders<'a> {
+    app: &'a App,
+    reminder: &'a Reminder,
+    prepared: &'a Prepared,
+    /// None for a dry run.
+    exclusive: Option<&'a Exclusive>,
+}
+
+/// A request that a digest is due about.
+struct Due<'a> {
+    row: RowNumber,
+    request: &'a Request,
+    /// Since when it waits; none where its row does not say so legibly.
+    since: Option<Timestamp>,
+    /// How many reminders of it there were.
+    reminders: u32,
+    /// The round that is due.
+    round: u32,
+}
+
+impl Reminders<'_> {
+    async fn run(&self) -> Result<Report, BatchError> {
+        let mut report = Report::default();
+        let mut noticed = Vec::new();
+        let mut first_error = None;
+        for source in self.prepared.sources(self.app) {
+            let name = source.kind.name();
+            match self.record(source, &mut report).await {
+                Ok(requests) => noticed.push(requests),
+                Err(error @ (BatchError::Database(_) | BatchError::Exclusive(_))) => return Err(error),
+                Err(error) if first_error.is_none() => first_error = Some((name, error)),
+                Err(error) => report.fail(&format!("{name} sheet"), error)?,
+            }
+        }
+        if let Some((name, error)) = first_error {
+            // Nothing could be looked at: the run as a whole has failed.
+            if noticed.is_empty() {
+                return Err(error);
+            }
+            report.fail(&format!("{name} sheet"), error)?;
+        }
+        if let Some(exclusive) = self.exclusive {
+            fail_point::reached(|| "notices recorded".to_owned());
+            send(self.app, &noticed, NoticeKind::Reminder, &mut report).await?;
+            fail_point::reached(|| "notices sent".to_owned());
+            for noticed in &mut noticed {
+                self.mark(noticed, exclusive, &mut report).await?;
+            }
+        }
+        report.requests.extend(noticed.into_iter().flat_map(|noticed| noticed.requests).map(|(_, row)| row));
+        Ok(report)
+    }
+
+    /// Records the digest of a sheet where one is due. Requests whose last digest has not earned its mark yet are
+    /// answered too.
+    async fn record<'a>(&self, source: Source<'a>, report: &mut Report) -> Result<Noticed<'a>, BatchError> {
+        let app = self.app;
+        let name = source.kind.name();
+        let snapshot = source.sheet.read(&source.layout.requests).await?;
+        let rows = source.parse(&snapshot.rows).await?;
+        drop(snapshot);
+        if self.exclusive.is_some() {
+            let is_decided = |stage: &Stage| !matches!(stage, Stage::Waiting { .. });
+            note_settled(&source, NoticeKind::Reminder, &rows, is_decided).await?;
+        }
+        let waiting: Vec<(RowNumber, &Request)> = rows.iter().filter_map(waiting).collect();
+        let keys: Vec<&str> = waiting.iter().map(|(_, request)| request.key.as_str()).collect();
+        let now = app.clock.now();
+        let known = app.database.notices_about(source.kind, NoticeKind::Reminder, &keys, now).await?;
+        let mut requests = Vec::new();
+        let mut due = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (row, request) in waiting {
+            // A copy of a row is the same request.
+            if !seen.insert(request.key.as_str()) {
+                continue;
+            }
+            let notices = known.get(&request.key).map(Vec::as_slice).unwrap_or_default();
+            let since = since(request, &app.settings.site.time_zone);
+            if let Some(problem) = timestamp_problem(since, now, &app.settings.site.time_zone) {
+                report.notices.push(format!("{name} sheet, row {row}: {problem}"));
+            }
+            let is_due = self.is_due(request, since, notices, now);
+            let is_open = notices.iter().any(|notice| {
+                notice.marked.is_none()
+                    && !matches!(notice.mail, NoticeMail::Dropped | NoticeMail::Refused { .. })
+            });
+            if is_due || is_open {
+                let requester = Requester::of(&request.body);
+                let reported = ReportedNotice {
+                    sheet: name,
+                    row,
+                    email: requester.email.to_owned(),
+                    project: requester.project.to_owned(),
+                    state: NoticeState::Due,
+                };
+                requests.push((request.key.clone(), reported));
+            }
+            if is_due {
+                let sent = notices.iter().filter(|notice| accepted(notice).is_some()).count();
+                let reminders = u32::try_from(sent).unwrap_or(u32::MAX);
+                let round = notices.last().map_or(1, |notice| notice.round + 1);
+                due.push(Due { row, request, since, reminders, round });
+            }
+        }
+        // The oldest first; those of which nobody can tell how old they are, after them.
+        due.sort_by_key(|due| (due.since.is_none(), due.since, due.row));
+        if self.exclusive.is_some()
+            && !due.is_empty()
+            && let Err(error) = self.record_digests(&source, &due).await
+        {
+            report.fail(&format!("the digest of the {name} sheet"), error)?;
+        }
+        Ok(Noticed { source, requests })
+    }
+
+    fn is_due(
+        &self,
+        request: &Request,
+        since: Option<Timestamp>,
+        notices: &[Notice],
+        now: Timestamp,
+    ) -> bool {
+        let last = notices.last();
+        if last.is_some_and(|notice| matches!(notice.mail, NoticeMail::Queued { .. })) {
+            return false;
+        }
+        let zone = &self.app.settings.site.time_zone;
+        let marked = match request.stage {
+            Stage::Waiting { reminded: Some(reminded), .. } => moment(reminded, zone),
+            _ => None,
+        };
+        let reminded = last.map(|notice| notice.recorded).max(marked);
+        let wait = match reminded {
+            Some(_) => self.reminder.repeat_every,
+            None => self.reminder.first_after,
+        };
+        let Some(from) = reminded.or(since) else { return true };
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        from.checked_add(wait).is_ok_and(|due| due <= now)
+    }
+
+    /// Records the digest for the approvers, and the one for those above them where there is one, together.
+    async fn record_digests(&self, source: &Source<'_>, due: &[Due<'_>]) -> Result<(), BatchError> {
+        let (app, reminder) = (self.app, self.reminder);
+        let escalated: Vec<&Due<'_>> = match reminder.escalate_to.is_empty() {
+            true => Vec::new(),
+            false => due.iter().filter(|due| due.reminders >= reminder.escalate_after).collect(),
+        };
+        let origin = format!("reminder:{}:{}", source.kind.name(), random::identifier());
+        let all: Vec<&Due<'_>> = due.iter().collect();
+        let mut mails = vec![(origin.clone(), self.compose(source, &all, false).await?)];
+        if !escalated.is_empty() {
+            mails.push((format!("{origin}:escalated"), self.compose(source, &escalated, true).await?));
+        }
+        let now = app.clock.now();
+        let mut transaction = app.database.begin().await?;
+        for Due { request, round, .. } in due {
+            let about = (source.kind, request.key.as_str());
+            if !add_notice_in(&mut transaction, about, (NoticeKind::Reminder, *round), &origin, now).await? {
+                // Another run was quicker, and its digest says the same.
+                return Ok(());
+            }
+        }
+        for (origin, compose) in &mails {
+            app.outbox.enqueue(&mut transaction, origin, MAIL, compose).await?;
+        }
+        transaction.commit().await.map_err(DatabaseError::from)?;
+        fail_point::reached(|| "notice recorded".to_owned());
+        Ok(())
+    }
+
+    async fn compose(
+        &self,
+        source: &Source<'_>,
+        due: &[&Due<'_>],
+        escalated: bool,
+    ) -> Result<Compose, BatchError> {
+        let settings = &self.app.settings;
+        let own = self.reminder.url(source.kind).map(ToString::to_string);
+        let at_google = || settings.sheet.web_address(source.kind == SheetKind::Quota);
+        let content = MailContent::Reminder(ReminderMail {
+            kind: source.kind,
+            escalated,
+            spreadsheet_url: own.or_else(at_google).unwrap_or_default(),
+            requests: due.iter().map(|due| pending(due, &settings.site.time_zone)).collect(),
+        });
+        let message = self.prepared.mail_templates.render(&content).await?;
+        let to = if escalated { &self.reminder.escalate_to } else { &self.reminder.to };
+        Ok(Compose { to: to.clone(), message, link: None })
+    }
+
+    /// Writes the marks, and notes how far each request has come.
+    async fn mark(
+        &self,
+        noticed: &mut Noticed<'_>,
+        exclusive: &Exclusive,
+        report: &mut Report,
+    ) -> Result<(), BatchError> {
+        let reminders = noticed.notices(NoticeKind::Reminder).await?;
+        let last = |key: &str| reminders.get(key).and_then(|notices| notices.last());
+        // Of digests that have not earned their marks yet, the mark of the last one stands for all.
+        let earned: BTreeMap<&str, Timestamp> = reminders
+            .iter()
+            .filter_map(|(key, notices)| {
+                let unmarked = notices.iter().filter(|notice| notice.marked.is_none());
+                Some((key.as_str(), unmarked.filter_map(accepted).max()?))
+            })
+            .collect();
+        let (mut settled, mut written) = (BTreeSet::new(), false);
+        if !earned.is_empty() {
+            let source = &noticed.source;
+            match write_marks(source, exclusive, source.layout.reminded_column, &earned, verdict).await {
+                Ok(marked) => (settled, written) = (marked, true),
+                Err(error) => {
+                    report.fail(&format!("the marks of the {} sheet", source.kind.name()), error)?;
+                }
+            }
+            let keys =
+                settled.iter().map(String::as_str).filter(|key| last(key).and_then(accepted).is_some());
+            let database = &self.app.database;
+            database.note_marks(source.kind, NoticeKind::Reminder, keys, self.app.clock.now()).await?;
+            fail_point::reached(|| "marks noted".to_owned());
+        }
+        for (key, reported) in &mut noticed.requests {
+            let Some(notice) = last(key) else { continue };
+            let is_marked = notice.marked.is_some() || settled.contains(key);
+            reported.state = match notice.mail {
+                NoticeMail::Queued { .. } => NoticeState::Waits,
+                NoticeMail::Refused { .. } => NoticeState::Refused,
+                NoticeMail::Dropped => NoticeState::Dropped,
+                NoticeMail::Accepted(_) if is_marked => NoticeState::Marked,
+                NoticeMail::Accepted(_) if written => NoticeState::RowGone,
+                NoticeMail::Accepted(_) => NoticeState::Unmarked,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Writes the mark where the cell is blank or holds an earlier one. What a person wrote there instead stays.
+fn verdict(stage: &Stage, cell: &str, mark: DateTime) -> Verdict {
+    match stage {
+        Stage::Waiting { reminded: None, .. } if cell.trim().is_empty() => Verdict::Write,
+        Stage::Waiting { reminded: Some(reminded), .. } if *reminded < mark => Verdict::Write,
+        // Somebody has decided meanwhile, or has written something else: there is nothing to be reminded of.
+        _ => Verdict::Settled,
+    }
+}
+
+fn waiting(row: &ParsedRow) -> Option<(RowNumber, &Request)> {
+    match &row.outcome {
+        Outcome::Request(request) if matches!(request.stage, Stage::Waiting { .. }) => {
+            Some((row.number, request))
+        }
+        _ => None,
+    }
+}
+
+/// Since when a request waits.
+fn since(request: &Request, zone: &TimeZone) -> Option<Timestamp> {
+    match request.stage {
+        Stage::Waiting { since: Some(since), .. } => moment(since, zone),
+        _ => None,
+    }
+}
+
+/// A time of a sheet in the site's zone. One that the clocks skip in spring is taken for the one an hour later, of one
+/// that they show twice in autumn the first is taken.
+fn moment(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    zone.to_ambiguous_timestamp(time).compatible().ok()
+}
+
+fn timestamp_problem(since: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> Option<String> {
+    let Some(since) = since else {
+        return Some(
+            "nobody can tell since when the request waits, because its timestamp is blank or is no time; approvers \
+             are reminded of it all the same"
+                .to_owned(),
+        );
+    };
+    (since.duration_since(now) > AHEAD).then(|| {
+        format!(
+            "the request seems to come from the future ({}), so nobody is reminded of it: correct its timestamp, or, \
+             where the day comes before the month in this sheet, the settings of plugins.row_parser",
+            in_words(since, zone)
+        )
+    })
+}
+
+fn pending(due: &Due<'_>, zone: &TimeZone) -> PendingRequest {
+    let requester = Requester::of(&due.request.body);
+    PendingRequest {
+        row: due.row,
+        full_name: requester.full_name(),
+        email: requester.email.to_owned(),
+        project: requester.project.to_owned(),
+        since: due.since.map_or_else(|| "an unknown day".to_owned(), |since| in_words(since, zone)),
+        comment: requester.comment.to_owned(),
+        reminders: due.reminders,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::datetime;
+
+    use super::*;
+
+    fn new_york() -> TimeZone {
+        TimeZone::get("America/New_York").unwrap()
+    }
+
+    #[test]
+    fn times_that_the_clocks_skip_or_show_twice_are_moments_all_the_same() {
+        let at = |time| moment(time, &new_york()).unwrap().to_string();
+        assert_eq!(at(datetime(2018, 3, 14, 15, 48, 48, 0)), "2018-03-14T19:48:48Z");
+        assert_eq!(at(datetime(2018, 3, 11, 2, 30, 0, 0)), "2018-03-11T07:30:00Z", "it was 3:30");
+        assert_eq!(at(datetime(2018, 11, 4, 1, 30, 0, 0)), "2018-11-04T05:30:00Z", "the first of two");
+    }
+
+    #[test]
+    fn a_timestamp_that_cannot_be_is_told() {
+        let now: Timestamp = "2018-03-14T19:48:48Z".parse().unwrap();
+        let problem = |since| timestamp_problem(since, now, &new_york());
+        assert!(problem(None).unwrap().contains("blank or is no time"));
+        assert_eq!(problem(Some(now)), None);
+        assert_eq!(problem(Some(now + SignedDuration::from_hours(23))), None);
+        let future = problem(Some(now + SignedDuration::from_hours(24 * 30))).unwrap();
+        assert!(
+            future.contains("13 April 2018") && future.contains("the day comes before the month"),
+            "{future}"
+        );
+    }
+
+    #[test]
+    fn only_a_blank_cell_or_an_earlier_mark_gives_way() {
+        let mark = datetime(2018, 3, 14, 15, 48, 48, 0);
+        let waiting = |reminded| Stage::Waiting { since: None, reminded };
+        assert_eq!(verdict(&waiting(None), " ", mark), Verdict::Write);
+        assert_eq!(verdict(&waiting(None), "ask Ann", mark), Verdict::Settled);
+        assert_eq!(verdict(&waiting(Some(datetime(2018, 3, 1, 0, 0, 0, 0))), "x", mark), Verdict::Write);
+        assert_eq!(verdict(&waiting(Some(mark)), "x", mark), Verdict::Settled);
+        assert_eq!(verdict(&Stage::Ready, "", mark), Verdict::Settled);
+    }
+}
