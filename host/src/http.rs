@@ -97,6 +97,15 @@ pub fn router(services: Services) -> Router {
         .with_state(services)
 }
 
+/// What a machine answers whose users go to the setpass of another one.
+pub fn without_setpass() -> Router {
+    let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
+    Router::new()
+        .route("/healthz", get(assets::health))
+        .fallback(elsewhere)
+        .layer(middleware::from_fn(access_log::record))
+}
+
 /// What every response says, unless it says otherwise itself.
 const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
     (CACHE_CONTROL, "no-store"),

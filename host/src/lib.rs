@@ -1,7 +1,7 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
 //! The layout is the architecture: `command` and `http` are the ways in, the flows (`import` and `quota_apply` on
-//! `batch`, `quota_terms`, `project_quotas`, `setpass`, `outbox`) do the work, and below them stand the components
+//! `batch`, `quota_terms`, `project_quotas`, `links`, `setpass`, `outbox`) do the work, and below them stand the components
 //! (`plugin`), the records
 //! (`database`) and one module for each outside system. Arrows point down that list only.
 
@@ -17,6 +17,7 @@ mod http_client;
 pub mod import;
 pub mod keys;
 pub mod keystone;
+pub mod links;
 pub mod mail_content;
 pub mod mailer;
 pub mod mailing_list;
@@ -31,6 +32,7 @@ pub mod quotas;
 pub mod random;
 pub mod registration;
 pub mod rekeying;
+pub mod remote_setpass;
 pub mod setpass;
 pub mod settings;
 pub mod sheet;

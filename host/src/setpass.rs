@@ -42,6 +42,7 @@ use hashing::PinHashing;
 
 pub use pin::{InvalidPin, LONGEST as LONGEST_PIN, SHORTEST as SHORTEST_PIN, check as check_pin, is_trivial};
 pub use redeem::RedeemError;
+pub(crate) use token::url as link_with;
 
 /// How long the record of a link that was not used is kept after it was last issued.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -142,7 +143,7 @@ impl Setpass {
                 hashing: PinHashing::new(keys.clone()),
                 keys,
                 clock,
-                public_url: settings.public_url.clone(),
+                public_url: settings.public_url().clone(),
                 lifetime: settings.token_lifetime,
                 limits: AttemptLimits {
                     per_link: settings.max_attempts,

@@ -53,8 +53,11 @@ fn what_the_example_settings_comment_out_can_be_read_too() {
     assert!(settings.mail.login.is_some() && settings.mail.ca_file.is_some());
     assert!(settings.mailing_list.is_some());
     assert!(settings.setpass.page.logo.is_some() && settings.setpass.page.login_url.is_some());
-    assert!(settings.plugins.row_parser.sha256.is_some() && settings.plugins.row_parser.limits.is_some());
-    let usher::settings::sheet::Sheet::Csv(csv) = &settings.sheet else { panic!("not the csv backend") };
+    let row_parser = settings.plugins.row_parser.unwrap();
+    assert!(row_parser.sha256.is_some() && row_parser.limits.is_some());
+    let Some(usher::settings::sheet::Sheet::Csv(csv)) = &settings.sheet else {
+        panic!("not the csv backend")
+    };
     assert!(csv.quota.is_some() && csv.write_errors);
 }
 
@@ -67,12 +70,13 @@ fn the_google_backend_is_explained_and_checked() {
         parse(&example.replace(csv, &format!("backend = \"google\"\ncredentials = \"key.json\"\n{keys}\n")))
     };
     let settings = google("access = \"1AbC-d_e\"\nquota = \"2AbC\"").unwrap();
-    let usher::settings::sheet::Sheet::Google(read) = &settings.sheet else {
+    let Some(usher::settings::sheet::Sheet::Google(read)) = &settings.sheet else {
         panic!("not the google backend")
     };
     assert_eq!(read.base_url.as_str(), "https://sheets.googleapis.com/");
-    assert!(!settings.sheet.write_errors());
-    assert!(google("access = \"a\"\nwrite_errors = true").unwrap().sheet.write_errors());
+    assert!(!read.write_errors);
+    let with_errors = google("access = \"a\"\nwrite_errors = true").unwrap();
+    assert!(with_errors.sheet.is_some_and(|sheet| sheet.write_errors()));
     for key in ["credentials", "access, quota", "timeout", "base_url"] {
         assert!(
             example.lines().any(|line| line.starts_with(&format!("#       {key} "))),

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::Exit;
 use crate::app::App;
-use crate::http::{Look, RenderMail, Services, router};
+use crate::http::{Look, RenderMail, Services, router, without_setpass};
 use crate::outbox::Delivery;
 
 /// How often the outbox is looked through.
@@ -22,13 +22,18 @@ const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 /// How often records that have outlived their time are erased.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`.
+/// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`. Where the pages are on
+/// another machine, what is served only tells that the program is alive.
 ///
 /// # Errors
 /// Where the mail templates or the logo cannot be loaded, or the address cannot be listened on.
 pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
-    let services = services(app).await?;
     let setpass = &app.settings.setpass;
+    let router = match &setpass.remote {
+        None => router(services(app).await?),
+        // The pages are there: a form that was sent here would reach nobody.
+        Some(_) => without_setpass(),
+    };
     let listener = TcpListener::bind(setpass.listen)
         .await
         .with_context(|| format!("cannot listen on {} (setpass.listen)", setpass.listen))?;
@@ -39,9 +44,8 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     eprintln!("listening on http://{address}");
 
-    let serving = axum::serve(listener, router(services))
-        .with_graceful_shutdown(until_stopped(stopped.clone()))
-        .into_future();
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(until_stopped(stopped.clone())).into_future();
     let work = async {
         let (served, ()) = tokio::join!(serving, deliver(app, stopped));
         app.setpass.settle().await;
@@ -74,7 +78,7 @@ async fn services(app: &App) -> anyhow::Result<Services> {
         render_mail,
         look: Arc::new(Look::load(&app.settings.site, &app.settings.setpass)?),
         helpdesk: app.settings.mail.helpdesk.clone(),
-        public_url: app.settings.setpass.public_url.clone(),
+        public_url: app.settings.setpass.public_url().clone(),
     })
 }
 

@@ -3,11 +3,16 @@
 pub mod page;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
+
+use super::sheet::is_protected;
+
+/// What the setpass that `remote` names decides, so that it has no meaning here.
+const DECIDED_ELSEWHERE: [&str; 3] = ["max_attempts", "max_attempts_per_day", "page"];
 
 /// The setpass page.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,8 +21,12 @@ pub struct Setpass {
     /// Address and port that `usher serve` listens on.
     #[serde(default = "listen")]
     pub listen: SocketAddr,
-    /// URL under which users reach the page; the links in mails start with it.
-    pub public_url: Url,
+    /// URL of the setpass on another machine, where users are registered with that one.
+    pub remote: Option<Url>,
+    /// Certificates of authorities to trust besides the system's when it is called, in PEM form.
+    pub remote_ca_file: Option<PathBuf>,
+    /// URL under which users reach the page, where it is not the one of `remote`; see [`Setpass::public_url`].
+    pub public_url: Option<Url>,
     /// How long a link works.
     #[serde(default = "a_day", deserialize_with = "super::duration::deserialize")]
     pub token_lifetime: Duration,
@@ -56,18 +65,39 @@ fn twenty() -> u32 {
 }
 
 impl Setpass {
+    /// URL under which users reach the page; the links in mails start with it.
+    #[must_use]
+    pub fn public_url(&self) -> &Url {
+        let url = self.public_url.as_ref().or(self.remote.as_ref());
+        url.expect("settings with neither public_url nor remote are refused when they are read")
+    }
+
     pub(crate) fn resolve(&mut self, folder: &Path) {
         self.page.resolve(folder);
+        if let Some(file) = &mut self.remote_ca_file {
+            super::resolve(folder, file);
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
         let fail = |key: &str, message: &str| Err((format!("setpass.{key}"), message.to_owned()));
-        let loopback =
-            self.public_url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127."));
-        match self.public_url.scheme() {
-            "https" => {}
-            "http" if loopback => {}
-            _ => return fail("public_url", "expected an https URL (http only for a loopback address)"),
+        let expected = "expected an https URL (http only for a loopback address)";
+        if self.public_url.is_none() && self.remote.is_none() {
+            let message = "the URL under which users reach the page is missing; write it, or name the setpass of \
+                           another machine as setpass.remote";
+            return fail("public_url", message);
+        }
+        if self.public_url.as_ref().is_some_and(|url| !is_protected(url)) {
+            return fail("public_url", expected);
+        }
+        if self.remote.as_ref().is_some_and(|url| !is_protected(url)) {
+            return fail("remote", expected);
+        }
+        if self.remote.as_ref().is_some_and(|url| url.query().is_some() || url.fragment().is_some()) {
+            return fail("remote", "expected the root of a setpass: a URL without a query");
+        }
+        if self.remote_ca_file.is_some() && self.remote.is_none() {
+            return fail("remote_ca_file", "it is of use only with setpass.remote; take it out");
         }
         if self.max_attempts == 0 {
             return fail("max_attempts", "with 0 attempts nobody can set a password; expected 1 or more");
@@ -76,5 +106,18 @@ impl Setpass {
             return fail("max_attempts_per_day", "must not be smaller than max_attempts");
         }
         self.page.check()
+    }
+
+    /// Refuses keys that are written here and have no meaning here.
+    pub(crate) fn check_written(&self, is_written: impl Fn(&str) -> bool) -> Result<(), (String, String)> {
+        let mut written = DECIDED_ELSEWHERE.into_iter().map(|key| format!("setpass.{key}"));
+        match (&self.remote, written.find(|key| is_written(key))) {
+            (Some(_), Some(key)) => {
+                let message = "the setpass that setpass.remote names decides this; write it into the settings of \
+                               that one, and take it out here";
+                Err((key, message.to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 }
