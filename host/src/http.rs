@@ -9,6 +9,7 @@ mod assets;
 mod audience;
 mod fields;
 mod language;
+mod openapi;
 mod origin;
 mod pages;
 mod put_token;
@@ -85,7 +86,9 @@ pub fn router(services: Services) -> Router {
         .route("/static/icon.svg", get(assets::icon))
         .route("/static/logo", get(assets::logo))
         .route("/healthz", get(assets::health))
+        .route("/openapi.json", get(openapi::openapi))
         .fallback(answer::no_such_page)
+        .method_not_allowed_fallback(answer::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
     let router = RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {

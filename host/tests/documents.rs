@@ -98,6 +98,81 @@ fn the_google_backend_is_explained_and_checked() {
 }
 
 #[test]
+fn a_setpass_on_another_machine_is_explained_and_checked() {
+    let example = read("settings.example.toml");
+    let here = "public_url = \"https://setpass.cloud.example.org/\"\n";
+    let decided_there = "max_attempts = 5\n";
+    assert!(example.contains(here) && example.contains(decided_there));
+    // Without what the other machine decides.
+    let (before, page) = example.split_once("[setpass.page]\n").unwrap();
+    let (_, after) = page.split_once("[import]\n").unwrap();
+    let lines = before.lines().filter(|line| !line.starts_with("max_attempts"));
+    let bare = format!("{}\n[import]\n{after}", lines.collect::<Vec<_>>().join("\n"));
+    let with = |keys: &str| parse(&bare.replace(here, &format!("{keys}\n")));
+
+    let settings =
+        with("remote = \"https://setpass.example.org/old/\"\nremote_ca_file = \"ca.pem\"").unwrap();
+    assert_eq!(settings.setpass.public_url().as_str(), "https://setpass.example.org/old/");
+    let settings =
+        with("remote = \"http://127.0.0.1:5001\"\npublic_url = \"https://setpass.example.org\"").unwrap();
+    assert_eq!(settings.setpass.public_url().as_str(), "https://setpass.example.org/");
+    let remote = "remote = \"https://setpass.example.org\"";
+    for (keys, line, told) in [
+        ("", "[setpass]", "setpass.public_url: the URL under which users reach the page is missing"),
+        ("remote = \"http://setpass.example.org\"", "remote = ", "setpass.remote: expected an https URL"),
+        ("remote = \"https://setpass.example.org/?x=1\"", "remote = ", "setpass.remote: expected the root"),
+        (
+            "remote_ca_file = \"ca.pem\"\npublic_url = \"https://a.example.org\"",
+            "remote_ca_file",
+            "only with",
+        ),
+        (&format!("{remote}\nmax_attempts = 5"), "max_attempts", "setpass.max_attempts: the setpass that"),
+        (
+            &format!("{remote}\n[setpass.page]\naccent = \"#0b57a4\""),
+            "[setpass.page]",
+            "setpass.page: the setpass",
+        ),
+    ] {
+        let text = bare.replace(here, &format!("{keys}\n"));
+        let number = text.lines().position(|candidate| candidate.starts_with(line)).unwrap() + 1;
+        let error = parse(&text).unwrap_err();
+        assert!(error.starts_with(&format!("x.toml:{number}:")) && error.contains(told), "{keys}: {error}");
+    }
+    for key in ["remote", "remote_ca_file", "public_url", "token_lifetime"] {
+        assert!(
+            example.lines().any(|line| line.starts_with(&format!("#       {key} "))),
+            "{key} is not explained"
+        );
+    }
+}
+
+#[test]
+fn a_machine_that_only_serves_setpass_needs_no_sheet_and_one_with_a_sheet_needs_its_components() {
+    let example = read("settings.example.toml");
+    let without = |text: &str, from: &str, to: &str| {
+        let (before, rest) = text.split_once(from).unwrap();
+        let (_, after) = rest.split_once(to).unwrap();
+        format!("{before}{to}{after}")
+    };
+    let no_sheet = without(&example, "\n[sheet]\n", "\n[mail]\n");
+    let no_policy = without(&example, "\n[plugins.quota_policy]\n", "\n[plugins.mail_templates]\n");
+    let no_components = without(&example, "\n[plugins.row_parser]\n", "\n[plugins.mail_templates]\n");
+    let alone = without(&no_sheet, "\n[plugins.row_parser]\n", "\n[plugins.mail_templates]\n");
+
+    let settings = parse(&alone).unwrap();
+    assert!(settings.sheet.is_none() && settings.plugins.row_parser.is_none());
+    assert_eq!(settings.plugins.all().len(), 1);
+    assert!(parse(&no_sheet).unwrap().plugins.quota_policy.is_some());
+    for (text, told) in [
+        (no_policy, "plugins.quota_policy: a site with a [sheet] needs this component"),
+        (no_components, "plugins.row_parser: a site with a [sheet] needs this component"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
 fn the_kinds_of_mailing_list_are_explained_and_checked() {
     use usher::settings::mailing_list::MailingList;
 

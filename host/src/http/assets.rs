@@ -61,7 +61,16 @@ fn public(kind: &'static str, content: impl IntoResponse) -> Response {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "public, max-age=3600")], content).into_response()
 }
 
-/// Says that the server answers, whatever the services that it uses are doing.
+/// Says that the server answers.
+///
+/// Whatever the services that it uses are doing.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "health",
+    tag = "programs",
+    responses((status = 200, description = "It does", body = str, content_type = "text/plain", example = "ok"))
+)]
 pub(super) async fn health() -> &'static str {
     "ok"
 }

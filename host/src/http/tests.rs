@@ -1,5 +1,7 @@
 //! The router as a whole, and what the tests of its operations share.
 
+mod protocol;
+
 use std::sync::Mutex;
 
 use axum::body::Body;
