@@ -81,7 +81,8 @@ impl App {
         let quotas = Quotas::new(keystone.clone());
         let mailer = Mailer::new(&settings.mail)?;
         let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
-        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings.setpass);
+        let (site, setpass) = (&settings.site, &settings.setpass);
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), setpass, &site.name);
         let sheets = Sheets::new(&settings.sheet);
         if access == Access::Write {
             finish_moves(&sheets).await;

@@ -24,6 +24,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::routing::{get, put};
 use axum::{Router, middleware};
@@ -87,18 +88,22 @@ pub fn router(services: Services) -> Router {
         .route("/healthz", get(assets::health))
         .fallback(answer::no_such_page)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
-    let router = RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
-        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-    });
-    router
-        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites))
+        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites));
+    guarded(router, REQUEST_TIMEOUT)
         .layer(middleware::from_fn(access_log::record))
         .with_state(services)
 }
 
+/// A router that answers in time, and whose every answer has [`RESPONSE_HEADERS`], whoever makes it.
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>, timeout: Duration) -> Router<S> {
+    let router = router.layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout));
+    RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
+        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+    })
+}
+
 /// What every response says, unless it says otherwise itself.
-const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
+const RESPONSE_HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "no-referrer"),
     (
@@ -107,6 +112,10 @@ const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
          frame-ancestors 'none'; base-uri 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // What the policy says of frames, for browsers that do not know it.
+    (X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
 #[cfg(test)]

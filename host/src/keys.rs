@@ -13,6 +13,7 @@
 
 mod file;
 mod pin;
+mod pseudonym;
 mod ring;
 mod seal;
 
@@ -204,6 +205,13 @@ impl Keys {
     /// Where the key is missing, at once.
     pub fn verify_pin(&self, pin: &SecretString, hash: &str) -> Result<bool, KeysError> {
         pin::verify(&self.fresh(), pin, hash)
+    }
+
+    /// A name for what cannot be told from it without the key file, such as a client's address. The same thing has
+    /// the same name for as long as the key is in use.
+    #[must_use]
+    pub fn pseudonym(&self, thing: &[u8]) -> String {
+        pseudonym::of(self.fresh().current(), thing)
     }
 
     /// Reads the file again where it has changed. Every use does that by itself; who does not use the

@@ -19,8 +19,8 @@ use crate::outbox::Delivery;
 /// How often the outbox is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How often records that have outlived their time are erased.
-const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
+/// How often secrets of links that have ended are destroyed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`.
 ///
@@ -87,7 +87,7 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 /// has begun when the server is stopped goes on to its end.
 async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
     let App { keys, outbox, setpass, .. } = app;
-    let mut expired: Option<Instant> = None;
+    let mut swept: Option<Instant> = None;
     loop {
         // A retired key must not stay in memory because nobody asks for anything.
         keys.refresh();
@@ -95,12 +95,12 @@ async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
             Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),
         }
-        if expired.is_none_or(|at| at.elapsed() >= EXPIRY_INTERVAL) {
-            match setpass.expire().await {
-                Ok(erased) => tracing::debug!(erased, "lapsed setpass records erased"),
-                Err(error) => tracing::error!(%error, "lapsed setpass records cannot be erased"),
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL) {
+            match setpass.sweep().await {
+                Ok(swept) => tracing::debug!(swept.destroyed, swept.forgotten, "lapsed setpass links swept"),
+                Err(error) => tracing::error!(%error, "lapsed setpass links cannot be swept"),
             }
-            expired = Some(Instant::now());
+            swept = Some(Instant::now());
         }
         if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
             return;

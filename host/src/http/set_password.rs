@@ -14,7 +14,9 @@ use super::fields::{TokenQuery, given, read_fields};
 use super::language::Phrase;
 use super::pages::{Frame, Problem, SetPasswordPage};
 use super::view_form::no_token;
-use crate::setpass::{LONGEST_PIN, RedeemError, SHORTEST_PIN, SetpassError};
+use crate::setpass::{
+    LONGEST_PASSWORD, LONGEST_PIN, RedeemError, Redemption, SHORTEST_PIN, SetpassError, UnusablePassword,
+};
 
 #[derive(Deserialize)]
 struct Fields {
@@ -74,7 +76,8 @@ async fn attempt(services: &Services, token: &SecretString, body: &Bytes) -> Out
     }
     // Blanks come along when a PIN is copied from somewhere; they cannot be part of one.
     let pin = SecretString::from(pin.expose_secret().trim());
-    match services.setpass.redeem(&services.keystone, token, &pin, password).await {
+    let redemption = Redemption { token: token.clone(), pin, password: password.clone(), client: None };
+    match services.setpass.redeem(&services.keystone, &redemption).await {
         Ok(()) => last(StatusCode::OK, "password-set", "password-set", NextStep::LogIn),
         Err(error) => refusal(error),
     }
@@ -97,6 +100,9 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::InvalidPin(_) => {
             again(S::BAD_REQUEST, "invalid-pin", with_lengths("invalid-pin"), Some("pin"))
+        }
+        RedeemError::UnusablePassword(unusable) => {
+            again(S::BAD_REQUEST, "unusable-password", words_of(unusable), Some("password"))
         }
         RedeemError::Refused(words) => {
             again(S::BAD_REQUEST, "refused", Phrase::new("refused").with("words", words), Some("password"))
@@ -127,6 +133,19 @@ fn refusal(error: RedeemError) -> Outcome {
             tracing::error!(%error, "setpass failed");
             Outcome { notice: failure(), form: None }
         }
+    }
+}
+
+/// Why a password cannot be one, and what to do.
+fn words_of(unusable: UnusablePassword) -> Phrase {
+    match unusable {
+        UnusablePassword::TooShort { shortest } => {
+            Phrase::new("password-too-short").with("shortest", shortest)
+        }
+        UnusablePassword::TooLong => Phrase::new("password-too-long").with("longest", LONGEST_PASSWORD),
+        UnusablePassword::ControlCharacter => "password-unprintable".into(),
+        UnusablePassword::Common => "password-common".into(),
+        UnusablePassword::Name => "password-name".into(),
     }
 }
 

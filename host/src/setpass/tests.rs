@@ -46,6 +46,7 @@ async fn of_two_hundred_attempts_at_once_exactly_the_limit_are_compared() {
         fixture.keys.clone(),
         fixture.clock.clone(),
         &settings(),
+        SITE,
     );
     let attempts = (0..200).map(|number| {
         let setpass = if number % 2 == 0 { &fixture.setpass } else { &second };

@@ -151,7 +151,7 @@ async fn json_is_read_whatever_its_type_and_answered_to_those_who_accept_it() {
 #[test]
 fn every_refusal_has_words_in_every_language_and_a_title_where_it_is_a_page() {
     use crate::http::language::Language;
-    use crate::setpass::RedeemError as E;
+    use crate::setpass::{RedeemError as E, UnusablePassword as U};
 
     let words = || "<words>".to_owned();
     let errors = || {
@@ -164,6 +164,11 @@ fn every_refusal_has_words_in_every_language_and_a_title_where_it_is_a_page() {
             E::LockedForToday,
             E::InvalidPin(crate::setpass::InvalidPin),
             E::Busy,
+            E::UnusablePassword(U::TooShort { shortest: 12 }),
+            E::UnusablePassword(U::TooLong),
+            E::UnusablePassword(U::ControlCharacter),
+            E::UnusablePassword(U::Common),
+            E::UnusablePassword(U::Name),
             E::Refused(words()),
             E::Reused(words()),
             E::ChangedElsewhere,
