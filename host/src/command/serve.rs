@@ -1,6 +1,7 @@
 //! `usher serve`: setpass over HTTP, and the mail that waits.
 
 use std::future::IntoFuture as _;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     eprintln!("listening on http://{address}");
 
-    let serving = axum::serve(listener, router(services))
+    let serving = axum::serve(listener, router(services).into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(until_stopped(stopped.clone()))
         .into_future();
     let work = async {
@@ -75,6 +76,8 @@ async fn services(app: &App) -> anyhow::Result<Services> {
         look: Arc::new(Look::load(&app.settings.site, &app.settings.setpass)?),
         helpdesk: app.settings.mail.helpdesk.clone(),
         public_url: app.settings.setpass.public_url.clone(),
+        trusted_proxies: app.settings.setpass.trusted_proxies.clone(),
+        forwarded_header: app.settings.setpass.forwarded_header,
     })
 }
 
