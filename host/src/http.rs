@@ -7,6 +7,7 @@ mod access_log;
 mod answer;
 mod assets;
 mod audience;
+mod client_address;
 mod fields;
 mod language;
 mod origin;
@@ -39,7 +40,9 @@ use crate::mailer::Message;
 use crate::outbox::Outbox;
 use crate::plugin::PluginError;
 use crate::setpass::Setpass;
+use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
+pub use client_address::ClientAddress;
 pub use pages::{Look, LookError};
 
 /// The longest body that is read, in bytes: a form with a long password is far below it.
@@ -69,6 +72,10 @@ pub struct Services {
     pub helpdesk: String,
     /// Where browsers reach the pages.
     pub public_url: Url,
+    /// The proxies whose word counts about where a request comes from.
+    pub trusted_proxies: TrustedProxies,
+    /// The header in which they write it.
+    pub forwarded_header: ForwardedHeader,
 }
 
 /// Every operation.
@@ -90,6 +97,7 @@ pub fn router(services: Services) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites));
     guarded(router, REQUEST_TIMEOUT)
+        .layer(middleware::from_fn_with_state(services.clone(), client_address::find))
         .layer(middleware::from_fn(access_log::record))
         .with_state(services)
 }

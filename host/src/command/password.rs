@@ -6,6 +6,8 @@
 //! password that anybody knows and no mail; the command run again gives both. The other way round, a
 //! mail would already be on its way with a link that does not work.
 
+pub mod history;
+
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 

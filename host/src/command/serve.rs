@@ -1,6 +1,7 @@
 //! `usher serve`: setpass over HTTP, and the mail that waits.
 
 use std::future::IntoFuture as _;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::Exit;
 use crate::app::App;
 use crate::http::{Look, RenderMail, Services, router};
 use crate::outbox::Delivery;
+use crate::password_notice::PasswordNotices;
 
 /// How often the outbox is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
@@ -28,6 +30,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Where the mail templates or the logo cannot be loaded, or the address cannot be listened on.
 pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let services = services(app).await?;
+    let render_mail = Arc::clone(&services.render_mail);
     let setpass = &app.settings.setpass;
     let listener = TcpListener::bind(setpass.listen)
         .await
@@ -39,11 +42,11 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     eprintln!("listening on http://{address}");
 
-    let serving = axum::serve(listener, router(services))
+    let serving = axum::serve(listener, router(services).into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(until_stopped(stopped.clone()))
         .into_future();
     let work = async {
-        let (served, ()) = tokio::join!(serving, deliver(app, stopped));
+        let (served, ()) = tokio::join!(serving, deliver(app, &render_mail, stopped));
         app.setpass.settle().await;
         served
     };
@@ -75,6 +78,8 @@ async fn services(app: &App) -> anyhow::Result<Services> {
         look: Arc::new(Look::load(&app.settings.site, &app.settings.setpass)?),
         helpdesk: app.settings.mail.helpdesk.clone(),
         public_url: app.settings.setpass.public_url.clone(),
+        trusted_proxies: app.settings.setpass.trusted_proxies.clone(),
+        forwarded_header: app.settings.setpass.forwarded_header,
     })
 }
 
@@ -85,12 +90,22 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 
 /// Sends the mail that is due and erases what has outlived its time, again and again. A round that
 /// has begun when the server is stopped goes on to its end.
-async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
+async fn deliver(app: &App, render_mail: &RenderMail, stopped: watch::Receiver<bool>) {
     let App { keys, outbox, setpass, .. } = app;
+    let notices = PasswordNotices {
+        database: app.database.clone(),
+        keystone: app.keystone.clone(),
+        outbox: outbox.clone(),
+        clock: app.clock.clone(),
+        site: app.settings.site.clone(),
+    };
     let mut swept: Option<Instant> = None;
     loop {
         // A retired key must not stay in memory because nobody asks for anything.
         keys.refresh();
+        if let Err(error) = notices.make_owed(async |content| render_mail(content).await).await {
+            tracing::error!(%error, "users cannot be told of changed passwords");
+        }
         match outbox.deliver_due().await {
             Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),

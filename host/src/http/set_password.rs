@@ -7,7 +7,7 @@ use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::Services;
+use super::{ClientAddress, Services};
 use super::answer::{NextStep, Notice, page};
 use super::audience::{Accepts, Audience};
 use super::fields::{TokenQuery, given, read_fields};
@@ -38,13 +38,14 @@ struct Outcome {
 pub(super) async fn set_password(
     State(services): State<Services>,
     audience: Audience,
+    client: ClientAddress,
     Query(query): Query<TokenQuery>,
     body: Bytes,
 ) -> Response {
     let Some(token) = query.token() else {
         return no_token(StatusCode::BAD_REQUEST).answer(audience, &services);
     };
-    let Outcome { notice, form } = attempt(&services, &token, &body).await;
+    let Outcome { notice, form } = attempt(&services, client, &token, &body).await;
     match (audience.accepts, form) {
         (Accepts::Page, Some(field)) => {
             let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
@@ -55,7 +56,12 @@ pub(super) async fn set_password(
     }
 }
 
-async fn attempt(services: &Services, token: &SecretString, body: &Bytes) -> Outcome {
+async fn attempt(
+    services: &Services,
+    client: ClientAddress,
+    token: &SecretString,
+    body: &Bytes,
+) -> Outcome {
     let Ok(fields) = read_fields::<Fields>(body) else {
         return again(StatusCode::BAD_REQUEST, "bad-body", "bad-body", None);
     };
@@ -76,7 +82,8 @@ async fn attempt(services: &Services, token: &SecretString, body: &Bytes) -> Out
     }
     // Blanks come along when a PIN is copied from somewhere; they cannot be part of one.
     let pin = SecretString::from(pin.expose_secret().trim());
-    let redemption = Redemption { token: token.clone(), pin, password: password.clone(), client: None };
+    let client = Some(client.0).filter(|address| !address.is_unspecified());
+    let redemption = Redemption { token: token.clone(), pin, password: password.clone(), client };
     match services.setpass.redeem(&services.keystone, &redemption).await {
         Ok(()) => last(StatusCode::OK, "password-set", "password-set", NextStep::LogIn),
         Err(error) => refusal(error),

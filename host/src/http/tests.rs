@@ -18,6 +18,8 @@ pub(super) struct Served {
     pub(super) outbox: Outbox,
     /// What mails were worded of.
     pub(super) contents: Arc<Mutex<Vec<MailContent>>>,
+    /// What the router works with.
+    pub(super) services: Services,
     router: Router,
 }
 
@@ -51,7 +53,7 @@ impl Served {
         });
         let site = toml::from_str("name = \"Cloud <One>\"\nsupport_email = \"support@example.org\"").unwrap();
         let look = Look::load(&site, &crate::setpass::fixture::settings()).unwrap();
-        let router = router(Services {
+        let services = Services {
             setpass: fixture.setpass.clone(),
             keystone: fixture.keystone.clone(),
             outbox: outbox.clone(),
@@ -59,8 +61,11 @@ impl Served {
             look: Arc::new(look),
             helpdesk: mail.helpdesk,
             public_url: "https://cloud.example.org/setpass/".parse().unwrap(),
-        });
-        Self { fixture, outbox, contents, router }
+            trusted_proxies: TrustedProxies::default(),
+            forwarded_header: ForwardedHeader::default(),
+        };
+        let router = router(services.clone());
+        Self { fixture, outbox, contents, services, router }
     }
 
     pub(super) async fn call(&self, request: Request<Body>) -> Answer {

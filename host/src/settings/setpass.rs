@@ -1,6 +1,7 @@
 //! `[setpass]`: the page where users choose passwords.
 
 pub mod page;
+pub mod proxies;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -45,6 +46,12 @@ pub struct Setpass {
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
+    /// The proxies whose word counts about where a request comes from.
+    #[serde(default)]
+    pub trusted_proxies: proxies::TrustedProxies,
+    /// The header in which they write it.
+    #[serde(default)]
+    pub forwarded_header: proxies::ForwardedHeader,
     /// How the pages look.
     #[serde(default)]
     pub page: page::Page,
