@@ -101,7 +101,10 @@ impl PasswordNotices {
         };
         let Some(email) = user.email.filter(|email| !email.trim().is_empty()) else {
             self.give_up(notice, "the user has no e-mail address").await?;
-            tracing::warn!(user_id = notice.user_id, "a user without an e-mail address is not told of a changed password");
+            tracing::warn!(
+                user_id = notice.user_id,
+                "a user without an e-mail address is not told of a changed password"
+            );
             return Ok(false);
         };
         let content = MailContent::PasswordChanged(PasswordChangedMail {

@@ -39,7 +39,8 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::database::{
-    AttemptLimits, Database, DatabaseError, LinkIssue, LinkPassword, Swept, Transaction, drop_mails_with_link_of,
+    AttemptLimits, Database, DatabaseError, LinkIssue, LinkPassword, Swept, Transaction,
+    drop_mails_with_link_of,
 };
 use crate::keys::{Keys, KeysError};
 use crate::{random, settings};
@@ -129,8 +130,10 @@ impl Prepared {
 #[derive(Debug, thiserror::Error)]
 pub enum SetpassError {
     /// The user has no link that works, so that password and PIN are both needed. Final.
-    #[error("user {0} has no link that could be renewed (none was issued, or it was used, has ended or is locked), \
-             so both a password and a PIN are needed")]
+    #[error(
+        "user {0} has no link that could be renewed (none was issued, or it was used, has ended or is locked), \
+             so both a password and a PIN are needed"
+    )]
     UnknownUser(String),
     /// The PIN cannot be one. Final.
     #[error(transparent)]

@@ -34,5 +34,6 @@ mod remarks;
 mod scene;
 mod secrets_at_rest;
 mod setpass;
+mod setpass_attacked;
 mod shutdown;
 mod stage;

@@ -105,9 +105,10 @@ impl Database {
             SecretPlace::Mail { origin } => {
                 sqlx::query_scalar("SELECT payload FROM outbox WHERE origin = $1").bind(origin)
             }
-            SecretPlace::Link { user_id } => {
-                sqlx::query_scalar("SELECT password FROM setpass_link WHERE user_id = $1 AND length(password) > 0").bind(user_id)
-            }
+            SecretPlace::Link { user_id } => sqlx::query_scalar(
+                "SELECT password FROM setpass_link WHERE user_id = $1 AND length(password) > 0",
+            )
+            .bind(user_id),
         };
         Ok(query.fetch_optional(&self.pool).await?.flatten())
     }

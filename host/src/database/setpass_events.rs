@@ -147,6 +147,18 @@ impl Database {
         events.collect()
     }
 
+    /// How many tries were turned away for each reason, on all days that are still kept.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn turned_away(&self) -> Result<Vec<(String, i64)>, DatabaseError> {
+        Ok(sqlx::query_as(
+            "SELECT reason, SUM(tries) FROM setpass_turned_away GROUP BY reason ORDER BY reason",
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// Erases the events before a moment, and what was counted before it of tries that were turned away. Says how
     /// many events went.
     ///
@@ -160,7 +172,8 @@ impl Database {
             .bind(before)
             .execute(&mut *tx)
             .await?;
-        let erased = sqlx::query("DELETE FROM setpass_event WHERE at < ?").bind(before).execute(&mut *tx).await?;
+        let erased =
+            sqlx::query("DELETE FROM setpass_event WHERE at < ?").bind(before).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM setpass_turned_away WHERE day < ?")
             .bind(before.div_euclid(86_400_000))
             .execute(&mut *tx)
@@ -200,9 +213,10 @@ mod tests {
         }
         assert_eq!(database.erase_setpass_events(late).await.unwrap(), 1);
         let left = database.setpass_events("u1", 10).await.unwrap();
-        assert_eq!(left.iter().map(|event| (event.at, event.link.as_str())).collect::<Vec<_>>(), [
-            (late, "abababababab")
-        ]);
+        assert_eq!(
+            left.iter().map(|event| (event.at, event.link.as_str())).collect::<Vec<_>>(),
+            [(late, "abababababab")]
+        );
         // A shorter retention that comes later brings nothing back into reach, and a longer one protects again.
         assert_eq!(database.erase_setpass_events(early).await.unwrap(), 0);
         assert!(sqlx::query("DELETE FROM setpass_event").execute(&database.pool).await.is_err());

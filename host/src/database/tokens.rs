@@ -198,10 +198,7 @@ fn window_start(now: Timestamp) -> i64 {
 }
 
 /// Gives an attempt back, which then does not count.
-async fn take_back(
-    connection: &mut SqliteConnection,
-    attempt: &CountedAttempt,
-) -> Result<(), DatabaseError> {
+async fn take_back(connection: &mut SqliteConnection, attempt: &CountedAttempt) -> Result<(), DatabaseError> {
     sqlx::query("UPDATE setpass_link SET attempts = attempts - 1 WHERE token_hash = ? AND attempts > 0")
         .bind(attempt.token_hash.as_slice())
         .execute(&mut *connection)

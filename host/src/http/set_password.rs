@@ -7,13 +7,13 @@ use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{ClientAddress, Services};
 use super::answer::{NextStep, Notice, page};
 use super::audience::{Accepts, Audience};
 use super::fields::{TokenQuery, given, read_fields};
 use super::language::Phrase;
 use super::pages::{Frame, Problem, SetPasswordPage};
 use super::view_form::no_token;
+use super::{ClientAddress, Services};
 use crate::setpass::{
     LONGEST_PASSWORD, LONGEST_PIN, RedeemError, Redemption, SHORTEST_PIN, SetpassError, UnusablePassword,
 };
@@ -56,12 +56,7 @@ pub(super) async fn set_password(
     }
 }
 
-async fn attempt(
-    services: &Services,
-    client: ClientAddress,
-    token: &SecretString,
-    body: &Bytes,
-) -> Outcome {
+async fn attempt(services: &Services, client: ClientAddress, token: &SecretString, body: &Bytes) -> Outcome {
     let Ok(fields) = read_fields::<Fields>(body) else {
         return again(StatusCode::BAD_REQUEST, "bad-body", "bad-body", None);
     };

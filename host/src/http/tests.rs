@@ -33,7 +33,10 @@ pub(super) struct Answer {
 
 impl Served {
     pub(super) async fn new() -> Self {
-        let fixture = Fixture::new().await;
+        Self::on(Fixture::new().await)
+    }
+
+    pub(super) fn on(fixture: Fixture) -> Self {
         let mail: settings::mail::Mail = toml::from_str(
             "host = \"mail.example.org\"\nsender = \"usher@example.org\"\nhelpdesk = \"helpdesk@example.org\"\n\
              undeliverable = \"undeliverable\"\n",

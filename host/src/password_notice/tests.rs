@@ -65,10 +65,16 @@ async fn each_change_is_told_once_at_the_address_that_keystone_has() {
     assert_eq!(notices.make_owed(in_any_words).await.unwrap(), 0);
     let mails = pending(&notices).await;
     assert_eq!(mails.len(), 1);
-    assert_eq!((mails[0].kind.as_str(), &mails[0].to), ("password-changed", &vec!["user@mail.example.org".to_owned()]));
+    assert_eq!(
+        (mails[0].kind.as_str(), &mails[0].to),
+        ("password-changed", &vec!["user@mail.example.org".to_owned()])
+    );
     let worded = worded.into_inner().unwrap();
     let [MailContent::PasswordChanged(content)] = worded.as_slice() else { panic!("{worded:?}") };
-    assert_eq!((content.username.as_str(), content.support_email.as_str()), ("user@example.org", "support@example.org"));
+    assert_eq!(
+        (content.username.as_str(), content.support_email.as_str()),
+        ("user@example.org", "support@example.org")
+    );
     assert!(content.changed.contains("17:00"), "the site's time: {}", content.changed);
     assert_eq!(events_afterwards(&fixture).await, [("notice-mailed".to_owned(), String::new())]);
 }
@@ -83,11 +89,13 @@ async fn while_the_mail_cannot_be_made_the_change_stays_and_the_mail_comes_later
     fixture.identity.lock().unwrap().down = false;
     assert_eq!(notices.make_owed(in_any_words).await.unwrap(), 0, "not at once again");
     fixture.clock.advance(FIRST_DELAY);
-    let unworded = async |_| Err(PluginError::Render {
-        plugin: "mail".to_owned(),
-        place: "password-changed.txt".to_owned(),
-        reason: "missing".to_owned(),
-    });
+    let unworded = async |_| {
+        Err(PluginError::Render {
+            plugin: "mail".to_owned(),
+            place: "password-changed.txt".to_owned(),
+            reason: "missing".to_owned(),
+        })
+    };
     assert_eq!(notices.make_owed(unworded).await.unwrap(), 0);
     fixture.clock.advance(FIRST_DELAY);
     assert_eq!(notices.make_owed(in_any_words).await.unwrap(), 0, "later and later");

@@ -60,24 +60,41 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Five PINs a link, eight a day, a link for an hour.
     pub(crate) async fn new() -> Self {
+        Self::with(Keys::load, &settings()).await
+    }
+
+    /// For thousands of tries: PINs are hashed at little cost, and twenty may be tried with a link.
+    pub(crate) async fn for_many_tries() -> Self {
+        let limits = settings::setpass::Setpass { max_attempts: 20, max_attempts_per_day: 20, ..settings() };
+        Self::with(Keys::load_with_cheap_pins, &limits).await
+    }
+
+    async fn with(
+        load: impl FnOnce(&std::path::Path) -> Result<Keys, crate::keys::KeysError>,
+        settings: &settings::setpass::Setpass,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("keys");
         Keys::create(&key_file, jiff::Timestamp::UNIX_EPOCH).unwrap();
-        let keys = Keys::load(&key_file).unwrap();
+        let keys = load(&key_file).unwrap();
         let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
         let clock = Clock::manual("2026-11-22T08:00:00Z".parse().unwrap());
         let identity = Arc::new(Mutex::new(Identity::default()));
         identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
         let fake = Fake::start(routes(&identity)).await;
-        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings(), SITE);
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), settings, SITE);
         Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, _fake: fake }
     }
 
     /// A link for [`USER`] with [`RANDOM_PASSWORD`] and [`PIN`].
     pub(crate) async fn link(&self) -> IssuedToken {
+        self.link_of(USER).await
+    }
+
+    /// The same for any user.
+    pub(crate) async fn link_of(&self, user_id: &str) -> IssuedToken {
         let (password, pin) = (RANDOM_PASSWORD.into(), PIN.into());
-        let registration =
-            Registration { user_id: USER, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
+        let registration = Registration { user_id, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
         let mut tx = self.database.begin().await.unwrap();
         let issued = self.setpass.register(&mut tx, registration).await.unwrap();
         tx.commit().await.unwrap();

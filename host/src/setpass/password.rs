@@ -160,7 +160,9 @@ mod tests {
         for right in ["  seven ", " two words", "no\u{a0}break", "e\u{301}clair au chocolat"] {
             assert_eq!(check(right), Ok(()), "{right:?}");
         }
-        for wrong in ["with\0nul inside", "a tab\there", "line\nbreak here", "\u{7f}delete it", "next\u{85}line"] {
+        for wrong in
+            ["with\0nul inside", "a tab\there", "line\nbreak here", "\u{7f}delete it", "next\u{85}line"]
+        {
             assert_eq!(check(wrong), Err(UnusablePassword::ControlCharacter), "{wrong:?}");
         }
     }
@@ -175,7 +177,9 @@ mod tests {
     #[test]
     fn what_is_guessed_first_is_refused_in_whatever_letters() {
         assert!(COMMON.len() > 19_000, "{}", COMMON.len());
-        for common in ["password1", "Password1", " iloveyou ", "1Q2W3E4R5T", "aaaaaaaaa", "        ", "ÄÄÄÄÄÄÄÄ"] {
+        for common in
+            ["password1", "Password1", " iloveyou ", "1Q2W3E4R5T", "aaaaaaaaa", "        ", "ÄÄÄÄÄÄÄÄ"]
+        {
             assert_eq!(check(common), Err(UnusablePassword::Common), "{common:?}");
         }
         assert_eq!(check("password1 and some more"), Ok(()), "whole passwords are compared, not parts");
@@ -199,7 +203,9 @@ mod tests {
             marker: None,
         };
         let check_for = |password: &str| rules().check_for(&password.into(), &user);
-        for named in ["Maria.Weber@physics.example.org", "mariaweber1", "weber2026!", "physics1234", "Weber Cloud 1"] {
+        for named in
+            ["Maria.Weber@physics.example.org", "mariaweber1", "weber2026!", "physics1234", "Weber Cloud 1"]
+        {
             assert_eq!(check_for(named), Err(UnusablePassword::Name), "{named}");
         }
         for right in ["mari a weberin", "four green turtles", "weber's four green turtles"] {

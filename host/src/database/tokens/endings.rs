@@ -36,7 +36,11 @@ impl Database {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn erase_used_link(&self, attempt: &CountedAttempt, now: Timestamp) -> Result<(), DatabaseError> {
+    pub async fn erase_used_link(
+        &self,
+        attempt: &CountedAttempt,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
         let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND password_name = ?")
             .bind(&attempt.user_id)
