@@ -88,7 +88,8 @@ impl App {
         let quotas = Quotas::new(keystone.clone());
         let mailer = Mailer::new(&settings.mail)?;
         let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
-        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings.setpass);
+        let (site, setpass) = (&settings.site, &settings.setpass);
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), setpass, &site.name);
         let links = Links::new(&settings, &setpass, &keystone, &database, &clock)?;
         let sheets = Sheets::new(settings.sheet.as_ref());
         if access == Access::Write {

@@ -7,6 +7,7 @@ mod access_log;
 mod answer;
 mod assets;
 mod audience;
+mod client_address;
 mod fields;
 mod language;
 mod openapi;
@@ -25,6 +26,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::routing::{get, put};
 use axum::{Router, middleware};
@@ -39,7 +41,9 @@ use crate::mailer::Message;
 use crate::outbox::Outbox;
 use crate::plugin::PluginError;
 use crate::setpass::Setpass;
+use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
+pub use client_address::ClientAddress;
 pub use pages::{Look, LookError};
 
 /// The longest body that is read, in bytes: a form with a long password is far below it.
@@ -69,6 +73,10 @@ pub struct Services {
     pub helpdesk: String,
     /// Where browsers reach the pages.
     pub public_url: Url,
+    /// The proxies whose word counts about where a request comes from.
+    pub trusted_proxies: TrustedProxies,
+    /// The header in which they write it.
+    pub forwarded_header: ForwardedHeader,
 }
 
 /// Every operation.
@@ -90,12 +98,9 @@ pub fn router(services: Services) -> Router {
         .fallback(answer::no_such_page)
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
-    let router = RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
-        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-    });
-    router
-        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites))
+        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites));
+    guarded(router, REQUEST_TIMEOUT)
+        .layer(middleware::from_fn_with_state(services.clone(), client_address::find))
         .layer(middleware::from_fn(access_log::record))
         .with_state(services)
 }
@@ -103,14 +108,20 @@ pub fn router(services: Services) -> Router {
 /// What a machine answers whose users go to the setpass of another one.
 pub fn without_setpass() -> Router {
     let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
-    Router::new()
-        .route("/healthz", get(assets::health))
-        .fallback(elsewhere)
-        .layer(middleware::from_fn(access_log::record))
+    let router = Router::new().route("/healthz", get(assets::health)).fallback(elsewhere);
+    guarded(router, REQUEST_TIMEOUT).layer(middleware::from_fn(access_log::record))
+}
+
+/// A router that answers in time, and whose every answer has [`RESPONSE_HEADERS`], whoever makes it.
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>, timeout: Duration) -> Router<S> {
+    let router = router.layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout));
+    RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
+        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+    })
 }
 
 /// What every response says, unless it says otherwise itself.
-const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
+const RESPONSE_HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "no-referrer"),
     (
@@ -119,6 +130,10 @@ const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
          frame-ancestors 'none'; base-uri 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // What the policy says of frames, for browsers that do not know it.
+    (X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod mail_content;
 pub mod mailer;
 pub mod mailing_list;
 pub mod outbox;
+pub mod password_notice;
 pub mod plugin;
 pub mod process;
 pub mod project_quotas;

@@ -36,5 +36,6 @@ mod remote_setpass;
 mod scene;
 mod secrets_at_rest;
 mod setpass;
+mod setpass_attacked;
 mod shutdown;
 mod stage;

@@ -7,6 +7,8 @@
 //! mail would already be on its way with a link that does not work. With a setpass on another machine the link is
 //! asked for before Keystone is: it is worth as little as none until Keystone has the password.
 
+pub mod history;
+
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 

@@ -8,7 +8,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Services;
 use super::answer::{NextStep, Notice, Told, page};
 use super::audience::{Accepts, Audience};
 use super::fields::{TokenQuery, given, read_fields};
@@ -16,7 +15,10 @@ use super::language::Phrase;
 use super::openapi::Everywhere;
 use super::pages::{Frame, Problem, SetPasswordPage};
 use super::view_form::no_token;
-use crate::setpass::{LONGEST_PIN, RedeemError, SHORTEST_PIN, SetpassError};
+use super::{ClientAddress, Services};
+use crate::setpass::{
+    LONGEST_PASSWORD, LONGEST_PIN, RedeemError, Redemption, SHORTEST_PIN, SetpassError, UnusablePassword,
+};
 
 /// What the form sends. Each field is needed.
 #[derive(Deserialize, ToSchema)]
@@ -66,13 +68,14 @@ struct Outcome {
 pub(super) async fn set_password(
     State(services): State<Services>,
     audience: Audience,
+    client: ClientAddress,
     query: TokenQuery,
     body: Bytes,
 ) -> Response {
     let Some(token) = query.token() else {
         return no_token(StatusCode::BAD_REQUEST).answer(audience, &services);
     };
-    let Outcome { notice, form } = attempt(&services, &token, &body).await;
+    let Outcome { notice, form } = attempt(&services, client, &token, &body).await;
     match (audience.accepts, form) {
         (Accepts::Page, Some(field)) => {
             let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
@@ -83,7 +86,7 @@ pub(super) async fn set_password(
     }
 }
 
-async fn attempt(services: &Services, token: &SecretString, body: &Bytes) -> Outcome {
+async fn attempt(services: &Services, client: ClientAddress, token: &SecretString, body: &Bytes) -> Outcome {
     let Ok(fields) = read_fields::<Fields>(body) else {
         return again(StatusCode::BAD_REQUEST, "bad-body", "bad-body", None);
     };
@@ -104,7 +107,9 @@ async fn attempt(services: &Services, token: &SecretString, body: &Bytes) -> Out
     }
     // Blanks come along when a PIN is copied from somewhere; they cannot be part of one.
     let pin = SecretString::from(pin.expose_secret().trim());
-    match services.setpass.redeem(&services.keystone, token, &pin, password).await {
+    let client = Some(client.0).filter(|address| !address.is_unspecified());
+    let redemption = Redemption { token: token.clone(), pin, password: password.clone(), client };
+    match services.setpass.redeem(&services.keystone, &redemption).await {
         Ok(()) => last(StatusCode::OK, "password-set", "password-set", NextStep::LogIn),
         Err(error) => refusal(error),
     }
@@ -127,6 +132,9 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::InvalidPin(_) => {
             again(S::BAD_REQUEST, "invalid-pin", with_lengths("invalid-pin"), Some("pin"))
+        }
+        RedeemError::UnusablePassword(unusable) => {
+            again(S::BAD_REQUEST, "unusable-password", words_of(unusable), Some("password"))
         }
         RedeemError::Refused(words) => {
             again(S::BAD_REQUEST, "refused", Phrase::new("refused").with("words", words), Some("password"))
@@ -157,6 +165,19 @@ fn refusal(error: RedeemError) -> Outcome {
             tracing::error!(%error, "setpass failed");
             Outcome { notice: failure(), form: None }
         }
+    }
+}
+
+/// Why a password cannot be one, and what to do.
+fn words_of(unusable: UnusablePassword) -> Phrase {
+    match unusable {
+        UnusablePassword::TooShort { shortest } => {
+            Phrase::new("password-too-short").with("shortest", shortest)
+        }
+        UnusablePassword::TooLong => Phrase::new("password-too-long").with("longest", LONGEST_PASSWORD),
+        UnusablePassword::ControlCharacter => "password-unprintable".into(),
+        UnusablePassword::Common => "password-common".into(),
+        UnusablePassword::Name => "password-name".into(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[setpass]`: the page where users choose passwords.
 
 pub mod page;
+pub mod proxies;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,13 @@ use url::Url;
 use super::sheet::is_protected;
 
 /// What the setpass that `remote` names decides, so that it has no meaning here.
-const DECIDED_ELSEWHERE: [&str; 3] = ["max_attempts", "max_attempts_per_day", "page"];
+const DECIDED_ELSEWHERE: [&str; 4] = ["max_attempts", "max_attempts_per_day", "min_password_length", "page"];
+
+/// How few characters may be asked for: fewer than NIST SP 800-63B-4 allows are none.
+pub const SHORTEST_PASSWORD: usize = 8;
+
+/// How many characters may be asked for: more are a passphrase that few can type.
+const LONGEST_MINIMUM: usize = 64;
 
 /// The setpass page.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,12 +43,40 @@ pub struct Setpass {
     /// How many PINs may be tried for one user within 24 hours, over all of that user's links.
     #[serde(default = "twenty")]
     pub max_attempts_per_day: u32,
+    /// How many characters a new password has to have.
+    #[serde(default = "eight")]
+    pub min_password_length: usize,
+    /// What the audit trail says of where a request came from.
+    #[serde(default)]
+    pub audit_client: RecordedClient,
+    /// How long the audit trail is kept.
+    #[serde(default = "a_year", deserialize_with = "super::duration::deserialize")]
+    pub audit_retention: Duration,
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
+    /// The proxies whose word counts about where a request comes from.
+    #[serde(default)]
+    pub trusted_proxies: proxies::TrustedProxies,
+    /// The header in which they write it.
+    #[serde(default)]
+    pub forwarded_header: proxies::ForwardedHeader,
     /// How the pages look.
     #[serde(default)]
     pub page: page::Page,
+}
+
+/// What the audit trail says of where a request came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordedClient {
+    /// A name that stays the same for one client and tells nobody without the key file which it is.
+    #[default]
+    Pseudonym,
+    /// The address.
+    Address,
+    /// Nothing.
+    Nothing,
 }
 
 fn listen() -> SocketAddr {
@@ -54,6 +89,14 @@ fn a_day() -> Duration {
 
 fn ten_seconds() -> Duration {
     Duration::from_secs(10)
+}
+
+fn a_year() -> Duration {
+    Duration::from_secs(365 * 86_400)
+}
+
+fn eight() -> usize {
+    SHORTEST_PASSWORD
 }
 
 fn five() -> u32 {
@@ -104,6 +147,10 @@ impl Setpass {
         }
         if self.max_attempts_per_day < self.max_attempts {
             return fail("max_attempts_per_day", "must not be smaller than max_attempts");
+        }
+        if !(SHORTEST_PASSWORD..=LONGEST_MINIMUM).contains(&self.min_password_length) {
+            let message = format!("expected {SHORTEST_PASSWORD} to {LONGEST_MINIMUM} characters");
+            return Err(("setpass.min_password_length".to_owned(), message));
         }
         self.page.check()
     }

@@ -90,7 +90,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     let database = Database::open(&settings.database.file).await.unwrap();
     let mailer = Mailer::new(&settings.mail).unwrap();
     let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
-    let setpass = Setpass::new(database.clone(), keys, clock.clone(), &settings.setpass);
+    let setpass = Setpass::new(database.clone(), keys, clock.clone(), &settings.setpass, &settings.site.name);
     let (password, pin) = (SecretString::from("initial"), SecretString::from("7359"));
     let mut transaction = database.begin().await.unwrap();
     let registration = Registration { user_id: USER, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
