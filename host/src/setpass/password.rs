@@ -208,7 +208,7 @@ mod tests {
         {
             assert_eq!(check_for(named), Err(UnusablePassword::Name), "{named}");
         }
-        for right in ["mari a weberin", "four green turtles", "weber's four green turtles"] {
+        for right in ["mariachi plays at noon", "four green turtles", "weber's four green turtles"] {
             assert_eq!(check_for(right), Ok(()), "{right}");
         }
     }

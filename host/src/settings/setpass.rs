@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn a_shortest_password_that_guards_nothing_is_refused() {
         for length in [0, 7, 65] {
-            let text = format!("public_url = \"https://setpass.example.org/\"\nmin_password_length = {length}");
+            let text =
+                format!("public_url = \"https://setpass.example.org/\"\nmin_password_length = {length}");
             let (key, message) = toml::from_str::<Setpass>(&text).unwrap().check().unwrap_err();
             assert_eq!(key, "setpass.min_password_length", "{message}");
         }
