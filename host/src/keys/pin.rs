@@ -26,7 +26,7 @@ impl PinCost {
 
     /// Enough for a test to see that it was paid, thousands of times.
     #[cfg(test)]
-    pub(super) const LOW: Self = Self { memory_kib: 2 * 1024, passes: 1 };
+    pub(super) const LOW: Self = Self { memory_kib: 4 * 1024, passes: 1 };
 }
 
 const LANES: u32 = 1;

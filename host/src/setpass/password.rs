@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn blanks_count_and_control_characters_are_refused() {
-        for right in ["  seven ", " two words", "no\u{a0}break", "e\u{301}clair au chocolat"] {
+        for right in ["  zwölfe ", " two words", "no\u{a0}break", "e\u{301}clair au chocolat"] {
             assert_eq!(check(right), Ok(()), "{right:?}");
         }
         for wrong in
@@ -190,7 +190,7 @@ mod tests {
         for named in ["Example-Cloud 2026", "cloud2026", "mycloudexample", "example/password"] {
             assert_eq!(check(named), Err(UnusablePassword::Name), "{named}");
         }
-        for right in ["my cloud likes green turtles", "clou dexa mple"] {
+        for right in ["my cloud likes green turtles", "an example of green turtles"] {
             assert_eq!(check(right), Ok(()), "{right}");
         }
         let user = User {
@@ -208,7 +208,7 @@ mod tests {
         {
             assert_eq!(check_for(named), Err(UnusablePassword::Name), "{named}");
         }
-        for right in ["mari a weberin", "four green turtles", "weber's four green turtles"] {
+        for right in ["mariachi plays at noon", "four green turtles", "weber's four green turtles"] {
             assert_eq!(check_for(right), Ok(()), "{right}");
         }
     }

@@ -4,10 +4,11 @@ use jiff::SignedDuration;
 
 use super::fixture::{
     Fixture, PIN, RANDOM_PASSWORD, REFUSAL, SITE, USER, WEAK_PASSWORD, WRONG_PIN, redemption, settings, text,
-    token_hash,
 };
 use super::*;
-use crate::database::Attempt;
+
+mod endings;
+mod trail;
 
 const CHOSEN: &str = "correct horse battery staple";
 
@@ -223,218 +224,6 @@ async fn a_change_goes_on_when_nobody_waits_for_it_any_more() {
 }
 
 #[tokio::test]
-async fn what_is_known_of_a_link_outlives_it_for_the_retention_and_no_longer() {
-    let fixture = Fixture::new().await;
-    let link = fixture.link().await;
-    fixture.clock.advance(RETENTION - SignedDuration::from_millis(1));
-    assert_eq!(fixture.setpass.sweep().await.unwrap(), Swept { destroyed: 1, forgotten: 0 });
-    assert!(matches!(fixture.redeem(&link.token, PIN, CHOSEN).await, Err(RedeemError::Expired)));
-    fixture.clock.advance(SignedDuration::from_millis(1));
-    assert_eq!(fixture.setpass.sweep().await.unwrap(), Swept { destroyed: 0, forgotten: 1 });
-    assert!(matches!(fixture.redeem(&link.token, PIN, CHOSEN).await, Err(RedeemError::Unknown)));
-}
-
-/// How many sealed passwords and hashed PINs are stored.
-async fn stored(fixture: &Fixture) -> (u64, u64) {
-    let protected = fixture.database.protected_by_keys().await.unwrap();
-    protected.values().fold((0, 0), |(secrets, pins), key| (secrets + key.secrets, pins + key.pins))
-}
-
-#[tokio::test]
-async fn the_random_password_and_the_pin_are_destroyed_on_success_expiry_and_lock() {
-    let fixture = Fixture::new().await;
-    let used = fixture.link().await;
-    assert_eq!(stored(&fixture).await, (1, 1), "what is counted is there");
-    fixture.redeem(&used.token, PIN, CHOSEN).await.unwrap();
-    assert_eq!(stored(&fixture).await, (0, 0), "used");
-    fixture.identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
-
-    let locked = fixture.link().await;
-    for left in [4, 3, 2, 1, 0] {
-        assert_eq!(stored(&fixture).await, (1, 1), "{left} are left");
-        let tried = fixture.redeem(&locked.token, WRONG_PIN, CHOSEN).await;
-        assert!(matches!(tried, Err(RedeemError::WrongPin { left: l }) if l == left), "{tried:?}");
-    }
-    assert_eq!(stored(&fixture).await, (0, 0), "locked");
-    assert!(matches!(fixture.redeem(&locked.token, PIN, CHOSEN).await, Err(RedeemError::Locked)));
-
-    let expired = fixture.link().await;
-    fixture.clock.advance(SignedDuration::from_mins(60) - SignedDuration::from_millis(1));
-    assert_eq!(fixture.setpass.sweep().await.unwrap(), Swept::default());
-    fixture.clock.advance(SignedDuration::from_millis(1));
-    assert_eq!(fixture.setpass.sweep().await.unwrap(), Swept { destroyed: 1, forgotten: 0 });
-    assert_eq!(stored(&fixture).await, (0, 0), "expired");
-    assert!(matches!(fixture.redeem(&expired.token, PIN, CHOSEN).await, Err(RedeemError::Expired)));
-}
-
-#[tokio::test]
-async fn a_link_that_has_ended_or_is_locked_cannot_be_renewed_and_another_can_be_issued() {
-    let fixture = Fixture::new().await;
-    let link = fixture.link().await;
-    fixture.clock.advance(SignedDuration::from_mins(60));
-    // Also before anybody has swept.
-    assert!(matches!(fixture.setpass.renew(USER).await, Err(SetpassError::UnknownUser(_))));
-    fixture.setpass.sweep().await.unwrap();
-    assert!(matches!(fixture.setpass.renew(USER).await, Err(SetpassError::UnknownUser(_))));
-    assert!(matches!(fixture.redeem(&link.token, PIN, CHOSEN).await, Err(RedeemError::Expired)));
-
-    let link = fixture.link().await;
-    for _ in 0..5 {
-        fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await.unwrap_err();
-    }
-    assert!(matches!(fixture.setpass.renew(USER).await, Err(SetpassError::UnknownUser(_))));
-    // Half of what is needed does not bring a link back to life.
-    for (password, pin) in [(Some("p".into()), None), (None, Some(PIN.into()))] {
-        let (password, pin): (Option<SecretString>, Option<SecretString>) = (password, pin);
-        let registration =
-            Registration { user_id: USER, password: password.as_ref(), pin: pin.as_ref().map(Pin::Clear) };
-        let mut tx = fixture.database.begin().await.unwrap();
-        let registered = fixture.setpass.register(&mut tx, registration).await;
-        assert!(matches!(registered, Err(SetpassError::UnknownUser(_))));
-    }
-    let whole = fixture.link().await;
-    fixture.redeem(&whole.token, PIN, CHOSEN).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_lock_that_a_dying_process_left_undone_is_made_up_for() {
-    let fixture = Fixture::new().await;
-    let link = fixture.link().await;
-    let (token_hash, limits) = (token_hash(&link.token), AttemptLimits { per_link: 5, per_window: 8 });
-    for _ in 0..5 {
-        // Counted, and never compared.
-        let attempt = Attempt { token_hash: &token_hash, now: fixture.clock.now(), limits, client: None };
-        fixture.database.count_attempt(&attempt).await.unwrap();
-    }
-    assert_eq!(fixture.setpass.sweep().await.unwrap(), Swept::default(), "somebody may still be comparing");
-    fixture.clock.advance(SignedDuration::from_mins(2));
-    assert_eq!(fixture.setpass.sweep().await.unwrap(), Swept { destroyed: 1, forgotten: 0 });
-    assert!(matches!(fixture.redeem(&link.token, PIN, CHOSEN).await, Err(RedeemError::Locked)));
-}
-
-#[tokio::test]
-async fn what_cannot_be_a_password_costs_no_attempt_and_reaches_nobody() {
-    use UnusablePassword as U;
-    let fixture = Fixture::new().await;
-    let link = fixture.link().await;
-    for _ in 0..3 {
-        for (password, why) in [
-            ("short", U::TooShort { shortest: SHORTEST_PASSWORD }),
-            ("password1", U::Common),
-            ("Example Cloud 1", U::Name),
-            ("with\0nul inside", U::ControlCharacter),
-            ("user@example.org", U::Name),
-        ] {
-            let refused = fixture.redeem(&link.token, PIN, password).await;
-            assert!(matches!(refused, Err(RedeemError::UnusablePassword(w)) if w == why), "{refused:?}");
-        }
-    }
-    // Before the PIN is right, nobody learns whose name it is that cannot be a password.
-    let wrong = fixture.redeem(&link.token, WRONG_PIN, "user@example.org").await;
-    assert!(matches!(wrong, Err(RedeemError::WrongPin { left: 4 })), "{wrong:?}");
-    assert_eq!(fixture.identity.lock().unwrap().changes, 0);
-    fixture.redeem(&link.token, PIN, "  ein Satz mit Ü und 🐎 ").await.unwrap();
-    assert_eq!(fixture.password(), "  ein Satz mit Ü und 🐎 ", "as it was typed");
-}
-
-/// What is on record of the user: the events with what they say besides.
-async fn trail(fixture: &Fixture) -> Vec<String> {
-    let events = fixture.database.setpass_events(USER, 100).await.unwrap();
-    events.iter().map(|event| format!("{} {}", event.event, event.detail).trim().to_owned()).collect()
-}
-
-#[tokio::test]
-async fn issue_attempt_lock_success_and_expiry_are_on_record_without_secrets() {
-    let fixture = Fixture::new().await;
-    let link = fixture.link().await;
-    fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await.unwrap_err();
-    fixture.redeem(&link.token, PIN, WEAK_PASSWORD).await.unwrap_err();
-    fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap();
-    let expected = ["issued", "tried", "tried", "not-set refused by Keystone", "tried", "password-set"];
-    assert_eq!(trail(&fixture).await, expected);
-
-    fixture.identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
-    let locked = fixture.link().await;
-    for _ in 0..6 {
-        fixture.redeem(&locked.token, WRONG_PIN, CHOSEN).await.unwrap_err();
-    }
-    let expected = ["issued", "tried", "tried", "tried", "tried", "tried", "locked"];
-    assert_eq!(trail(&fixture).await[6..], expected);
-
-    let expired = fixture.link().await;
-    fixture.clock.advance(SignedDuration::from_mins(60));
-    fixture.setpass.sweep().await.unwrap();
-    assert_eq!(trail(&fixture).await[13..], ["issued", "expired"]);
-
-    let events = fixture.database.setpass_events(USER, 100).await.unwrap();
-    let name = |link: &IssuedToken| hex::encode(&token_hash(&link.token)[..6]);
-    for (position, event) in events.iter().enumerate() {
-        let of = if position < 6 {
-            &link
-        } else if position < 13 {
-            &locked
-        } else {
-            &expired
-        };
-        assert_eq!(event.link, name(of), "{position}: {event:?}");
-        // Who asked is named by a pseudonym where somebody asked.
-        let from_somebody = matches!(event.event.as_str(), "tried" | "not-set" | "password-set" | "locked");
-        assert_eq!(event.client.len(), if from_somebody { 16 } else { 0 }, "{event:?}");
-    }
-    for secret in [RANDOM_PASSWORD, CHOSEN, WEAK_PASSWORD, text(&link.token), fixture::CLIENT] {
-        assert!(!format!("{events:?}").contains(secret) && !fixture.is_on_disk(secret), "{secret}");
-    }
-    assert!(!format!("{events:?}").contains(PIN) && !format!("{events:?}").contains(WRONG_PIN));
-}
-
-#[tokio::test]
-async fn a_try_that_is_turned_away_is_counted_and_fills_no_table() {
-    let fixture = Fixture::new().await;
-    let link = fixture.link().await;
-    for _ in 0..3 {
-        fixture.redeem(&"a guess".into(), PIN, CHOSEN).await.unwrap_err();
-    }
-    fixture.clock.advance(SignedDuration::from_mins(60));
-    for _ in 0..2 {
-        fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap_err();
-    }
-    let counted = fixture.database.turned_away().await.unwrap();
-    assert_eq!(counted, [("expired".to_owned(), 2), ("unknown".to_owned(), 3)]);
-}
-
-#[tokio::test]
-async fn the_settings_decide_what_is_recorded_of_a_client_and_for_how_long() {
-    let fixture = Fixture::new().await;
-    let recorded = async |client: &str| {
-        let link = fixture.link().await;
-        let settings = settings::setpass::Setpass {
-            audit_client: toml::from_str::<BTreeMap<String, settings::setpass::RecordedClient>>(&format!(
-                "client = \"{client}\""
-            ))
-            .unwrap()["client"],
-            audit_retention: Duration::from_secs(86_400),
-            ..settings()
-        };
-        let (database, keys, clock) = (&fixture.database, &fixture.keys, &fixture.clock);
-        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings, SITE);
-        setpass.redeem(&fixture.keystone, &redemption(&link.token, WRONG_PIN, CHOSEN)).await.unwrap_err();
-        let last = database.setpass_events(USER, 1).await.unwrap().remove(0).client;
-        (setpass, last)
-    };
-    assert_eq!(recorded("address").await.1, fixture::CLIENT);
-    assert_eq!(recorded("nothing").await.1, "");
-    let (setpass, pseudonym) = recorded("pseudonym").await;
-    assert_eq!(pseudonym, recorded("pseudonym").await.1, "the same for the same client");
-    fixture.clock.advance(SignedDuration::from_hours(24));
-    setpass.sweep().await.unwrap();
-    // What the sweep itself did is on record, and what was a day ago has been kept until now.
-    assert!(trail(&fixture).await.contains(&"tried".to_owned()));
-    fixture.clock.advance(SignedDuration::from_millis(1));
-    setpass.sweep().await.unwrap();
-    assert_eq!(trail(&fixture).await, ["expired"]);
-}
-
-#[tokio::test]
 async fn no_secret_reaches_the_disk_in_clear() {
     let fixture = Fixture::new().await;
     let pin = SecretString::from("830274615");
@@ -494,4 +283,29 @@ async fn strangers_open_a_bounded_number_of_cases() {
     assert!(fixture.database.open_case(first).await.unwrap().is_none());
     fixture.clock.advance(SignedDuration::from_hours(24));
     assert!(open("user@example.org").await.is_some());
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_password_costs_no_attempt_and_reaches_nobody() {
+    use UnusablePassword as U;
+    let fixture = Fixture::new().await;
+    let link = fixture.link().await;
+    for _ in 0..3 {
+        for (password, why) in [
+            ("short", U::TooShort { shortest: SHORTEST_PASSWORD }),
+            ("password1", U::Common),
+            ("Example Cloud 1", U::Name),
+            ("with\0nul inside", U::ControlCharacter),
+            ("User@mail.example.org", U::Name),
+        ] {
+            let refused = fixture.redeem(&link.token, PIN, password).await;
+            assert!(matches!(refused, Err(RedeemError::UnusablePassword(w)) if w == why), "{refused:?}");
+        }
+    }
+    // Before the PIN is right, nobody learns whose name it is that cannot be a password.
+    let wrong = fixture.redeem(&link.token, WRONG_PIN, "User@mail.example.org").await;
+    assert!(matches!(wrong, Err(RedeemError::WrongPin { left: 4 })), "{wrong:?}");
+    assert_eq!(fixture.identity.lock().unwrap().changes, 0);
+    fixture.redeem(&link.token, PIN, "  ein Satz mit Ü und 🐎 ").await.unwrap();
+    assert_eq!(fixture.password(), "  ein Satz mit Ü und 🐎 ", "as it was typed");
 }

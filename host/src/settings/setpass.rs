@@ -168,3 +168,27 @@ impl Setpass {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_a_link_works_for_a_day_and_takes_five_pins() {
+        let setpass: Setpass = toml::from_str("public_url = \"https://setpass.example.org/\"").unwrap();
+        setpass.check().unwrap();
+        assert_eq!(setpass.token_lifetime, Duration::from_secs(24 * 3600));
+        assert_eq!((setpass.max_attempts, setpass.max_attempts_per_day), (5, 20));
+        assert_eq!((setpass.min_password_length, setpass.audit_client), (8, RecordedClient::Pseudonym));
+    }
+
+    #[test]
+    fn a_shortest_password_that_guards_nothing_is_refused() {
+        for length in [0, 7, 65] {
+            let text =
+                format!("public_url = \"https://setpass.example.org/\"\nmin_password_length = {length}");
+            let (key, message) = toml::from_str::<Setpass>(&text).unwrap().check().unwrap_err();
+            assert_eq!(key, "setpass.min_password_length", "{message}");
+        }
+    }
+}

@@ -22,21 +22,26 @@ impl Database {
     /// However many ask at once, through however many processes, no more are counted than the
     /// limits allow: each of them changes the link's row first, and then waits for the others.
     ///
-    /// Whatever comes of it, something is written and committed: the time that takes tells nothing.
+    /// Whatever comes of it, as many statements are run, and something is written and committed: the time that takes
+    /// tells nothing.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn count_attempt(&self, attempt: &Attempt<'_>) -> Result<AttemptStart, DatabaseError> {
         let mut tx = self.begin().await?;
         let start = count(&mut tx, attempt).await?;
+        // With how many statements fewer than an attempt that is counted.
         let turned_away = match &start {
-            AttemptStart::Unknown => Some("unknown"),
-            AttemptStart::Expired => Some("expired"),
-            AttemptStart::LinkExhausted => Some("locked"),
-            AttemptStart::UserExhausted => Some("locked-for-today"),
+            AttemptStart::Unknown => Some(("unknown", 4)),
+            AttemptStart::Expired => Some(("expired", 4)),
+            AttemptStart::LinkExhausted => Some(("locked", 3)),
+            AttemptStart::UserExhausted => Some(("locked-for-today", 1)),
             AttemptStart::Counted(_) => None,
         };
-        if let Some(reason) = turned_away {
+        if let Some((reason, fewer)) = turned_away {
+            for _ in 1..fewer {
+                attempts_within(&mut tx, "", attempt.now).await?;
+            }
             turn_away(&mut tx, reason, attempt.now).await?;
         }
         tx.commit().await?;
@@ -175,12 +180,7 @@ async fn count(
         .bind(now.as_millisecond())
         .fetch_one(&mut *connection)
         .await?;
-    let in_window: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM setpass_attempt WHERE user_id = ? AND at > ?")
-            .bind(&link.user_id)
-            .bind(window_start(now))
-            .fetch_one(&mut *connection)
-            .await?;
+    let in_window = attempts_within(&mut *connection, &link.user_id, now).await?;
     let left = (i64::from(limits.per_link) - link.attempts).min(i64::from(limits.per_window) - in_window);
     let counted = CountedAttempt {
         id,
@@ -199,6 +199,19 @@ async fn count(
     }
     record_setpass_event(connection, &counted.event(now, SetpassEventKind::Tried, "")).await?;
     Ok(AttemptStart::Counted(counted))
+}
+
+/// How many attempts of a user count.
+async fn attempts_within(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    now: Timestamp,
+) -> Result<i64, DatabaseError> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM setpass_attempt WHERE user_id = ? AND at > ?")
+        .bind(user_id)
+        .bind(window_start(now))
+        .fetch_one(connection)
+        .await?)
 }
 
 /// Counts a PIN that is not compared. No more than a number a day and reason: a stranger can send as many as there

@@ -28,6 +28,7 @@ async fn a_browser_sets_the_password_with_any_character_of_unicode() {
     let (served, path) = linked().await;
     let form = served.get(&path).await;
     assert_eq!(form.status, 200);
+    assert!(form.body.contains("Links from the mail work for one hour."), "{}", form.body);
     for part in ["<form method=\"post\">", "autocomplete=\"new-password\"", "name=\"confirm_password\""] {
         assert!(form.body.contains(part), "{part}");
     }
