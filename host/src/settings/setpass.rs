@@ -2,6 +2,7 @@
 
 pub mod page;
 pub mod proxies;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -31,6 +32,14 @@ pub struct Setpass {
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
+    /// The certificate with which the server speaks HTTPS itself, where it does.
+    pub tls: Option<tls::Tls>,
+    /// How many connections may be open at the same time.
+    #[serde(default = "two_thousand")]
+    pub max_connections: u32,
+    /// How long a client may take for each of its parts of a conversation, and between two requests.
+    #[serde(default = "twenty_seconds", deserialize_with = "super::duration::deserialize")]
+    pub client_timeout: Duration,
     /// The proxies whose word counts about where a request comes from.
     #[serde(default)]
     pub trusted_proxies: proxies::TrustedProxies,
@@ -54,6 +63,14 @@ fn ten_seconds() -> Duration {
     Duration::from_secs(10)
 }
 
+fn twenty_seconds() -> Duration {
+    Duration::from_secs(20)
+}
+
+fn two_thousand() -> u32 {
+    2048
+}
+
 fn five() -> u32 {
     5
 }
@@ -65,6 +82,9 @@ fn twenty() -> u32 {
 impl Setpass {
     pub(crate) fn resolve(&mut self, folder: &Path) {
         self.page.resolve(folder);
+        if let Some(tls) = &mut self.tls {
+            tls.resolve(folder);
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
@@ -81,6 +101,12 @@ impl Setpass {
         }
         if self.max_attempts_per_day < self.max_attempts {
             return fail("max_attempts_per_day", "must not be smaller than max_attempts");
+        }
+        if self.max_connections == 0 {
+            return fail(
+                "max_connections",
+                "with 0 connections nobody can set a password; expected 1 or more",
+            );
         }
         self.page.check()
     }
