@@ -41,6 +41,7 @@ fn the_example_settings_can_be_read() {
     assert!(settings.mail.login.is_none() && settings.mail.ca_file.is_none());
     assert!(settings.mailing_list.is_none());
     assert!(settings.setpass.page.logo.is_none() && settings.setpass.page.login_url.is_none());
+    assert!(settings.setpass.tls.is_none());
     assert!(
         settings.plugins.all().iter().all(|(_, plugin)| plugin.sha256.is_none() && plugin.limits.is_none())
     );
@@ -53,6 +54,7 @@ fn what_the_example_settings_comment_out_can_be_read_too() {
     assert!(settings.mail.login.is_some() && settings.mail.ca_file.is_some());
     assert!(settings.mailing_list.is_some());
     assert!(settings.setpass.page.logo.is_some() && settings.setpass.page.login_url.is_some());
+    assert!(settings.setpass.tls.is_some());
     assert!(settings.plugins.row_parser.sha256.is_some() && settings.plugins.row_parser.limits.is_some());
     let usher::settings::sheet::Sheet::Csv(csv) = &settings.sheet else { panic!("not the csv backend") };
     assert!(csv.quota.is_some() && csv.write_errors);
@@ -159,6 +161,7 @@ fn the_example_settings_name_every_key() {
         "mail.login",
         "mailing_list",
         "setpass",
+        "setpass.tls",
         "import",
         "plugins",
         "plugins.limits",

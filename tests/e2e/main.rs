@@ -35,4 +35,5 @@ mod scene;
 mod secrets_at_rest;
 mod setpass;
 mod shutdown;
+mod slow_clients;
 mod stage;

@@ -18,7 +18,8 @@ Usage: cargo xtask COMMAND
                      the sheet is in CSV files, or at an emulator of Google Sheets
   test [PART...]     everything that can be checked; parts: format lint unit python e2e
   plugins            build the bundled components into target/components
-  bench [import]     measure, and compare with what is wanted; only a large import
+  bench [import|setpass]
+                     measure, and compare with what is wanted; only a large import, or only setpass
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         },
         ["plugins"] => run(|| plugins::build_all(&workspace::root())),
         ["bench"] => run(|| bench::run(bench::Subject::All)),
+        ["bench", "setpass"] => run(|| bench::run(bench::Subject::Setpass)),
         ["bench", "import"] => run(|| bench::run(bench::Subject::Import)),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -28,6 +28,9 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 /// program before leaves its outcome unknown.
 const SETTLING: Duration = Duration::from_secs(60);
 
+/// How long the answer about such a change may take on its way.
+const TELLING: Duration = Duration::from_millis(500);
+
 /// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`. A password that is being
 /// changed has longer, so that its outcome is recorded.
 ///
@@ -51,11 +54,15 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
     }
     stop.send_replace(true);
-    if tokio::time::timeout(app.settings.setpass.grace, work).await.is_err() {
-        tracing::warn!("requests that did not finish within setpass.grace were cut off");
-    }
-    if tokio::time::timeout(SETTLING, app.setpass.settle()).await.is_err() {
-        tracing::error!("Keystone did not answer in time whether it has changed a password");
+    if tokio::time::timeout(app.settings.setpass.grace, &mut work).await.is_err() {
+        tracing::warn!("requests that did not finish within setpass.grace are cut off");
+        if tokio::time::timeout(SETTLING, app.setpass.settle()).await.is_err() {
+            tracing::error!("Keystone did not answer in time whether it has changed a password");
+        }
+        // Who was waiting for that is still to be told.
+        let _ = tokio::time::timeout(TELLING, work).await;
+    } else {
+        app.setpass.settle().await;
     }
     Ok(Exit::Done.into())
 }
