@@ -5,11 +5,14 @@
 
 mod access_log;
 mod answer;
+mod asset;
 mod assets;
 mod audience;
 mod client_address;
 mod fields;
+mod health;
 mod language;
+mod limits;
 mod openapi;
 mod origin;
 mod pages;
@@ -22,7 +25,6 @@ mod view_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -32,7 +34,6 @@ use axum::routing::{get, put};
 use axum::{Router, middleware};
 use futures::future::BoxFuture;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use crate::keystone::Keystone;
@@ -40,17 +41,12 @@ use crate::mail_content::MailContent;
 use crate::mailer::Message;
 use crate::outbox::Outbox;
 use crate::plugin::PluginError;
+use crate::readiness::Readiness;
 use crate::setpass::Setpass;
 use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
 pub use client_address::ClientAddress;
 pub use pages::{Look, LookError};
-
-/// The longest body that is read, in bytes: a form with a long password is far below it.
-const BODY_LIMIT: usize = 16 * 1024;
-
-/// How long a request may take. Longer than the calls to Keystone that it may wait for.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Words a mail as the site wants it.
 pub type RenderMail =
@@ -77,6 +73,10 @@ pub struct Services {
     pub trusted_proxies: TrustedProxies,
     /// The header in which they write it.
     pub forwarded_header: ForwardedHeader,
+    /// How long a client may take to send a body.
+    pub client_timeout: Duration,
+    /// Says whether a user could set a password now.
+    pub readiness: Readiness,
 }
 
 /// Every operation.
@@ -93,13 +93,15 @@ pub fn router(services: Services) -> Router {
         .route("/static/zxcvbn-ts/LICENSE.txt", get(assets::estimator_licence))
         .route("/static/icon.svg", get(assets::icon))
         .route("/static/logo", get(assets::logo))
-        .route("/healthz", get(assets::health))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .route("/openapi.json", get(openapi::openapi))
         .fallback(answer::no_such_page)
         .method_not_allowed_fallback(answer::no_such_method)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(services.clone(), limits::read_body))
+        .layer(middleware::from_fn_with_state(services.clone(), limits::within_time))
         .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites));
-    guarded(router, REQUEST_TIMEOUT)
+    guarded(router)
         .layer(middleware::from_fn_with_state(services.clone(), client_address::find))
         .layer(middleware::from_fn(access_log::record))
         .with_state(services)
@@ -108,13 +110,12 @@ pub fn router(services: Services) -> Router {
 /// What a machine answers whose users go to the setpass of another one.
 pub fn without_setpass() -> Router {
     let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
-    let router = Router::new().route("/healthz", get(assets::health)).fallback(elsewhere);
-    guarded(router, REQUEST_TIMEOUT).layer(middleware::from_fn(access_log::record))
+    let router = Router::new().route("/healthz", get(health::alive)).fallback(elsewhere);
+    guarded(router).layer(middleware::from_fn(access_log::record))
 }
 
-/// A router that answers in time, and whose every answer has [`RESPONSE_HEADERS`], whoever makes it.
-fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>, timeout: Duration) -> Router<S> {
-    let router = router.layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout));
+/// A router whose every answer has [`RESPONSE_HEADERS`], whoever makes it.
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
     })

@@ -38,4 +38,5 @@ mod secrets_at_rest;
 mod setpass;
 mod setpass_attacked;
 mod shutdown;
+mod slow_clients;
 mod stage;

@@ -12,6 +12,7 @@ pub mod google_sheets;
 pub mod identity;
 pub mod interrupt;
 mod listening;
+pub mod load;
 pub mod mail_server;
 pub mod mailman;
 pub mod old_setpass;

@@ -21,7 +21,8 @@ Usage: cargo xtask COMMAND
   fuzz [SECONDS]     feed random bodies and queries to the parsers of setpass, a minute for each of them;
                      needs rustup's nightly toolchain
   plugins            build the bundled components into target/components
-  bench [import]     measure, and compare with what is wanted; only a large import
+  bench [import|setpass]
+                     measure, and compare with what is wanted; only a large import, or only setpass
 ";
 
 fn main() -> ExitCode {
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         }
         ["plugins"] => run(|| plugins::build_all(&workspace::root())),
         ["bench"] => run(|| bench::run(bench::Subject::All)),
+        ["bench", "setpass"] => run(|| bench::run(bench::Subject::Setpass)),
         ["bench", "import"] => run(|| bench::run(bench::Subject::Import)),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -18,7 +18,7 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::answer::Told;
-use super::{assets, put_token, request_reset, set_password, view_form, view_reset};
+use super::{health, put_token, request_reset, set_password, view_form, view_reset};
 
 /// The description, without what is different from machine to machine.
 static DOCUMENT: LazyLock<String> =
@@ -37,7 +37,8 @@ static DOCUMENT: LazyLock<String> =
         put_token::put_token,
         view_reset::view_reset,
         request_reset::request_reset,
-        assets::health
+        health::alive,
+        health::ready
     ),
     components(schemas(Told)),
     tags(
@@ -70,6 +71,7 @@ impl IntoResponses for Everywhere {
                 .build()
         };
         let responses = [
+            ("408", told("The body does not come in time")),
             ("413", told("The body is too long")),
             ("429", told("Too many requests").header("Retry-After", seconds())),
             ("500", told("Setpass itself failed")),

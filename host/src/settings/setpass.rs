@@ -2,6 +2,7 @@
 
 pub mod page;
 pub mod proxies;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,14 @@ pub struct Setpass {
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
+    /// The certificate with which the server speaks HTTPS itself, where it does.
+    pub tls: Option<tls::Tls>,
+    /// How many connections may be open at the same time.
+    #[serde(default = "two_thousand")]
+    pub max_connections: u32,
+    /// How long a client may take for each of its parts of a conversation, and between two requests.
+    #[serde(default = "twenty_seconds", deserialize_with = "super::duration::deserialize")]
+    pub client_timeout: Duration,
     /// The proxies whose word counts about where a request comes from.
     #[serde(default)]
     pub trusted_proxies: proxies::TrustedProxies,
@@ -99,6 +108,14 @@ fn eight() -> usize {
     SHORTEST_PASSWORD
 }
 
+fn twenty_seconds() -> Duration {
+    Duration::from_secs(20)
+}
+
+fn two_thousand() -> u32 {
+    2048
+}
+
 fn five() -> u32 {
     5
 }
@@ -119,6 +136,9 @@ impl Setpass {
         self.page.resolve(folder);
         if let Some(file) = &mut self.remote_ca_file {
             super::resolve(folder, file);
+        }
+        if let Some(tls) = &mut self.tls {
+            tls.resolve(folder);
         }
     }
 
@@ -151,6 +171,12 @@ impl Setpass {
         if !(SHORTEST_PASSWORD..=LONGEST_MINIMUM).contains(&self.min_password_length) {
             let message = format!("expected {SHORTEST_PASSWORD} to {LONGEST_MINIMUM} characters");
             return Err(("setpass.min_password_length".to_owned(), message));
+        }
+        if self.max_connections == 0 {
+            return fail(
+                "max_connections",
+                "with 0 connections nobody can set a password; expected 1 or more",
+            );
         }
         self.page.check()
     }
