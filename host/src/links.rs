@@ -257,3 +257,6 @@ impl Elsewhere {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

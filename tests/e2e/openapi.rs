@@ -27,6 +27,6 @@ fn every_answer_is_one_that_the_description_allows() {
 
 /// How many requests were made.
 fn tried(said: &str) -> Option<u32> {
-    let (before, _) = said.split_once(" generated")?;
+    let (before, _) = said.rsplit_once(" generated")?;
     before.split_whitespace().next_back()?.parse().ok()
 }

@@ -70,6 +70,7 @@ impl IntoResponses for Everywhere {
                 .build()
         };
         let responses = [
+            ("408", told("The request did not come in time")),
             ("413", told("The body is too long")),
             ("429", told("Too many requests").header("Retry-After", seconds())),
             ("500", told("Setpass itself failed")),
