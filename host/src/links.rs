@@ -29,6 +29,9 @@ use crate::settings::Settings;
 /// How long one call may be put off before it is made again, besides what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What the lease of a turn is called, before the user's id.
+const TURN: &str = "setpass link of ";
+
 /// How often it is looked whether the turn has come.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -170,7 +173,7 @@ impl Links {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let Self::Elsewhere(elsewhere) = self else { return work.await };
-        let (name, holder) = (format!("setpass link of {user_id}"), Process::this().to_string());
+        let (name, holder) = (format!("{TURN}{user_id}"), Process::this().to_string());
         elsewhere.take_turn(&name, &holder).await?;
         let outcome = work.await;
         if let Err(error) = elsewhere.database.release_lease(&name, &holder).await {
@@ -239,6 +242,7 @@ impl Elsewhere {
     }
 
     async fn take_turn(&self, name: &str, holder: &str) -> Result<(), LinkError> {
+        self.database.forget_ended_leases(TURN, self.clock.now()).await?;
         let mut waited = Duration::ZERO;
         loop {
             let now = self.clock.now();
@@ -253,3 +257,6 @@ impl Elsewhere {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,12 @@ impl RemoteSetpass {
         Ok(Some(Self { inner: Arc::new(Inner { bearer, remote }) }))
     }
 
+    /// The setpass at this URL, called by this.
+    #[cfg(test)]
+    pub(crate) fn at(remote: Url, bearer: Bearer) -> Self {
+        Self { inner: Arc::new(Inner { bearer, remote }) }
+    }
+
     /// Registers a user, and answers the new token. What is left out stays as it is there.
     ///
     /// # Errors

@@ -21,12 +21,12 @@ fn every_answer_is_one_that_the_description_allows() {
         let run = schemathesis::run(serving.url(), EXAMPLES, &headers).unwrap();
         expect_status(&run, 0);
         // It would be as content with a server that describes nothing.
-        for operation in ["GET /", "POST /", "PUT /token/{user_id}", "POST /reset"] {
-            assert!(serving_described(&run.stdout), "{operation}: {}", run.said());
-        }
+        assert!(tried(&run.stdout).is_some_and(|tried| tried >= 100), "{}", run.said());
     }
 }
 
-fn serving_described(said: &str) -> bool {
-    said.contains("6 selected") || said.contains("6 / 6")
+/// How many requests were made.
+fn tried(said: &str) -> Option<u32> {
+    let (before, _) = said.rsplit_once(" generated")?;
+    before.split_whitespace().next_back()?.parse().ok()
 }

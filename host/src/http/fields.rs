@@ -51,11 +51,12 @@ pub(super) struct UnreadableBody(&'static str);
 /// Reads a body that is JSON, whatever its content type says. Nothing but blanks reads as `{}`.
 pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, UnreadableBody> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
-    // Serde would take a list for an object, its values in the order in which the fields happen to be declared.
+    let unreadable = UnreadableBody("a JSON object whose values are strings");
+    // A list would be taken for the fields in the order in which they are declared.
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(UnreadableBody("a JSON object whose values are strings"));
+        return Err(unreadable);
     }
-    serde_json::from_slice(body).map_err(|_| UnreadableBody("a JSON object whose values are strings"))
+    serde_json::from_slice(body).map_err(|_| unreadable)
 }
 
 /// Reads a body that is JSON if it begins as an object does, and else a form.
@@ -129,7 +130,9 @@ mod tests {
 
     #[test]
     fn other_json_is_unreadable() {
-        for body in ["[]", "[\"4711\"]", "\"pin\"", "{\"pin\": 4711}", "{\"pin\": ", "{} {}", "\u{feff}{}"] {
+        for body in
+            ["[]", "[\"4711\"]", "null", "\"pin\"", "{\"pin\": 4711}", "{\"pin\": ", "{} {}", "\u{feff}{}"]
+        {
             assert!(read_json::<Fields>(body.as_bytes()).is_err(), "{body}");
         }
         assert_eq!(pin(read_json(b" \n")), None);

@@ -14,7 +14,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
+use utoipa::openapi::{OpenApi as Document, Ref, RefOr, Required};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::answer::Told;
@@ -45,7 +45,7 @@ static DOCUMENT: LazyLock<String> =
         (name = "pages", description = "For users, and for programs in their place"),
         (name = "programs", description = "For programs alone")
     ),
-    modifiers(&KeystoneToken, &EveryForm)
+    modifiers(&KeystoneToken, &NoBodyNeeded, &EveryForm)
 )]
 struct Description;
 
@@ -96,6 +96,20 @@ impl Modify for KeystoneToken {
             .components
             .get_or_insert_default()
             .add_security_scheme("keystone", SecurityScheme::ApiKey(key));
+    }
+}
+
+/// Nothing at all registers a user who is known.
+struct NoBodyNeeded;
+
+impl Modify for NoBodyNeeded {
+    fn modify(&self, document: &mut Document) {
+        for item in document.paths.paths.values_mut() {
+            let body = item.put.as_mut().and_then(|operation| operation.request_body.as_mut());
+            if let Some(RefOr::T(body)) = body {
+                body.required = Some(Required::False);
+            }
+        }
     }
 }
 

@@ -91,11 +91,13 @@ const CASES: &[Case] = &[
     put("/token/{new}", ADMIN, "{\"pin\": \"6204\"}", 400, ToldToPrograms),
     put("/token/{new}", ADMIN, "{\"pin\": 6204, \"password\": \"p\"}", 400, ToldToPrograms),
     put("/token/{new}", ADMIN, "pin=6204&password=p", 400, ToldToPrograms),
+    put("/token/{new}", ADMIN, "[\"p\", \"6204\"]", 400, ToldToPrograms),
     put("/token/{known}", ADMIN, "", 200, Plain),
     put("/token/{known}", ADMIN, "{}", 200, Plain),
     put("/token/{known}", ADMIN, "{\"password\": \"other\"}", 200, Plain),
     put("/token/{known}", ADMIN, "{\"pin\": \"6204\", \"password\": null}", 200, Plain),
     put("/token/{known}", ADMIN, "[]", 400, ToldToPrograms),
+    put("/token/{known}", ADMIN, "[null, null]", 400, ToldToPrograms),
 
     case("GET", "/reset", "", 200, Told),
     case("HEAD", "/reset", "", 200, Told),
