@@ -37,13 +37,13 @@ fn attack(servers: &[Serving], token: &str, pins: &[String]) -> (BTreeMap<String
             .iter()
             .enumerate()
             .map(|(number, pin)| {
-                let (start, serving) = (&start, &servers[number % servers.len()]);
+                let start = &start;
+                let url = format!("{}/?token={token}", servers[number % servers.len()].url());
                 scope.spawn(move || {
                     let password = chosen(pin);
                     let fields = json!({ "pin": pin, "password": password, "confirm_password": password });
-                    let request = web::request("POST", &format!("{}/?token={token}", serving.url()))
-                        .header("Accept", "application/json")
-                        .json(&fields);
+                    let request =
+                        web::request("POST", &url).header("Accept", "application/json").json(&fields);
                     start.wait();
                     let answer = request.send().unwrap();
                     (pin.clone(), answer.json().unwrap()["outcome"].as_str().unwrap().to_owned())
