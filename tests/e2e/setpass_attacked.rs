@@ -37,8 +37,8 @@ fn attack(servers: &[Serving], token: &str, pins: &[String]) -> (BTreeMap<String
             .iter()
             .enumerate()
             .map(|(number, pin)| {
-                let (start, url) =
-                    (&start, format!("{}/?token={token}", servers[number % servers.len()].url()));
+                let start = &start;
+                let url = format!("{}/?token={token}", servers[number % servers.len()].url());
                 scope.spawn(move || {
                     let password = chosen(pin);
                     let fields = json!({ "pin": pin, "password": password, "confirm_password": password });
