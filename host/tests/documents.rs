@@ -108,7 +108,8 @@ fn a_setpass_on_another_machine_is_explained_and_checked() {
     // Without what the other machine decides.
     let (before, page) = example.split_once("[setpass.page]\n").unwrap();
     let (_, after) = page.split_once("[import]\n").unwrap();
-    let lines = before.lines().filter(|line| !line.starts_with("max_attempts"));
+    let decided = ["max_attempts", "min_password_length"];
+    let lines = before.lines().filter(|line| !decided.iter().any(|key| line.starts_with(key)));
     let bare = format!("{}\n[import]\n{after}", lines.collect::<Vec<_>>().join("\n"));
     let with = |keys: &str| parse(&bare.replace(here, &format!("{keys}\n")));
 

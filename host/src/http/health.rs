@@ -15,7 +15,7 @@ use crate::readiness::State as Readiness;
     get,
     path = "/healthz",
     operation_id = "health",
-    tag = "programs",
+    tag = "probes",
     responses((status = 200, description = "It does", body = str, content_type = "text/plain", example = "ok"))
 )]
 pub(super) async fn alive() -> &'static str {
@@ -29,7 +29,7 @@ pub(super) async fn alive() -> &'static str {
     get,
     path = "/readyz",
     operation_id = "readiness",
-    tag = "programs",
+    tag = "probes",
     responses(
         (status = 200, description = "A user could", body = inline(Readiness)),
         (status = 503, description = "A user could not, and which part is to blame", body = inline(Readiness))

@@ -43,7 +43,8 @@ static DOCUMENT: LazyLock<String> =
     components(schemas(Told)),
     tags(
         (name = "pages", description = "For users, and for programs in their place"),
-        (name = "programs", description = "For programs alone")
+        (name = "programs", description = "For programs alone"),
+        (name = "probes", description = "For what watches the server")
     ),
     modifiers(&KeystoneToken, &NoBodyNeeded, &EveryForm)
 )]

@@ -65,7 +65,7 @@ const CASES: &[Case] = &[
     case("HEAD", "/", "", 404, Told),
     case("GET", "/?token=", "", 404, Told),
 
-    case("POST", "/?token={link}", "pin=4711&password=chosen&confirm_password=chosen", 200, Told),
+    case("POST", "/?token={link}", "pin=4711&password=chosen-password&confirm_password=chosen-password", 200, Told),
     case("POST", "/?token={link}", "{\"pin\": \"4711\", \"password\": \"c\", \"confirm_password\": \"c\"}", 200, Told),
     case("POST", "/?token={link}", "pin=+4711+&password=%C3%BC&confirm_password=%C3%BC&submit=Set", 200, Told),
     case("POST", "/?token={link}", "", 400, Told),
@@ -177,27 +177,27 @@ async fn what_a_link_has_come_to_is_told_with_the_status_of_the_old_setpass() {
     let new_link = async || format!("/?token={}", text(&served.fixture.link().await.token));
 
     let path = new_link().await;
-    assert_eq!(served.post(&path, &form(WRONG_PIN, "chosen")).await.status, 403);
+    assert_eq!(served.post(&path, &form(WRONG_PIN, "chosen-password")).await.status, 403);
     assert_eq!(served.post(&path, &form(PIN, WEAK_PASSWORD)).await.status, 400, "refused by Keystone");
     served.fixture.identity.lock().unwrap().down = true;
-    let away = served.post(&path, &form(PIN, "chosen")).await;
+    let away = served.post(&path, &form(PIN, "chosen-password")).await;
     assert_eq!((away.status, away.headers["retry-after"].as_bytes()), (503, b"30".as_slice()));
     served.fixture.identity.lock().unwrap().down = false;
 
     let replaced = path;
     let path = new_link().await;
-    assert_eq!(served.post(&replaced, &form(PIN, "chosen")).await.status, 404, "replaced");
+    assert_eq!(served.post(&replaced, &form(PIN, "chosen-password")).await.status, 404, "replaced");
     for _ in 0..5 {
-        assert_eq!(served.post(&path, &form(WRONG_PIN, "chosen")).await.status, 403);
+        assert_eq!(served.post(&path, &form(WRONG_PIN, "chosen-password")).await.status, 403);
     }
-    assert_eq!(served.post(&path, &form(PIN, "chosen")).await.status, 403, "locked");
+    assert_eq!(served.post(&path, &form(PIN, "chosen-password")).await.status, 403, "locked");
 
     let path = new_link().await;
-    assert_eq!(served.post(&path, &form(PIN, "chosen")).await.status, 200);
-    assert_eq!(served.post(&path, &form(PIN, "chosen")).await.status, 404, "used");
+    assert_eq!(served.post(&path, &form(PIN, "chosen-password")).await.status, 200);
+    assert_eq!(served.post(&path, &form(PIN, "chosen-password")).await.status, 404, "used");
 
     let path = new_link().await;
     served.fixture.clock.advance(jiff::SignedDuration::from_hours(2));
-    assert_eq!(served.post(&path, &form(PIN, "chosen")).await.status, 403, "expired");
+    assert_eq!(served.post(&path, &form(PIN, "chosen-password")).await.status, 403, "expired");
     assert_eq!(served.get(&path).await.status, 200, "looking is always allowed");
 }
