@@ -128,7 +128,7 @@ pub enum RunCommand {
     Quotas(RunArgs),
     /// Send the mail that is due
     Outbox(RunArgs),
-    /// Erase setpass links, reset cases and their secrets that have outlived their time
+    /// Destroy the secrets of setpass links that have ended, and forget links and reset cases of long ago
     ExpireTokens(RunArgs),
     /// Undo temporary quotas whose day is over, and tell requesters of those that end soon
     ExpireQuotas(RunArgs),
@@ -244,6 +244,17 @@ pub enum PasswordCommand {
         /// Use the PIN of this reset case in place of asking for one
         #[arg(long, value_name = "NUMBER")]
         case: Option<String>,
+    },
+    /// Show what happened with a user's links and password: when links were issued, PINs tried, passwords set
+    History {
+        /// User name, or Keystone's id of a user who is gone
+        user: String,
+        /// How many events
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        last: u32,
+        /// Print JSON in place of a table
+        #[arg(long)]
+        json: bool,
     },
 }
 

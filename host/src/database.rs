@@ -15,6 +15,8 @@ mod protected;
 mod quota_records;
 mod retention;
 mod runs;
+mod setpass_events;
+mod setpass_notices;
 mod steps;
 mod subscriptions;
 mod tokens;
@@ -35,6 +37,8 @@ pub use protected::*;
 pub use quota_records::*;
 pub use retention::*;
 pub use runs::*;
+pub use setpass_events::*;
+pub use setpass_notices::*;
 pub use steps::*;
 pub use subscriptions::*;
 pub use tokens::*;
@@ -165,6 +169,14 @@ impl Database {
     /// Where the database does not let it begin.
     pub async fn begin(&self) -> Result<Transaction, DatabaseError> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Whether a transaction that writes could begin now. Nothing is written.
+    ///
+    /// # Errors
+    /// Where it could not. Waits while another process is writing.
+    pub async fn try_to_write(&self) -> Result<(), DatabaseError> {
+        Ok(self.begin().await?.rollback().await?)
     }
 
     /// Closes all connections and waits until they are.

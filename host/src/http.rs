@@ -5,10 +5,15 @@
 
 mod access_log;
 mod answer;
+mod asset;
 mod assets;
 mod audience;
+mod client_address;
 mod fields;
+mod health;
 mod language;
+mod limits;
+mod openapi;
 mod origin;
 mod pages;
 mod put_token;
@@ -20,16 +25,15 @@ mod view_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::routing::{get, put};
 use axum::{Router, middleware};
 use futures::future::BoxFuture;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use crate::keystone::Keystone;
@@ -37,15 +41,12 @@ use crate::mail_content::MailContent;
 use crate::mailer::Message;
 use crate::outbox::Outbox;
 use crate::plugin::PluginError;
+use crate::readiness::Readiness;
 use crate::setpass::Setpass;
+use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
+pub use client_address::ClientAddress;
 pub use pages::{Look, LookError};
-
-/// The longest body that is read, in bytes: a form with a long password is far below it.
-const BODY_LIMIT: usize = 16 * 1024;
-
-/// How long a request may take. Longer than the calls to Keystone that it may wait for.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Words a mail as the site wants it.
 pub type RenderMail =
@@ -68,6 +69,14 @@ pub struct Services {
     pub helpdesk: String,
     /// Where browsers reach the pages.
     pub public_url: Url,
+    /// The proxies whose word counts about where a request comes from.
+    pub trusted_proxies: TrustedProxies,
+    /// The header in which they write it.
+    pub forwarded_header: ForwardedHeader,
+    /// How long a client may take to send a body.
+    pub client_timeout: Duration,
+    /// Says whether a user could set a password now.
+    pub readiness: Readiness,
 }
 
 /// Every operation.
@@ -84,21 +93,36 @@ pub fn router(services: Services) -> Router {
         .route("/static/zxcvbn-ts/LICENSE.txt", get(assets::estimator_licence))
         .route("/static/icon.svg", get(assets::icon))
         .route("/static/logo", get(assets::logo))
-        .route("/healthz", get(assets::health))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(openapi::openapi))
         .fallback(answer::no_such_page)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
-    let router = RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
-        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-    });
-    router
-        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites))
+        .method_not_allowed_fallback(answer::no_such_method)
+        .layer(middleware::from_fn_with_state(services.clone(), limits::read_body))
+        .layer(middleware::from_fn_with_state(services.clone(), limits::within_time))
+        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites));
+    guarded(router)
+        .layer(middleware::from_fn_with_state(services.clone(), client_address::find))
         .layer(middleware::from_fn(access_log::record))
         .with_state(services)
 }
 
+/// What a machine answers whose users go to the setpass of another one.
+pub fn without_setpass() -> Router {
+    let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
+    let router = Router::new().route("/healthz", get(health::alive)).fallback(elsewhere);
+    guarded(router).layer(middleware::from_fn(access_log::record))
+}
+
+/// A router whose every answer has [`RESPONSE_HEADERS`], whoever makes it.
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
+        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+    })
+}
+
 /// What every response says, unless it says otherwise itself.
-const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
+const RESPONSE_HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "no-referrer"),
     (
@@ -107,6 +131,10 @@ const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
          frame-ancestors 'none'; base-uri 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // What the policy says of frames, for browsers that do not know it.
+    (X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
 #[cfg(test)]

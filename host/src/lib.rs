@@ -1,8 +1,9 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
-//! The layout is the architecture: `command` and `http` are the ways in, and `schedule` for what happens by itself; the
-//! flows (`import` and `quota_apply` on `batch`, `notify` and `remind` on `notices`, `quota_terms`, `project_quotas`,
-//! `retention`, `setpass`, `outbox`) do the work, and below them stand the components (`plugin`), the records
+//! The layout is the architecture: `command`, `server` and `http` are the ways in, and `schedule` for what happens by
+//! itself; the flows (`import` and `quota_apply` on `batch`, `notify` and `remind` on `notices`, `quota_terms`,
+//! `project_quotas`, `retention`, `links`, `setpass`, `outbox`) do the work, and below them stand the components
+//! (`plugin`), the records
 //! (`database`) and one module for each outside system. Arrows point down that list only.
 
 pub mod app;
@@ -18,12 +19,14 @@ mod http_client;
 pub mod import;
 pub mod keys;
 pub mod keystone;
+pub mod links;
 pub mod mail_content;
 pub mod mailer;
 pub mod mailing_list;
 pub mod notices;
 pub mod notify;
 pub mod outbox;
+pub mod password_notice;
 pub mod plugin;
 pub mod process;
 pub mod project_quotas;
@@ -32,11 +35,14 @@ pub mod quota_decisions;
 pub mod quota_terms;
 pub mod quotas;
 pub mod random;
+pub mod readiness;
 pub mod registration;
 pub mod rekeying;
 pub mod remind;
+pub mod remote_setpass;
 pub mod retention;
 pub mod schedule;
+pub mod server;
 pub mod service_manager;
 pub mod setpass;
 pub mod settings;

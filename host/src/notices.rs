@@ -53,19 +53,19 @@ impl Prepared {
     }
 
     /// The site's sheets, the access sheet first.
-    pub fn sources<'a>(&'a self, app: &'a App) -> Vec<Source<'a>> {
+    pub fn sources<'a>(&'a self, app: &'a App) -> Result<Vec<Source<'a>>, BatchError> {
         let parser = &self.parser;
         let access = Source {
             app,
             kind: SheetKind::Access,
-            sheet: &app.sheets.access,
+            sheet: app.sheets.access()?,
             parser,
             layout: &self.layout.access,
         };
         let quota = app.sheets.quota.as_ref().zip(self.layout.quota.as_ref());
         let quota =
             quota.map(|(sheet, layout)| Source { app, kind: SheetKind::Quota, sheet, parser, layout });
-        std::iter::once(access).chain(quota).collect()
+        Ok(std::iter::once(access).chain(quota).collect())
     }
 }
 

@@ -56,7 +56,7 @@ impl Tickets<'_> {
         let mut report = Report::default();
         let mut noticed = Vec::new();
         let mut first_error = None;
-        for source in self.prepared.sources(self.app) {
+        for source in self.prepared.sources(self.app)? {
             let name = source.kind.name();
             match self.record(source, &mut report).await {
                 Ok(requests) => noticed.push(requests),

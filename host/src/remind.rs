@@ -76,7 +76,7 @@ impl Reminders<'_> {
         let mut report = Report::default();
         let mut noticed = Vec::new();
         let mut first_error = None;
-        for source in self.prepared.sources(self.app) {
+        for source in self.prepared.sources(self.app)? {
             let name = source.kind.name();
             match self.record(source, &mut report).await {
                 Ok(requests) => noticed.push(requests),
@@ -231,7 +231,7 @@ impl Reminders<'_> {
     ) -> Result<Compose, BatchError> {
         let settings = &self.app.settings;
         let own = self.reminder.url(source.kind).map(ToString::to_string);
-        let at_google = || settings.sheet.web_address(source.kind == SheetKind::Quota);
+        let at_google = || settings.sheet.as_ref()?.web_address(source.kind == SheetKind::Quota);
         let content = MailContent::Reminder(ReminderMail {
             kind: source.kind,
             escalated,

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the benchmarks of the host, and what only whole processes show.
 
 mod import;
+mod setpass;
 
 use std::fs;
 use std::process::Stdio;
@@ -25,6 +26,8 @@ pub enum Subject {
     All,
     /// A large import.
     Import,
+    /// Setpass under load.
+    Setpass,
 }
 
 /// Measures, and compares with what is wanted.
@@ -42,7 +45,16 @@ pub fn run(subject: Subject) -> Result<()> {
     if subject == Subject::All {
         processes()?;
     }
-    import::run()
+    if subject != Subject::Setpass {
+        import::run()?;
+    }
+    if subject != Subject::Import {
+        succeed(
+            cargo(&["build", "--release", "--workspace", "--example", "bare_route"]).stdin(Stdio::null()),
+        )?;
+        setpass::run()?;
+    }
+    Ok(())
 }
 
 /// Has a site run the release build.

@@ -4,7 +4,10 @@
 //! comes first: the user, the PIN, the wording of the mail. Then Keystone takes the random password,
 //! and last the link and its mail are recorded together. After a break in between, the user has no
 //! password that anybody knows and no mail; the command run again gives both. The other way round, a
-//! mail would already be on its way with a link that does not work.
+//! mail would already be on its way with a link that does not work. With a setpass on another machine the link is
+//! asked for before Keystone is: it is worth as little as none until Keystone has the password.
+
+pub mod history;
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
@@ -48,11 +51,16 @@ pub async fn run(app: &App, name: &str, case: Option<&str>) -> anyhow::Result<Ex
         );
         return Ok(Exit::Failed.into());
     };
+    if case.is_some()
+        && let Some(remote) = &app.settings.setpass.remote
+    {
+        bail!("reset cases are kept by the setpass at {remote}; run the command on its machine");
+    }
     let pin = match case {
         Some(number) => of_case(app, &user, &email, number).await?,
         None => PinSource::Asked(ask_pin().context("cannot read the PIN")?),
     };
-    reset(app, &user, &email, &pin).await
+    app.links.alone(&user.id, reset(app, &user, &email, &pin)).await
 }
 
 async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::Result<ExitCode> {
@@ -65,7 +73,7 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
             PinSource::Case { pin_hash, .. } => Pin::Hash(pin_hash),
         }),
     };
-    let prepared = app.setpass.prepare(registration).await?;
+    let prepared = app.links.prepare(registration).await?;
     let content = MailContent::PasswordReset(PasswordLink {
         full_name: user
             .description
@@ -85,7 +93,7 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
     let origin = format!("password-reset:{}:{}", user.id, random::identifier());
     let recorded = async {
         let mut tx = app.database.begin().await?;
-        app.setpass.record(&mut tx, &prepared).await?;
+        prepared.record(&mut tx).await?;
         if let Some(marker) = &user.marker {
             forget_step_password_in(&mut tx, marker).await?;
         }

@@ -17,6 +17,7 @@ use crate::app::{Access, App};
 use crate::cli::{ImportArgs, RunArgs, RunCommand};
 use crate::command::quota::ApplyArgs;
 use crate::command::say::say;
+use crate::database::Swept;
 use crate::outbox::Delivery;
 use crate::schedule::{Report, by_hand, jobs};
 use crate::{import, quota_apply};
@@ -93,16 +94,19 @@ async fn outbox(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn expire_tokens(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
-    let erased = if args.dry_run {
-        app.setpass.count_expired().await?
+    let swept = if args.dry_run {
+        app.setpass.count_sweepable().await?
     } else {
-        by_hand::run(app, "expire-tokens", app.setpass.expire(), jobs::expire_tokens::told).await??
+        by_hand::run(app, "expire-tokens", app.setpass.sweep(), jobs::expire_tokens::told).await??
     };
+    let Swept { destroyed, forgotten } = swept;
     if args.json {
-        print_json(&json!({ "erased": erased }))?;
+        print_json(&json!({ "destroyed": destroyed, "forgotten": forgotten }))?;
     } else {
         let would = if args.dry_run { "would be" } else { "were" };
-        say!("{erased} links and reset cases that had outlived their time {would} erased.");
+        say!(
+            "The secrets of {destroyed} links {would} destroyed, and {forgotten} links and reset cases {would} forgotten."
+        );
     }
     Ok(Exit::Done.into())
 }

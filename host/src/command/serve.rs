@@ -2,57 +2,64 @@
 
 mod by_itself;
 
-use std::future::IntoFuture as _;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Exit;
 use crate::app::App;
-use crate::http::{Look, RenderMail, Services, router};
+use crate::http::{Look, RenderMail, Services, router, without_setpass};
 use crate::outbox::Delivery;
+use crate::password_notice::PasswordNotices;
+use crate::readiness::Readiness;
+use crate::server::tls::Tls;
+use crate::server::{Limits, Server};
 use crate::service_manager;
+use crate::settings;
 
 /// How often the outbox is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 
-/// Serves until SIGTERM or SIGINT, then lets requests that are under way finish within `setpass.grace`, and jobs their
-/// step within `schedule.grace`.
+/// How long a change of a password that Keystone has been asked for is waited for after that. Whoever ends the
+/// program before leaves its outcome unknown.
+const SETTLING: Duration = Duration::from_secs(60);
+
+/// How long the answer about such a change may take on its way.
+const TELLING: Duration = Duration::from_millis(500);
+
+/// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`, and jobs their step
+/// within `schedule.grace`. A password that is being changed has longer, so that its outcome is recorded. Where the pages
+/// are on another machine, what is served only tells that the program is alive.
 ///
 /// # Errors
-/// Where the mail templates or the logo cannot be loaded, or the address cannot be listened on.
+/// Where the mail templates, the logo or the certificate cannot be loaded, or the address cannot be listened on.
 pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
-    let services = services(app).await?;
-    let setpass = &app.settings.setpass;
-    let listener = TcpListener::bind(setpass.listen)
-        .await
-        .with_context(|| format!("cannot listen on {} (setpass.listen)", setpass.listen))?;
-    let address = listener.local_addr().context("cannot tell the address that is listened on")?;
+    let render_mail = render_mail(app).await?;
     let (stop, stopped) = watch::channel(false);
+    let setpass = &app.settings.setpass;
+    let router = match &setpass.remote {
+        None => router(services(app, &render_mail, stopped.clone())?),
+        // The pages are there: a form that was sent here would reach nobody.
+        Some(_) => without_setpass(),
+    };
+    let server = listen(setpass).await?;
+    let url = server.url().context("cannot tell the address that is listened on")?;
     // Taken before the line below is printed: who reads it may send a signal at once.
     let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
-    eprintln!("listening on http://{address}");
+    eprintln!("listening on {url}");
     service_manager::ready();
 
-    let serving = axum::serve(listener, router(services))
-        .with_graceful_shutdown(until_stopped(stopped.clone()))
-        .into_future();
-    let work = async {
-        let (served, ()) = tokio::join!(serving, deliver(app, stopped));
-        app.setpass.settle().await;
-        served
-    };
-    let mut work = pin!(work);
+    let serving = server.run(router, stopped.clone());
+    let mut work = pin!(async { tokio::join!(serving, deliver(app, &render_mail, stopped)) });
     let mut jobs = pin!(by_itself::run(app));
     tokio::select! {
-        served = &mut work => served.context("the server failed")?,
+        _ = &mut work => {}
         // They go on until they are asked to stop.
         () = &mut jobs => {}
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
@@ -61,28 +68,53 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     service_manager::stopping();
     stop.send_replace(true);
     app.stop.ask();
-    let (ended, ()) = tokio::join!(tokio::time::timeout(setpass.grace, work), jobs);
-    match ended {
-        Ok(served) => served.context("the server failed")?,
-        Err(_) => tracing::warn!("requests that did not finish within setpass.grace were cut off"),
-    }
+    let requests = async {
+        if tokio::time::timeout(app.settings.setpass.grace, &mut work).await.is_ok() {
+            app.setpass.settle().await;
+            return;
+        }
+        tracing::warn!("requests that did not finish within setpass.grace are cut off");
+        if tokio::time::timeout(SETTLING, app.setpass.settle()).await.is_err() {
+            tracing::error!("Keystone did not answer in time whether it has changed a password");
+        }
+        // Who was waiting for that is still to be told.
+        let _ = tokio::time::timeout(TELLING, work).await;
+    };
+    tokio::join!(requests, jobs);
     Ok(Exit::Done.into())
 }
 
-async fn services(app: &App) -> anyhow::Result<Services> {
+async fn listen(setpass: &settings::setpass::Setpass) -> anyhow::Result<Server> {
+    let tls = setpass.tls.as_ref().map(Tls::load).transpose()?;
+    let limits = Limits { connections: setpass.max_connections, client_timeout: setpass.client_timeout };
+    Server::bind(setpass.listen, tls, limits)
+        .await
+        .with_context(|| format!("cannot listen on {} (setpass.listen)", setpass.listen))
+}
+
+async fn render_mail(app: &App) -> anyhow::Result<RenderMail> {
     let templates = Arc::new(app.mail_templates().await?);
-    let render_mail: RenderMail = Arc::new(move |content| {
+    Ok(Arc::new(move |content| {
         let templates = Arc::clone(&templates);
         Box::pin(async move { templates.render(&content).await })
-    });
+    }))
+}
+
+fn services(app: &App, render_mail: &RenderMail, stopped: watch::Receiver<bool>) -> anyhow::Result<Services> {
+    let App { settings, clock, database, keys, keystone, setpass, outbox, .. } = app;
+    let (database, keys) = (database.clone(), keys.clone());
     Ok(Services {
-        setpass: app.setpass.clone(),
-        keystone: app.keystone.clone(),
-        outbox: app.outbox.clone(),
-        render_mail,
-        look: Arc::new(Look::load(&app.settings.site, &app.settings.setpass)?),
-        helpdesk: app.settings.mail.helpdesk.clone(),
-        public_url: app.settings.setpass.public_url.clone(),
+        setpass: setpass.clone(),
+        keystone: keystone.clone(),
+        outbox: outbox.clone(),
+        render_mail: Arc::clone(render_mail),
+        look: Arc::new(Look::load(&settings.site, &settings.setpass)?),
+        helpdesk: settings.mail.helpdesk.clone(),
+        public_url: settings.setpass.public_url().clone(),
+        trusted_proxies: settings.setpass.trusted_proxies.clone(),
+        forwarded_header: settings.setpass.forwarded_header,
+        client_timeout: settings.setpass.client_timeout,
+        readiness: Readiness::new(database, keys, keystone.clone(), clock.clone(), stopped),
     })
 }
 
@@ -91,12 +123,23 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Sends the mail that is due, again and again. A round that has begun when the server is stopped goes on to its end.
-async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
+/// Sends the mail that is due, and writes those that users are owed, again and again. A round that has begun when the
+/// server is stopped goes on to its end.
+async fn deliver(app: &App, render_mail: &RenderMail, stopped: watch::Receiver<bool>) {
     let App { keys, outbox, .. } = app;
+    let notices = PasswordNotices {
+        database: app.database.clone(),
+        keystone: app.keystone.clone(),
+        outbox: outbox.clone(),
+        clock: app.clock.clone(),
+        site: app.settings.site.clone(),
+    };
     loop {
         // A retired key must not stay in memory because nobody asks for anything.
         keys.refresh();
+        if let Err(error) = notices.make_owed(async |content| render_mail(content).await).await {
+            tracing::error!(%error, "users cannot be told of changed passwords");
+        }
         match outbox.deliver_due().await {
             Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),

@@ -62,6 +62,20 @@ impl Database {
         Ok(Ok(()))
     }
 
+    /// Forgets leases whose names begin so and that have run out: of those that are taken only once, nobody else
+    /// would take over what a holder who died has left.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn forget_ended_leases(&self, prefix: &str, now: Timestamp) -> Result<(), DatabaseError> {
+        sqlx::query("DELETE FROM lease WHERE substr(name, 1, length($1)) = $1 AND expires <= $2")
+            .bind(prefix)
+            .bind(now.as_millisecond())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Renews a lease. False where somebody else has taken it over meanwhile.
     ///
     /// # Errors
@@ -124,6 +138,11 @@ mod tests {
             database.take_lease("import", "c", minute, later, |who| who == "b").await.unwrap(),
             Ok(())
         );
+        database.take_lease("one of many", "a", minute, start, alive).await.unwrap().unwrap();
+        database.forget_ended_leases("one", later).await.unwrap();
+        assert!(!database.renew_lease("one of many", "a", minute, later).await.unwrap());
+        database.forget_ended_leases("import", start).await.unwrap();
+        assert!(database.renew_lease("import", "c", minute, later).await.unwrap(), "it had not ended");
         database.release_lease("import", "c").await.unwrap();
         assert_eq!(database.take_lease("import", "d", minute, later, alive).await.unwrap(), Ok(()));
     }

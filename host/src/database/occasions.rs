@@ -98,6 +98,9 @@ pub struct OccasionEnd<'a> {
 const COLUMNS: &str = "SELECT id, job, due, by_hand, stands_for, state, attempts, next_attempt, holder, renewals, started, \
      ended, summary, details FROM occasion";
 
+/// How many occasions of one job are remembered.
+const MOST_OF_ONE_JOB: i64 = 5000;
+
 impl Database {
     /// Records an occasion that waits, or that will never be run and why. Nothing changes where it is recorded
     /// already.
@@ -325,16 +328,19 @@ impl Database {
         query.build().fetch_optional(&self.pool).await?.as_ref().map(record).transpose()
     }
 
-    /// Forgets occasions that were due before a moment and are over.
+    /// Forgets occasions that are over and were due before a moment, or that are more of one job than anybody looks
+    /// through: some jobs run every minute.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn forget_occasions(&self, before: Timestamp) -> Result<(), DatabaseError> {
         sqlx::query(
-            "DELETE FROM occasion WHERE due < $1 AND state NOT IN ('waiting', 'running') \
-             AND id <> (SELECT MAX(other.id) FROM occasion other WHERE other.job = occasion.job)",
+            "DELETE FROM occasion WHERE state NOT IN ('waiting', 'running') AND id IN (SELECT id FROM \
+             (SELECT id, due, ROW_NUMBER() OVER (PARTITION BY job ORDER BY id DESC) AS place FROM occasion) AS placed \
+             WHERE place > $2 OR (due < $1 AND place > 1))",
         )
         .bind(before.as_millisecond())
+        .bind(MOST_OF_ONE_JOB)
         .execute(&self.pool)
         .await?;
         Ok(())

@@ -17,11 +17,12 @@ const SECRETS: &str = "\
         FROM step WHERE secret IS NOT NULL \
     UNION ALL SELECT lower(hex(substr(payload, 2, 4))), 'mail', 0, '', origin \
         FROM outbox WHERE payload IS NOT NULL \
-    UNION ALL SELECT lower(hex(substr(password, 2, 4))), 'link', 0, '', user_id FROM setpass_link";
+    UNION ALL SELECT lower(hex(substr(password, 2, 4))), 'link', 0, '', user_id \
+        FROM setpass_link WHERE length(password) > 0";
 
 /// Each hashed PIN: its key.
 const PINS: &str = "\
-    SELECT substr(pin_hash, 1, 8) AS key FROM setpass_link \
+    SELECT substr(pin_hash, 1, 8) AS key FROM setpass_link WHERE pin_hash <> '' \
     UNION ALL SELECT substr(pin_hash, 1, 8) FROM reset_case WHERE pin_hash IS NOT NULL";
 
 /// How much a key protects.
@@ -104,9 +105,10 @@ impl Database {
             SecretPlace::Mail { origin } => {
                 sqlx::query_scalar("SELECT payload FROM outbox WHERE origin = $1").bind(origin)
             }
-            SecretPlace::Link { user_id } => {
-                sqlx::query_scalar("SELECT password FROM setpass_link WHERE user_id = $1").bind(user_id)
-            }
+            SecretPlace::Link { user_id } => sqlx::query_scalar(
+                "SELECT password FROM setpass_link WHERE user_id = $1 AND length(password) > 0",
+            )
+            .bind(user_id),
         };
         Ok(query.fetch_optional(&self.pool).await?.flatten())
     }

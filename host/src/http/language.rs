@@ -3,8 +3,9 @@
 //! What is said is in `locales/`, one file for each language in the syntax of Project Fluent: it has plurals,
 //! lets the order of words differ, and translators' tools know it.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
@@ -30,6 +31,8 @@ pub(super) struct Language {
     pub(super) name: &'static str,
     id: LanguageIdentifier,
     bundle: FluentBundle<FluentResource>,
+    /// What was said already of messages without variables: putting one together costs more than the rest of a page.
+    said: RwLock<HashMap<&'static str, String>>,
 }
 
 /// Something to say: a message of the languages' files, and the values of its variables.
@@ -79,6 +82,18 @@ impl Language {
 
     /// Says something.
     pub(super) fn say(&self, phrase: &Phrase) -> String {
+        if !phrase.values.is_empty() {
+            return self.say_anew(phrase);
+        }
+        if let Some(text) = self.said.read().unwrap_or_else(PoisonError::into_inner).get(phrase.id) {
+            return text.clone();
+        }
+        let text = self.say_anew(phrase);
+        self.said.write().unwrap_or_else(PoisonError::into_inner).insert(phrase.id, text.clone());
+        text
+    }
+
+    fn say_anew(&self, phrase: &Phrase) -> String {
         self.format(phrase, None).unwrap_or_else(|| {
             // The tests compare the files; this would be a message that no file has.
             tracing::error!(message = phrase.id, language = self.tag, "nothing to say");
@@ -115,7 +130,7 @@ impl Language {
         // here is written from right to left.
         bundle.set_use_isolating(false);
         bundle.add_resource_overriding(resource);
-        Self { tag, name, id, bundle }
+        Self { tag, name, id, bundle, said: RwLock::default() }
     }
 }
 

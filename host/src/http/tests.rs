@@ -1,15 +1,18 @@
 //! The router as a whole, and what the tests of its operations share.
 
+mod protocol;
+
 use std::sync::Mutex;
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request};
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use super::*;
 use crate::mailer::Mailer;
-use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, text};
+use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, WRONG_PIN, text};
 use crate::settings;
 
 /// The router on a [`Fixture`].
@@ -18,6 +21,10 @@ pub(super) struct Served {
     pub(super) outbox: Outbox,
     /// What mails were worded of.
     pub(super) contents: Arc<Mutex<Vec<MailContent>>>,
+    /// What the router works with.
+    pub(super) services: Services,
+    /// Tells it that the server is stopping.
+    pub(super) stop: watch::Sender<bool>,
     router: Router,
 }
 
@@ -31,7 +38,10 @@ pub(super) struct Answer {
 
 impl Served {
     pub(super) async fn new() -> Self {
-        let fixture = Fixture::new().await;
+        Self::on(Fixture::new().await)
+    }
+
+    pub(super) fn on(fixture: Fixture) -> Self {
         let mail: settings::mail::Mail = toml::from_str(
             "host = \"mail.example.org\"\nsender = \"usher@example.org\"\nhelpdesk = \"helpdesk@example.org\"\n\
              undeliverable = \"undeliverable\"\n",
@@ -51,7 +61,8 @@ impl Served {
         });
         let site = toml::from_str("name = \"Cloud <One>\"\nsupport_email = \"support@example.org\"").unwrap();
         let look = Look::load(&site, &crate::setpass::fixture::settings()).unwrap();
-        let router = router(Services {
+        let (stop, stopped) = watch::channel(false);
+        let services = Services {
             setpass: fixture.setpass.clone(),
             keystone: fixture.keystone.clone(),
             outbox: outbox.clone(),
@@ -59,8 +70,19 @@ impl Served {
             look: Arc::new(look),
             helpdesk: mail.helpdesk,
             public_url: "https://cloud.example.org/setpass/".parse().unwrap(),
-        });
-        Self { fixture, outbox, contents, router }
+            trusted_proxies: TrustedProxies::default(),
+            forwarded_header: ForwardedHeader::default(),
+            client_timeout: Duration::from_millis(300),
+            readiness: Readiness::new(
+                fixture.database.clone(),
+                fixture.keys.clone(),
+                fixture.keystone.clone(),
+                fixture.clock.clone(),
+                stopped,
+            ),
+        };
+        let router = router(services.clone());
+        Self { fixture, outbox, contents, services, stop, router }
     }
 
     pub(super) async fn call(&self, request: Request<Body>) -> Answer {
@@ -103,32 +125,95 @@ impl Answer {
     }
 }
 
+fn forbids_what_the_pages_do_not_need(what: &str, answer: &Answer) {
+    let header = |name: &str| {
+        let values: Vec<_> = answer.headers.get_all(name).iter().collect();
+        let [value] = values.as_slice() else { panic!("{what}: {name} is there {} times", values.len()) };
+        value.to_str().unwrap().to_owned()
+    };
+    assert_eq!(header("cache-control"), "no-store", "{what}");
+    assert_eq!(header("referrer-policy"), "no-referrer", "{what}");
+    assert_eq!(header("x-content-type-options"), "nosniff", "{what}");
+    assert_eq!(header("x-frame-options"), "DENY", "{what}");
+    assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{what}");
+    assert_eq!(header("cross-origin-resource-policy"), "same-origin", "{what}");
+    let policy = header("content-security-policy");
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+        "base-uri 'none'",
+    ] {
+        assert!(policy.contains(part), "{what}: {policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{what}: {policy}");
+    for script in answer.body.split("<script").skip(1) {
+        assert!(script.starts_with(" src=\"/setpass/static/"), "{what}: a script within the page");
+    }
+    for inline in ["<style", " style=", " onclick=", " onload=", "javascript:"] {
+        assert!(!answer.body.contains(inline), "{what}: {inline}");
+    }
+    // A password is set, and nobody is logged in by that.
+    for name in ["set-cookie", "x-subject-token", "x-auth-token"] {
+        assert!(!answer.headers.contains_key(name), "{what}: {name}");
+    }
+}
+
 #[tokio::test]
-async fn every_response_forbids_what_the_pages_do_not_need() {
+async fn every_kind_of_answer_forbids_what_the_pages_do_not_need_and_logs_nobody_in() {
     let served = Served::new().await;
-    for path in ["/?token=x", "/", "/reset", "/nowhere", "/healthz"] {
-        let answer = served.get(path).await;
-        let header = |name: &str| answer.headers[name].to_str().unwrap().to_owned();
-        assert_eq!(header("cache-control"), "no-store", "{path}");
-        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
-        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
-        let policy = header("content-security-policy");
-        for part in [
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "frame-ancestors 'none'",
-            "form-action 'self'",
-            "base-uri 'none'",
-        ] {
-            assert!(policy.contains(part), "{path}: {policy}");
-        }
-        assert!(!policy.contains("unsafe"), "{path}: {policy}");
-        for script in answer.body.split("<script").skip(1) {
-            assert!(script.starts_with(" src=\"/setpass/static/"), "{path}: a script within the page");
-        }
-        for inline in ["<style", " style=", " onclick=", " onload=", "javascript:"] {
-            assert!(!answer.body.contains(inline), "{path}: {inline}");
+    let link = served.fixture.link().await;
+    let path = format!("/?token={}", text(&link.token));
+    let form = |pin| [("pin", pin), ("password", "chosen-password"), ("confirm_password", "chosen-password")];
+    let empty = |request: axum::http::request::Builder| request.body(Body::empty()).unwrap();
+    let other_site = Request::post(&path).header("sec-fetch-site", "cross-site");
+    let long = "x".repeat(limits::LONGEST_BODY + 1);
+    let twice = format!("{path}&token=second-token");
+    let answers = [
+        ("a form", 200, served.get(&path).await),
+        ("its head", 200, served.call(empty(Request::head(&path))).await),
+        ("no token", 404, served.get("/").await),
+        ("two tokens", 200, served.get(&twice).await),
+        ("the form for a reset", 200, served.get("/reset").await),
+        ("no such page", 404, served.get("/nowhere").await),
+        ("the sign of life", 200, served.get("/healthz").await),
+        ("a method that is not allowed", 405, served.call(empty(Request::delete("/reset"))).await),
+        ("a body that is too long", 413, served.post(&path, &[("password", &long)]).await),
+        ("another site", 403, served.call(empty(other_site)).await),
+        ("an empty form", 400, served.post(&path, &[]).await),
+        ("an unknown link", 404, served.post("/?token=unknown", &form(PIN)).await),
+        ("a wrong PIN", 403, served.post(&path, &form(WRONG_PIN)).await),
+        ("no token of a caller", 401, served.call(empty(Request::put("/token/u1"))).await),
+        ("a password that is set", 200, served.post(&path, &form(PIN)).await),
+        ("a link that was used", 404, served.post(&path, &form(PIN)).await),
+    ];
+    for (what, status, answer) in &answers {
+        assert_eq!(answer.status, *status, "{what}: {}", answer.body);
+        forbids_what_the_pages_do_not_need(what, answer);
+        assert!(!answer.body.contains("second-token"), "{what}: the token comes back");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_a_layer_makes_forbids_it_too() {
+    let refused = async || StatusCode::SERVICE_UNAVAILABLE;
+    let router = guarded(Router::new().route("/late", get(refused)));
+    let response = router.oneshot(Request::get("/late").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let answer = Answer { status: 503, headers: response.headers().clone(), body: String::new() };
+    forbids_what_the_pages_do_not_need("too late", &answer);
+}
+
+#[tokio::test]
+async fn no_script_sends_a_form_and_every_one_is_our_own() {
+    let served = Served::new().await;
+    for path in ["/static/usher.js", "/static/zxcvbn-ts/core.js", "/static/zxcvbn-ts/common.js"] {
+        let script = served.get(path).await;
+        assert_eq!(script.status, 200, "{path}");
+        for sending in ["submit(", "requestSubmit", "fetch(", "XMLHttpRequest", "sendBeacon", "WebSocket"] {
+            assert!(!script.body.contains(sending), "{path}: {sending}");
         }
     }
 }
@@ -157,14 +242,6 @@ async fn health_and_unknown_paths_and_methods_are_told() {
     assert_eq!(served.call(wrong_method).await.status, 405);
     let json = Request::get("/nowhere").header(ACCEPT, "application/json").body(Body::empty()).unwrap();
     assert_eq!(served.call(json).await.outcome(), "not-found");
-}
-
-#[tokio::test]
-async fn long_bodies_are_refused() {
-    let served = Served::new().await;
-    let long = "x".repeat(BODY_LIMIT + 1);
-    assert_eq!(served.post("/?token=x", &[("password", &long)]).await.status, 413);
-    assert_eq!(served.post("/reset", &[("name", &long)]).await.status, 413);
 }
 
 #[tokio::test]

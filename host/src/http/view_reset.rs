@@ -5,13 +5,21 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Services;
-use super::answer::{NextStep, Notice, page};
+use super::answer::{NextStep, Notice, Told, page};
 use super::audience::{Accepts, Audience};
+use super::openapi::Everywhere;
 use super::pages::{Frame, ResetPage};
 
-/// Shows the form.
+/// Shows the form to ask for another link.
+#[utoipa::path(
+    get,
+    path = "/reset",
+    operation_id = "viewReset",
+    tag = "pages",
+    responses((status = 200, description = "The form", body = Told), Everywhere)
+)]
 pub(super) async fn view_reset(State(services): State<Services>, audience: Audience) -> Response {
-    if audience.accepts == Accepts::Plain {
+    if audience.accepts != Accepts::Page {
         let (outcome, phrase) = ("form", "reset-for-programs".into());
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
             .answer(audience, &services);

@@ -85,13 +85,18 @@ impl Session {
 
     /// Makes a call with the token; once more with a new one where the token is refused.
     pub(super) async fn call(&self, request: Request) -> Result<Answer, KeystoneError> {
+        self.call_by(&self.http, request).await
+    }
+
+    /// The same by another client, for a service that is none of the cloud's and takes Keystone's tokens.
+    pub(super) async fn call_by(&self, http: &Http, request: Request) -> Result<Answer, KeystoneError> {
         let token = self.token().await?;
-        match self.http.send(&request, Some(&token.secret)).await {
+        match http.send(&request, Some(&token.secret)).await {
             // A call whose token is refused has not been looked at any further, so that even a
             // POST may be made again.
             Err(KeystoneError::Unauthorized { .. }) => {
                 let token = self.token_other_than(Some(&token)).await?;
-                self.http.send(&request, Some(&token.secret)).await
+                http.send(&request, Some(&token.secret)).await
             }
             outcome => outcome,
         }
@@ -100,6 +105,11 @@ impl Session {
     /// Makes a call without Usher's token.
     pub(super) async fn call_without_token(&self, request: &Request) -> Result<Answer, KeystoneError> {
         self.http.send(request, None).await
+    }
+
+    /// Makes a call once, without Usher's token and whatever other calls are under way.
+    pub(super) async fn call_alone(&self, request: &Request) -> Result<Answer, KeystoneError> {
+        self.http.send_once(request, None).await
     }
 
     async fn token_other_than(&self, refused: Option<&Arc<Token>>) -> Result<Arc<Token>, KeystoneError> {

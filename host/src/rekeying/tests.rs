@@ -81,10 +81,12 @@ async fn a_password_change_that_a_rotation_overtakes_still_uses_the_link_up() {
     let link = fixture.link().await;
     let hash = token_hash(&link.token);
     let limits = crate::database::AttemptLimits { per_link: 5, per_window: 5 };
-    let counted = fixture.database.count_attempt(&hash, fixture.clock.now(), limits).await.unwrap();
+    let now = fixture.clock.now();
+    let attempt = crate::database::Attempt { token_hash: &hash, now, limits, client: None };
+    let counted = fixture.database.count_attempt(&attempt).await.unwrap();
     let crate::database::AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
     assert_eq!(rotate_all(&fixture).await.sealed_again, 1);
-    fixture.database.erase_used_link(&attempt).await.unwrap();
+    fixture.database.erase_used_link(&attempt, now).await.unwrap();
     let again = fixture.redeem(&link.token, PIN, CHOSEN).await;
     assert!(matches!(again, Err(RedeemError::Unknown)), "{again:?}");
 }

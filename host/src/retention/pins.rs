@@ -17,11 +17,11 @@ const ATTEMPTS: u32 = 5;
 
 /// Empties the cells of PINs in rows that moved before a moment. Answers how many there were.
 pub(super) async fn erase(app: &App, before: Timestamp, dry_run: bool) -> Result<u64, BatchError> {
+    let Ok(sheet) = app.sheets.access() else { return Ok(0) };
     let parser = app.row_parser().await?;
     let layout = parser.describe().await?.access;
     let Some(column) = layout.pin_column else { return Ok(0) };
-    let source =
-        Source { app, kind: SheetKind::Access, sheet: &app.sheets.access, parser: &parser, layout: &layout };
+    let source = Source { app, kind: SheetKind::Access, sheet, parser: &parser, layout: &layout };
     let mut attempt = 1;
     loop {
         let snapshot = match source.sheet.read(&layout.done).await {

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{IssuedToken, Pin, RedeemError, Registration, Setpass};
+use super::{IssuedToken, Pin, RedeemError, Redemption, Registration, Setpass};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::keys::Keys;
@@ -23,8 +23,12 @@ pub(crate) const USER: &str = "3e5c8b0f7a";
 pub(crate) const RANDOM_PASSWORD: &str = "random-password-of-the-user";
 pub(crate) const PIN: &str = "4711";
 pub(crate) const WRONG_PIN: &str = "4712";
+/// The site's name.
+pub(crate) const SITE: &str = "Example Cloud";
+/// Where requests come from.
+pub(crate) const CLIENT: &str = "192.0.2.7";
 /// What the identity service refuses, and in which words.
-pub(crate) const WEAK_PASSWORD: &str = "weak";
+pub(crate) const WEAK_PASSWORD: &str = "a weak one";
 pub(crate) const REFUSAL: &str = "The password does not match the requirements: <ten> characters.";
 /// The only token that is an administrator's.
 pub(crate) const ADMIN_TOKEN: &str = "token-of-an-administrator";
@@ -36,6 +40,8 @@ pub(crate) struct Identity {
     pub(crate) changes: usize,
     /// Fails without doing anything.
     pub(crate) down: bool,
+    /// Knows no e-mail address of anybody.
+    pub(crate) has_no_addresses: bool,
     /// Does what is asked, and then fails.
     pub(crate) loses_answers: bool,
 }
@@ -48,30 +54,52 @@ pub(crate) struct Fixture {
     pub(crate) setpass: Setpass,
     pub(crate) keystone: Keystone,
     pub(crate) identity: Arc<Mutex<Identity>>,
-    _fake: Fake,
+    fake: Fake,
 }
 
 impl Fixture {
     /// Five PINs a link, eight a day, a link for an hour.
     pub(crate) async fn new() -> Self {
+        Self::with(Keys::load, &settings()).await
+    }
+
+    /// For thousands of tries: PINs are hashed at little cost, and twenty may be tried with a link.
+    pub(crate) async fn for_many_tries() -> Self {
+        let limits = settings::setpass::Setpass { max_attempts: 20, max_attempts_per_day: 20, ..settings() };
+        Self::with(Keys::load_with_cheap_pins, &limits).await
+    }
+
+    async fn with(
+        load: impl FnOnce(&std::path::Path) -> Result<Keys, crate::keys::KeysError>,
+        settings: &settings::setpass::Setpass,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("keys");
         Keys::create(&key_file, jiff::Timestamp::UNIX_EPOCH).unwrap();
-        let keys = Keys::load(&key_file).unwrap();
+        let keys = load(&key_file).unwrap();
         let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
         let clock = Clock::manual("2026-11-22T08:00:00Z".parse().unwrap());
         let identity = Arc::new(Mutex::new(Identity::default()));
         identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
         let fake = Fake::start(routes(&identity)).await;
-        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings());
-        Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, _fake: fake }
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), settings, SITE);
+        Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, fake }
+    }
+
+    /// How often a call such as `GET /v3` was made.
+    pub(crate) fn calls_of_keystone(&self, call: &str) -> usize {
+        self.fake.calls(call)
     }
 
     /// A link for [`USER`] with [`RANDOM_PASSWORD`] and [`PIN`].
     pub(crate) async fn link(&self) -> IssuedToken {
+        self.link_of(USER).await
+    }
+
+    /// The same for any user.
+    pub(crate) async fn link_of(&self, user_id: &str) -> IssuedToken {
         let (password, pin) = (RANDOM_PASSWORD.into(), PIN.into());
-        let registration =
-            Registration { user_id: USER, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
+        let registration = Registration { user_id, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
         let mut tx = self.database.begin().await.unwrap();
         let issued = self.setpass.register(&mut tx, registration).await.unwrap();
         tx.commit().await.unwrap();
@@ -84,7 +112,7 @@ impl Fixture {
         pin: &str,
         password: &str,
     ) -> Result<(), RedeemError> {
-        self.setpass.redeem(&self.keystone, token, &pin.into(), &password.into()).await
+        self.setpass.redeem(&self.keystone, &redemption(token, pin, password)).await
     }
 
     pub(crate) fn password(&self) -> String {
@@ -102,6 +130,12 @@ impl Fixture {
     }
 }
 
+/// What a user brings.
+pub(crate) fn redemption(token: &SecretString, pin: &str, password: &str) -> Redemption {
+    let client = Some(CLIENT.parse().unwrap());
+    Redemption { token: token.clone(), pin: pin.into(), password: password.into(), client }
+}
+
 pub(crate) fn settings() -> settings::setpass::Setpass {
     toml::from_str(
         "public_url = \"https://cloud.example.org/setpass/\"\ntoken_lifetime = \"1h\"\n\
@@ -111,14 +145,19 @@ pub(crate) fn settings() -> settings::setpass::Setpass {
 }
 
 fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
-    let identity = Arc::clone(identity);
+    let (identity, users, asked) = (Arc::clone(identity), Arc::clone(identity), Arc::clone(identity));
     Router::new()
+        .route(
+            "/v3",
+            get(async move || match asked.lock().unwrap().down {
+                true => StatusCode::SERVICE_UNAVAILABLE,
+                false => StatusCode::OK,
+            }),
+        )
         .route("/v3/auth/tokens", post(authenticate))
         .route(
             "/v3/users/{id}",
-            get(async |Path(id): Path<String>| {
-                Json(json!({ "user": { "id": id, "name": "user@example.org", "enabled": true } }))
-            }),
+            get(async move |Path(id): Path<String>| show_user(&users.lock().unwrap(), &id)),
         )
         .route(
             "/v3/users/{id}/password",
@@ -137,6 +176,15 @@ async fn authenticate(
         Some(_) => StatusCode::UNAUTHORIZED,
     };
     (status, [("X-Subject-Token", "token-1")], Json(token_body(&json!([]))))
+}
+
+fn show_user(identity: &Identity, id: &str) -> (StatusCode, Json<Value>) {
+    if identity.down {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
+    }
+    let email = (!identity.has_no_addresses).then_some("user@mail.example.org");
+    let user = json!({ "id": id, "name": "user@example.org", "email": email, "enabled": true });
+    (StatusCode::OK, Json(json!({ "user": user })))
 }
 
 fn change_password(identity: &mut Identity, id: &str, change: &Value) -> (StatusCode, Json<Value>) {

@@ -4,13 +4,14 @@
 //! Keystone refused the new password or could not be reached. It is not given back when Keystone
 //! says that the random password is wrong: each such call counts toward Keystone's own lockout.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use super::{Inner, InvalidPin, Setpass, SetpassError, password_purpose, pin, token};
-use crate::database::{AttemptStart, Claim, CountedAttempt, DatabaseError, TokenHash};
+use super::{Inner, InvalidPin, Setpass, SetpassError, UnusablePassword, password_purpose, pin, token};
+use crate::database::{Attempt, AttemptStart, Claim, CountedAttempt, DatabaseError, TokenHash};
 use crate::keystone::{ChangePasswordError, Keystone, KeystoneError};
 
 /// How long one request alone may work on a change: longer than any call to Keystone takes. It only
@@ -41,6 +42,9 @@ pub enum RedeemError {
     /// The PIN does not have the form of one. Nothing was counted.
     #[error(transparent)]
     InvalidPin(#[from] InvalidPin),
+    /// The new password cannot be one. The link stays usable.
+    #[error(transparent)]
+    UnusablePassword(#[from] UnusablePassword),
     /// Another request is setting the password with this link. Passing.
     #[error("the password is being set by another request at this moment")]
     Busy,
@@ -77,6 +81,19 @@ impl From<DatabaseError> for RedeemError {
     }
 }
 
+/// What somebody brings to set a password.
+#[derive(Clone, Debug)]
+pub struct Redemption {
+    /// The token of the link.
+    pub token: SecretString,
+    /// The PIN.
+    pub pin: SecretString,
+    /// The new password.
+    pub password: SecretString,
+    /// Where the request came from, as far as that is known.
+    pub client: Option<IpAddr>,
+}
+
 impl Setpass {
     /// Sets the password of the user whom the link was issued to, if the PIN is right, and erases
     /// the link.
@@ -86,20 +103,18 @@ impl Setpass {
     ///
     /// # Errors
     /// See [`RedeemError`].
-    pub async fn redeem(
-        &self,
-        keystone: &Keystone,
-        token: &SecretString,
-        pin: &SecretString,
-        password: &SecretString,
-    ) -> Result<(), RedeemError> {
+    pub async fn redeem(&self, keystone: &Keystone, redemption: &Redemption) -> Result<(), RedeemError> {
+        let Redemption { token, pin, password, client } = redemption;
         pin::check(pin)?;
+        // The same for everybody, so it tells nothing of the link.
+        self.inner.rules.check(password)?;
         let inner = Arc::clone(&self.inner);
         let (keystone, token_hash) = (keystone.clone(), token::hash(token));
         let (pin, password) = (pin.clone(), password.clone());
+        let client = self.inner.client_to_record(*client);
         let under_way = Arc::clone(&inner.changes).read_owned().await;
         let change = tokio::spawn(async move {
-            let outcome = redeem(&inner, &keystone, &token_hash, &pin, &password).await;
+            let outcome = redeem(&inner, &keystone, &token_hash, client.as_deref(), &pin, &password).await;
             drop(under_way);
             outcome
         });
@@ -114,11 +129,13 @@ async fn redeem(
     inner: &Inner,
     keystone: &Keystone,
     token_hash: &TokenHash,
+    client: Option<&str>,
     pin: &SecretString,
     password: &SecretString,
 ) -> Result<(), RedeemError> {
     let place = inner.hashing.queue()?;
-    let start = inner.database.count_attempt(token_hash, inner.clock.now(), inner.limits).await?;
+    let attempt = Attempt { token_hash, now: inner.clock.now(), limits: inner.limits, client };
+    let start = inner.database.count_attempt(&attempt).await?;
     let hash = match &start {
         AttemptStart::Counted(attempt) => Some(attempt.pin_hash.as_str()),
         _ => None,
@@ -133,11 +150,17 @@ async fn redeem(
         AttemptStart::UserExhausted => return Err(RedeemError::LockedForToday),
     };
     let outcome = match right {
-        Ok(true) => change_password(inner, keystone, token_hash, &attempt, password).await,
-        Ok(false) => Err(RedeemError::WrongPin { left: attempt.left }),
+        Ok(true) => change_password(inner, keystone, &attempt, password).await,
+        Ok(false) => {
+            // Only where none are left: any other wrong PIN takes as long as a link that nobody knows.
+            if attempt.left == 0 {
+                inner.database.lock_link(&attempt, inner.clock.now(), inner.limits.per_link).await?;
+            }
+            Err(RedeemError::WrongPin { left: attempt.left })
+        }
         // The user is not at fault where nobody can tell whether the PIN is right.
         Err(error) => {
-            inner.database.give_attempt_back(token_hash, &attempt).await?;
+            inner.database.give_attempt_back(&attempt, inner.clock.now(), "key missing").await?;
             Err(RedeemError::Setpass(error.into()))
         }
     };
@@ -152,42 +175,55 @@ async fn redeem(
 async fn change_password(
     inner: &Inner,
     keystone: &Keystone,
-    token_hash: &TokenHash,
     attempt: &CountedAttempt,
     password: &SecretString,
 ) -> Result<(), RedeemError> {
-    let database = &inner.database;
+    let (database, clock) = (&inner.database, &inner.clock);
     let original = match open_password(inner, attempt) {
         Ok(original) => original,
         Err(error) => {
-            database.give_attempt_back(token_hash, attempt).await?;
+            database.give_attempt_back(attempt, clock.now(), "key missing").await?;
             return Err(error.into());
         }
     };
-    let now = inner.clock.now();
-    let until = now.saturating_add(CLAIM_TIME).unwrap_or(Timestamp::MAX);
-    let unsettled = match database.claim_change(token_hash, now, until).await? {
+    // Whose password it is, Keystone tells. Where it does not, its own rules have to do: the user is not held up.
+    match keystone.user(&attempt.user_id).await {
+        Ok(Some(user)) => {
+            if let Err(unusable) = inner.rules.check_for(password, &user) {
+                database.give_attempt_back(attempt, clock.now(), "password too easy").await?;
+                return Err(unusable.into());
+            }
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "a new password is not compared with its user's name"),
+    }
+    let until = clock.now().saturating_add(CLAIM_TIME).unwrap_or(Timestamp::MAX);
+    let unsettled = match database.claim_change(attempt, clock.now(), until).await? {
         Claim::Granted { unsettled } => unsettled,
         Claim::Taken => {
-            database.give_attempt_back(token_hash, attempt).await?;
+            database.give_attempt_back(attempt, clock.now(), "another request is at it").await?;
             return Err(RedeemError::Busy);
         }
         Claim::Gone => return Err(RedeemError::Unknown),
     };
     let refusal = match keystone.change_password(&attempt.user_id, &original, password).await {
         Ok(()) => {
-            database.erase_used_link(attempt).await?;
+            database.erase_used_link(attempt, clock.now()).await?;
             return Ok(());
         }
         // Whether Keystone did it is not known: the answer may have been lost, not the question.
         Err(ChangePasswordError::Other(error)) => {
-            database.leave_unsettled(token_hash, attempt).await?;
+            database.leave_unsettled(attempt, clock.now(), "no answer from Keystone").await?;
             return Err(RedeemError::Keystone(error));
         }
         Err(refusal) => refusal,
     };
-    let wrong_original = matches!(refusal, ChangePasswordError::WrongOriginal);
-    database.settle_unchanged(token_hash, attempt, !wrong_original).await?;
+    let reason = reason(&refusal);
+    if matches!(refusal, ChangePasswordError::WrongOriginal) {
+        database.settle_counted(attempt, clock.now(), reason, inner.limits.per_link).await?;
+    } else {
+        database.settle_unchanged(attempt, clock.now(), reason).await?;
+    }
     Err(match refusal {
         ChangePasswordError::WrongOriginal if unsettled => RedeemError::PerhapsChanged,
         ChangePasswordError::WrongOriginal => RedeemError::ChangedElsewhere,
@@ -197,6 +233,18 @@ async fn change_password(
         ChangePasswordError::Disabled => RedeemError::Disabled,
         ChangePasswordError::Other(error) => RedeemError::Keystone(error),
     })
+}
+
+/// What the audit trail says of a refusal, in fixed words.
+fn reason(refusal: &ChangePasswordError) -> &'static str {
+    match refusal {
+        ChangePasswordError::WrongOriginal => "changed elsewhere",
+        ChangePasswordError::Refused(_) => "refused by Keystone",
+        ChangePasswordError::Reused(_) => "used before",
+        ChangePasswordError::Locked(_) => "locked by Keystone",
+        ChangePasswordError::Disabled => "account disabled",
+        ChangePasswordError::Other(_) => "no answer from Keystone",
+    }
 }
 
 fn open_password(inner: &Inner, attempt: &CountedAttempt) -> Result<SecretString, SetpassError> {

@@ -36,7 +36,7 @@ impl Site {
         let outbox = Outbox::new(database.clone(), keys, clock, mailer, &settings.mail);
         let capabilities = Capabilities {
             outbox: Some((outbox.clone(), database.clone())),
-            sheets: vec![Sheets::new(&settings.sheet).access],
+            sheets: Sheets::new(settings.sheet.as_ref()).iter().cloned().collect(),
             ..Capabilities::default()
         };
         let host = PluginHost::new(&settings.plugins, capabilities).unwrap();

@@ -95,12 +95,4 @@ impl Database {
             .await?;
         Ok(())
     }
-
-    /// Whether the database lets itself be written to, without writing anything.
-    ///
-    /// # Errors
-    /// Where it does not.
-    pub async fn try_to_write(&self) -> Result<(), DatabaseError> {
-        Ok(self.begin().await?.rollback().await?)
-    }
 }

@@ -47,7 +47,7 @@ async fn answers_to_what_was_sent_are_in_the_readers_language_also_as_json_and_t
         Request::post("/?token=unknown")
             .header("accept", accept)
             .header("accept-language", "id")
-            .body(Body::from(format!("pin={PIN}&password=a&confirm_password=a")))
+            .body(Body::from(format!("pin={PIN}&password=not+a+weak+one&confirm_password=not+a+weak+one")))
     };
     let json = served.call(unknown("application/json").unwrap()).await;
     assert_eq!((json.status, json.outcome().as_str()), (404, "unknown-link"));
@@ -113,11 +113,19 @@ fn everything_that_templates_say_is_in_the_languages_files_and_nothing_else_is()
     for id in &said {
         assert!(messages.contains(id.as_str()), "{id} is in no file");
     }
-    let handlers: String =
-        ["answer", "origin", "pages/frame", "request_reset", "set_password", "view_form", "view_reset"]
-            .iter()
-            .map(|file| read(&format!("src/http/{file}.rs")))
-            .collect();
+    let handlers: String = [
+        "answer",
+        "limits",
+        "origin",
+        "pages/frame",
+        "request_reset",
+        "set_password",
+        "view_form",
+        "view_reset",
+    ]
+    .iter()
+    .map(|file| read(&format!("src/http/{file}.rs")))
+    .collect();
     for id in messages {
         assert!(said.contains(id) || handlers.contains(&format!("\"{id}\"")), "nobody says {id}");
     }
