@@ -344,7 +344,7 @@ fn what_is_wrong_with_a_key_is_told_with_its_line() {
         ("alert_to = \"", "alert_to = \"@", "alert_to = ", "schedule.alert_to: expected an e-mail"),
         ("alert_after = 3", "alert_after = 0", "alert_after = ", "schedule.alert_after: "),
         (
-            "cron = \"@hourly\"",
+            "cron = \"20 0 * * *\"",
             "cron = \"hourly\"",
             "cron = \"hourly\"",
             "expected five fields as in crontab",
