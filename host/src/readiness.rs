@@ -61,6 +61,9 @@ pub struct Parts {
 
 const OK: &str = "ok";
 
+/// What is said of each part where the program is ending.
+const UNKNOWN: &str = "unknown";
+
 impl Readiness {
     /// The readiness of a server that uses these, until it is told to stop.
     #[must_use]
@@ -76,7 +79,17 @@ impl Readiness {
     }
 
     /// What was found out some seconds ago at most.
+    ///
+    /// Finding it out goes on where who asked hangs up: asking and hanging up does not begin it anew each time.
     pub async fn state(&self) -> State {
+        let looking = self.clone();
+        tokio::spawn(async move { looking.look().await }).await.unwrap_or_else(|_| {
+            let parts = Parts { database: UNKNOWN, keys: UNKNOWN, keystone: UNKNOWN };
+            State { ready: false, stopping: *self.inner.stopped.borrow(), parts }
+        })
+    }
+
+    async fn look(&self) -> State {
         let inner = &self.inner;
         let stopping = *inner.stopped.borrow();
         // Held while the parts are asked: who comes meanwhile waits for the same answer.

@@ -111,7 +111,11 @@ impl RemoteSetpass {
         }
         // Who calls is looked at before what is said, so that nonsense is refused for what it is.
         match self.inner.bearer.call(self.put(NOBODY).body(Value::Array(Vec::new()))).await {
-            Ok(_) | Err(KeystoneError::Refused { .. }) => Ok(format!("{remote} takes registrations")),
+            Err(KeystoneError::Refused { .. }) => Ok(format!("{remote} takes registrations")),
+            Ok(_) => {
+                let reason = "it takes a list for a registration".to_owned();
+                Err(RemoteSetpassError::NotSetpass { remote, reason })
+            }
             Err(error) => Err(self.failed(error)),
         }
     }

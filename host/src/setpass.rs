@@ -273,7 +273,7 @@ impl Setpass {
     /// Where the PIN cannot be one.
     pub async fn hash_pin(&self, pin: &SecretString) -> Result<String, SetpassError> {
         pin::check(pin)?;
-        Ok(self.inner.hashing.hash(pin).await)
+        Ok(self.inner.hashing.hash(pin, None).await)
     }
 
     /// Destroys the secrets of links that have ended, and forgets records that have outlived [`RETENTION`] and events

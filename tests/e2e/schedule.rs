@@ -197,6 +197,18 @@ fn a_job_of_the_sites_own_runs_by_itself_and_by_hand_and_its_report_is_shown() {
     expect_status(&unknown, 2);
     expect_words(&unknown, &["there is no job diges: there are import, quotas", "digest"]);
 
+    // One that comes along, with its grants and settings.
+    let digest = format!(
+        "\n[plugins.jobs.weekly-digest]\ncomponent = \"{}\"\ngrants = [\"sheet\", \"mail\"]\n\
+         [plugins.jobs.weekly-digest.settings]\nto = [\"admins@example.org\"]\n",
+        workspace::component("weekly-digest").unwrap().display()
+    );
+    let settings = fs::read_to_string(site.settings()).unwrap();
+    fs::write(site.settings(), settings + &digest).unwrap();
+    expect_status(&site.usher(&["run", "weekly-digest"]).unwrap(), 0);
+    let shown = site.usher(&["schedule", "show", "weekly-digest"]).unwrap();
+    expect_words(&shown, &["by hand, done: nobody was admitted"]);
+
     // It was missed, fails for good, and the operator is told.
     expect_status(&site.usher(&["run", "expire-tokens"]).unwrap(), 0);
     change_records(&site, "INSERT INTO job (name, looked_until) VALUES ('digest', 0)");

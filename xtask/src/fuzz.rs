@@ -39,7 +39,7 @@ pub fn run(seconds: u32) -> Result<()> {
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-artifact_prefix={}/", found.display()));
         // Longer ones than the server reads find nothing.
-        command.args(["-max_len=4096", "-print_final_stats=1"]);
+        command.args(["-max_len=16384", "-print_final_stats=1"]);
         if !process::status(&mut command)?.success() {
             bail!(
                 "{target} failed, see above; the input is in {}. Make it a test of host/src/http/fields.rs, then \

@@ -70,18 +70,23 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     app.stop.ask();
     let requests = async {
         if tokio::time::timeout(app.settings.setpass.grace, &mut work).await.is_ok() {
-            app.setpass.settle().await;
+            // A change goes on where nobody waits for it any more.
+            settle(app).await;
             return;
         }
         tracing::warn!("requests that did not finish within setpass.grace are cut off");
-        if tokio::time::timeout(SETTLING, app.setpass.settle()).await.is_err() {
-            tracing::error!("Keystone did not answer in time whether it has changed a password");
-        }
+        settle(app).await;
         // Who was waiting for that is still to be told.
         let _ = tokio::time::timeout(TELLING, work).await;
     };
     tokio::join!(requests, jobs);
     Ok(Exit::Done.into())
+}
+
+async fn settle(app: &App) {
+    if tokio::time::timeout(SETTLING, app.setpass.settle()).await.is_err() {
+        tracing::error!("Keystone did not answer in time whether it has changed a password");
+    }
 }
 
 async fn listen(setpass: &settings::setpass::Setpass) -> anyhow::Result<Server> {

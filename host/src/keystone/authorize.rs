@@ -29,8 +29,14 @@ impl Keystone {
     /// Where Keystone does not say: it cannot be reached, or is not available.
     pub async fn authorizes_admin(&self, caller_token: &SecretString) -> Result<bool, KeystoneError> {
         let request = self.scoping(caller_token);
-        let session = Arc::clone(&self.session);
-        self.authorized.ask_once(caller_token, move || ask(session, request)).await
+        let (session, places) = (Arc::clone(&self.session), self.authorized.places());
+        self.authorized
+            .ask_once(caller_token, move || async move {
+                // Held until Keystone has answered. A semaphore that is closed would be none.
+                let _place = places.acquire_owned().await;
+                ask(session, request).await
+            })
+            .await
     }
 
     fn scoping(&self, caller_token: &SecretString) -> Request {

@@ -23,11 +23,22 @@ pub(super) struct Activity {
 
 struct State {
     next: u64,
-    /// The requests under way. Each has, once it is being answered, a moment by which the answer has to be taken.
-    requests: BTreeMap<u64, Option<Instant>>,
+    /// The requests under way.
+    requests: BTreeMap<u64, Stage>,
     /// Whether the client has to take something before more can be sent.
     is_full: bool,
     idle_since: Instant,
+}
+
+/// How far a request is.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// Its body is awaited since then.
+    Receiving(Instant),
+    /// It is worked on.
+    Working,
+    /// It is answered; the answer has to be taken by then.
+    Answered(Instant),
 }
 
 /// What is to become of a connection.
@@ -58,8 +69,15 @@ impl Activity {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
-        state.requests.insert(number, None);
+        state.requests.insert(number, Stage::Receiving(Instant::now()));
         UnderWay { activity: self.clone(), number }
+    }
+
+    /// The body of a request has been received.
+    pub(super) fn received(&self, number: u64) {
+        if let Some(stage @ Stage::Receiving(_)) = self.state().requests.get_mut(&number) {
+            *stage = Stage::Working;
+        }
     }
 
     /// Whether the client has to take something before more can be sent.
@@ -77,15 +95,34 @@ impl Activity {
         (state.requests.is_empty() && !state.is_full).then_some(state.idle_since)
     }
 
+    /// Since when nothing has been done for the client, where nothing is: between requests, and while all that it has
+    /// begun wait for its bodies. Who sends a byte now and then takes no place from others that way.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let state = self.state();
+        if state.is_full {
+            return None;
+        }
+        let since = |stage: &Stage| match stage {
+            Stage::Receiving(since) => Some(*since),
+            Stage::Working | Stage::Answered(_) => None,
+        };
+        let since: Option<Vec<Instant>> = state.requests.values().map(since).collect();
+        since.map(|since| since.into_iter().min().unwrap_or(state.idle_since))
+    }
+
     /// What is to become of the connection at a moment, where it may be idle for so long.
     pub(super) fn verdict(&self, now: Instant, longest_idle: Duration) -> Verdict {
         if let Some(since) = self.idle_since() {
             let end = since + longest_idle;
             return if end <= now { Verdict::Idle } else { Verdict::GoOn(end) };
         }
-        match self.state().requests.values().flatten().min() {
-            Some(end) if *end <= now => Verdict::Stuck,
-            Some(end) => Verdict::GoOn((*end).min(now + longest_idle)),
+        let end = |stage: &Stage| match stage {
+            Stage::Answered(end) => Some(*end),
+            Stage::Receiving(_) | Stage::Working => None,
+        };
+        match self.state().requests.values().filter_map(end).min() {
+            Some(end) if end <= now => Verdict::Stuck,
+            Some(end) => Verdict::GoOn(end.min(now + longest_idle)),
             None => Verdict::GoOn(now + longest_idle),
         }
     }
@@ -96,10 +133,20 @@ impl Activity {
 }
 
 impl UnderWay {
+    /// The body has been received, or there is none.
+    pub(super) fn received(&self) {
+        self.activity.received(self.number);
+    }
+
+    /// The number of the request, for [`Activity::received`].
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The answer, which may have so many bytes, is ready to be taken.
     pub(super) fn answered(&self, bytes: u64) {
         let end = Instant::now() + self.activity.client_timeout + time_for(bytes);
-        self.activity.state().requests.insert(self.number, Some(end));
+        self.activity.state().requests.insert(self.number, Stage::Answered(end));
     }
 }
 
@@ -136,6 +183,23 @@ mod tests {
         assert_eq!(activity.idle_since(), None);
         activity.set_full(false);
         assert!(activity.idle_since().unwrap() > since);
+    }
+
+    #[test]
+    fn a_connection_makes_room_while_it_only_waits_for_its_client() {
+        let activity = Activity::new(10 * SECOND);
+        assert_eq!(activity.waiting_since(), activity.idle_since());
+        let (first, second) = (activity.begin(), activity.begin());
+        assert!(activity.waiting_since().is_some(), "both bodies are awaited");
+        second.received();
+        assert_eq!(activity.waiting_since(), None, "one is worked on");
+        second.answered(0);
+        assert_eq!(activity.waiting_since(), None, "its answer is being taken");
+        drop(second);
+        let since = activity.waiting_since().unwrap();
+        assert!(since <= activity.state().idle_since, "since the first began, whatever came meanwhile");
+        activity.received(first.number());
+        assert_eq!(activity.waiting_since(), None);
     }
 
     #[test]

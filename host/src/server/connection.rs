@@ -72,9 +72,13 @@ impl Conversation {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = service_fn(|request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(client));
             let under_way = activity.begin();
+            if request.body().is_end_stream() {
+                under_way.received();
+            }
+            let (activity, number) = (activity.clone(), under_way.number());
+            let mut request = request.map(|body| Body::new(Question { body, activity, number }));
+            request.extensions_mut().insert(ConnectInfo(client));
             let answer = self.router.clone().call(request);
             async move {
                 let answer = answer.await?;
@@ -134,6 +138,37 @@ impl Conversation {
             .max_concurrent_streams(REQUESTS_AT_A_TIME)
             .max_header_list_size(LONGEST_HEAD);
         builder
+    }
+}
+
+/// A request's body. The request is worked on once all of it is there.
+struct Question {
+    body: Incoming,
+    activity: Activity,
+    number: u64,
+}
+
+impl HttpBody for Question {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(frame, Poll::Ready(None | Some(Err(_)))) || self.body.is_end_stream() {
+            self.activity.received(self.number);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

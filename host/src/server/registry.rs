@@ -42,13 +42,12 @@ impl Registry {
         Entry { registry: self.clone(), number, end }
     }
 
-    /// Has the connection end that has been idle the longest, unless all are at work.
+    /// Has the connection end that has been waiting for its client the longest, unless all are at work.
     pub(super) fn end_longest_idle(&self) {
         let mut state = self.state();
-        let idle = state
-            .open
-            .iter()
-            .filter_map(|(number, open)| open.activity.as_ref()?.idle_since().map(|since| (since, *number)));
+        let idle = state.open.iter().filter_map(|(number, open)| {
+            open.activity.as_ref()?.waiting_since().map(|since| (since, *number))
+        });
         let Some((_, number)) = idle.min() else { return };
         // Taken out at once, so that the next who comes does not choose the same one.
         if let Some(open) = state.open.remove(&number) {
@@ -99,7 +98,8 @@ mod tests {
             connections.push((entry, activity));
         }
         let ended = |number: usize| connections[number].0.is_ended().now_or_never().is_some();
-        let _request = connections[0].1.begin();
+        let request = connections[0].1.begin();
+        request.received();
         registry.end_longest_idle();
         assert!(!ended(0) && ended(1) && !ended(2));
         registry.end_longest_idle();

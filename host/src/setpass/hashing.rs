@@ -1,5 +1,5 @@
-//! PIN hashing that cannot take all memory and cores: as many at once as there are cores, and a
-//! bounded number that wait.
+//! PIN hashing that cannot take all memory and cores: half of the cores hash at once, and a bounded number of PINs
+//! wait.
 
 mod workers;
 
@@ -24,7 +24,9 @@ pub(super) struct PinHashing {
 }
 
 /// A place in the queue of those who want a PIN compared.
-pub(super) struct Place(OwnedSemaphorePermit);
+pub(super) struct Place(
+    #[expect(dead_code, reason = "held, and given back when dropped")] OwnedSemaphorePermit,
+);
 
 impl PinHashing {
     pub(super) fn new(keys: Keys) -> Self {
@@ -37,9 +39,15 @@ impl PinHashing {
         Arc::clone(&self.queue).try_acquire_owned().map(Place).map_err(|_| SetpassError::Overloaded)
     }
 
-    pub(super) async fn hash(&self, pin: &SecretString) -> String {
+    /// Hashes a PIN. A stranger's has a place in the queue, which it keeps until it is hashed or thrown away.
+    pub(super) async fn hash(&self, pin: &SecretString, place: Option<Place>) -> String {
         let (keys, pin) = (self.keys.clone(), pin.clone());
-        self.workers.run(move || keys.hash_pin(&pin)).await
+        self.workers
+            .run(move || {
+                let _place = place;
+                keys.hash_pin(&pin)
+            })
+            .await
     }
 
     /// Whether the PIN is the one that was hashed; false, after the same time, where there is no hash.
@@ -53,9 +61,10 @@ impl PinHashing {
         hash: Option<&str>,
     ) -> Result<bool, KeysError> {
         let (keys, pin, hash) = (self.keys.clone(), pin.clone(), hash.map(str::to_owned));
-        let right = self
-            .workers
+        self.workers
             .run(move || {
+                // Given back when it is done, also where nobody waits for it any more.
+                let _place = place;
                 let compared = hash.map(|hash| keys.verify_pin(&pin, &hash));
                 // Where nothing was compared, a hash of the same cost: the time tells nobody so.
                 if !matches!(compared, Some(Ok(_))) {
@@ -63,8 +72,6 @@ impl PinHashing {
                 }
                 compared.unwrap_or(Ok(false))
             })
-            .await;
-        drop(place.0);
-        right
+            .await
     }
 }

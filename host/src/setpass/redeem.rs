@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -17,6 +18,9 @@ use crate::keystone::{ChangePasswordError, Keystone, KeystoneError};
 /// How long one request alone may work on a change: longer than any call to Keystone takes. It only
 /// matters after a crash, and then only for how soon the user may try again.
 const CLAIM_TIME: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long it may take to find out whose password it is.
+const NAME_TIME: Duration = Duration::from_secs(5);
 
 /// Why a password was not set.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +124,11 @@ impl Setpass {
         });
         match change.await {
             Ok(outcome) => outcome,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The program is ending, which does not wait for ever for a change that is under way.
+                Err(_) => Err(RedeemError::Busy),
+            },
         }
     }
 }
@@ -187,15 +195,16 @@ async fn change_password(
         }
     };
     // Whose password it is, Keystone tells. Where it does not, its own rules have to do: the user is not held up.
-    match keystone.user(&attempt.user_id).await {
-        Ok(Some(user)) => {
+    match tokio::time::timeout(NAME_TIME, keystone.user(&attempt.user_id)).await {
+        Ok(Ok(Some(user))) => {
             if let Err(unusable) = inner.rules.check_for(password, &user) {
                 database.give_attempt_back(attempt, clock.now(), "password too easy").await?;
                 return Err(unusable.into());
             }
         }
-        Ok(None) => {}
-        Err(error) => tracing::warn!(%error, "a new password is not compared with its user's name"),
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "a new password is not compared with its user's name"),
+        Err(_) => tracing::warn!("Keystone takes long: a new password is not compared with its user's name"),
     }
     let until = clock.now().saturating_add(CLAIM_TIME).unwrap_or(Timestamp::MAX);
     let unsettled = match database.claim_change(attempt, clock.now(), until).await? {

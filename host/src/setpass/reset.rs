@@ -46,7 +46,8 @@ impl Setpass {
     /// # Errors
     /// Where the PIN cannot be one, or too many are waiting.
     pub async fn hash_stranger_pin(&self, pin: &SecretString) -> Result<String, SetpassError> {
-        let _place = self.inner.hashing.queue()?;
-        self.hash_pin(pin).await
+        super::check_pin(pin)?;
+        let place = self.inner.hashing.queue()?;
+        Ok(self.inner.hashing.hash(pin, Some(place)).await)
     }
 }

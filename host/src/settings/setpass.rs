@@ -156,8 +156,17 @@ impl Setpass {
         if self.remote.as_ref().is_some_and(|url| !is_protected(url)) {
             return fail("remote", expected);
         }
-        if self.remote.as_ref().is_some_and(|url| url.query().is_some() || url.fragment().is_some()) {
-            return fail("remote", "expected the root of a setpass: a URL without a query");
+        for (key, url) in [("public_url", &self.public_url), ("remote", &self.remote)] {
+            let Some(url) = url else { continue };
+            if !url.username().is_empty() || url.password().is_some() {
+                return fail(
+                    key,
+                    "a URL with a user or a password would be mailed to everybody; take them out",
+                );
+            }
+            if url.query().is_some() || url.fragment().is_some() {
+                return fail(key, "expected the root of a setpass: a URL without a query");
+            }
         }
         if self.remote_ca_file.is_some() && self.remote.is_none() {
             return fail("remote_ca_file", "it is of use only with setpass.remote; take it out");

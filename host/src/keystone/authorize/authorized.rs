@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use super::AUTHORIZED_FOR;
 use crate::clock::Clock;
@@ -20,17 +21,25 @@ use crate::keystone::KeystoneError;
 /// How many tokens are remembered at most.
 const MOST: usize = 1000;
 
+/// About how many tokens Keystone is asked at the same time. Anybody can show tokens: those who do must not take up the
+/// calls that changes of passwords wait for.
+const AT_A_TIME: usize = 2;
+
 /// SHA-256 of a token.
 type TokenHash = [u8; 32];
 
 /// For how long a token may be used, or that it may not be used.
 type Answer = Result<Option<SignedDuration>, KeystoneError>;
 
+/// An answer, and since when it holds: the moment of the question, as the answer may be old when it comes.
+type Dated = (Timestamp, Answer);
+
 /// The callers' tokens that Keystone has said yes to.
 #[derive(Debug)]
 pub(in crate::keystone) struct Authorized {
     clock: Clock,
     state: Mutex<State>,
+    places: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -38,12 +47,17 @@ struct State {
     /// Until when a yes counts, by our own clock: Keystone's may differ.
     until: HashMap<TokenHash, Timestamp>,
     /// What Keystone is being asked, by those who wait for the answer. Gone when nobody waits any more.
-    asking: HashMap<TokenHash, WeakShared<BoxFuture<'static, Answer>>>,
+    asking: HashMap<TokenHash, WeakShared<BoxFuture<'static, Dated>>>,
 }
 
 impl Authorized {
     pub(in crate::keystone) fn new(clock: Clock) -> Self {
-        Self { clock, state: Mutex::default() }
+        Self { clock, state: Mutex::default(), places: Arc::new(Semaphore::new(AT_A_TIME)) }
+    }
+
+    /// Places for those that Keystone is asked about at the same time.
+    pub(super) fn places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.places)
     }
 
     /// Whether the token may be used: as Keystone said before, or says now.
@@ -56,23 +70,22 @@ impl Authorized {
         F: Future<Output = Answer> + Send + 'static,
     {
         let hash: TokenHash = Sha256::digest(token.expose_secret().as_bytes()).into();
-        // The time before the question: the answer may be old when it comes.
         let now = self.clock.now();
         let answer = {
             let mut state = self.state();
             if state.until.get(&hash).is_some_and(|until| now < *until) {
                 return Ok(true);
             }
-            state.shared(hash, ask)
+            state.shared(hash, now, ask)
         };
-        let lasts = answer.await;
+        let (asked, lasts) = answer.await;
         let mut state = self.state();
         if state.asking.get(&hash).is_some_and(|asking| asking.upgrade().is_none_or(|it| it.peek().is_some()))
         {
             state.asking.remove(&hash);
         }
         let Some(lasts) = lasts? else { return Ok(false) };
-        let until = now.saturating_add(lasts.min(AUTHORIZED_FOR)).unwrap_or(now);
+        let until = asked.saturating_add(lasts.min(AUTHORIZED_FOR)).unwrap_or(asked);
         state.remember(hash, until, now);
         Ok(true)
     }
@@ -84,7 +97,12 @@ impl Authorized {
 
 impl State {
     /// The question that is being asked already, or a new one.
-    fn shared<F>(&mut self, hash: TokenHash, ask: impl FnOnce() -> F) -> Shared<BoxFuture<'static, Answer>>
+    fn shared<F>(
+        &mut self,
+        hash: TokenHash,
+        now: Timestamp,
+        ask: impl FnOnce() -> F,
+    ) -> Shared<BoxFuture<'static, Dated>>
     where
         F: Future<Output = Answer> + Send + 'static,
     {
@@ -93,7 +111,7 @@ impl State {
         if let Some(under_way) = under_way.filter(|question| question.peek().is_none()) {
             return under_way;
         }
-        let question = ask().boxed().shared();
+        let question = ask().map(move |answer| (now, answer)).boxed().shared();
         self.asking.retain(|_, asking| asking.upgrade().is_some());
         if let Some(weak) = question.downgrade() {
             self.asking.insert(hash, weak);

@@ -47,6 +47,10 @@ fn parse(text: &str) -> Result<IpNet, String> {
         "expected IP addresses and networks of them, such as [\"192.0.2.10\", \"2001:db8::/32\"]".to_owned()
     })?;
     match network == network.trunc() {
+        // Addresses are compared as IPv4 where they are that: such a network would contain none.
+        true if matches!(network, IpNet::V6(v6) if v6.addr().to_ipv4_mapped().is_some()) => {
+            Err("this is a network of IPv4 written as IPv6; write it as IPv4".to_owned())
+        }
         true => Ok(network),
         // Who writes so may mean the address or the network: the wrong guess would trust too many.
         false => Err(format!(
