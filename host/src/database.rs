@@ -6,10 +6,12 @@
 
 mod journal;
 mod leases;
+mod limits;
 mod mail_records;
 mod outbox;
 mod protected;
 mod quota_records;
+mod reset_requests;
 mod runs;
 mod steps;
 mod subscriptions;
@@ -23,10 +25,12 @@ use sqlx::{Sqlite, SqlitePool};
 
 pub use journal::*;
 pub use leases::*;
+pub use limits::*;
 pub use mail_records::*;
 pub use outbox::*;
 pub use protected::*;
 pub use quota_records::*;
+pub use reset_requests::*;
 pub use runs::*;
 pub use steps::*;
 pub use subscriptions::*;

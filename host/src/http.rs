@@ -28,16 +28,11 @@ use axum::http::header::{
 };
 use axum::routing::{get, put};
 use axum::{Router, middleware};
-use futures::future::BoxFuture;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use crate::keystone::Keystone;
-use crate::mail_content::MailContent;
-use crate::mailer::Message;
-use crate::outbox::Outbox;
-use crate::plugin::PluginError;
 use crate::setpass::Setpass;
 use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
@@ -50,10 +45,6 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// How long a request may take. Longer than the calls to Keystone that it may wait for.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Words a mail as the site wants it.
-pub type RenderMail =
-    Arc<dyn Fn(MailContent) -> BoxFuture<'static, Result<Message, PluginError>> + Send + Sync>;
-
 /// What the handlers work with. Clones share everything.
 #[derive(Clone)]
 pub struct Services {
@@ -61,14 +52,8 @@ pub struct Services {
     pub setpass: Setpass,
     /// Sets passwords, and says who may register users.
     pub keystone: Keystone,
-    /// Takes tickets for the helpdesk.
-    pub outbox: Outbox,
-    /// Words them.
-    pub render_mail: RenderMail,
     /// How the pages look.
     pub look: Arc<Look>,
-    /// Where tickets go.
-    pub helpdesk: String,
     /// Where browsers reach the pages.
     pub public_url: Url,
     /// The proxies whose word counts about where a request comes from.

@@ -12,6 +12,7 @@
 //! Knows nothing of where protected secrets are kept.
 
 mod file;
+mod fingerprint;
 mod pin;
 mod ring;
 mod seal;
@@ -27,6 +28,7 @@ use zeroize::Zeroizing;
 use file::Stamp;
 use ring::KeyRing;
 
+pub use fingerprint::Fingerprint;
 pub use ring::{InvalidKeyId, KeyId};
 
 /// The keys of one key file. Clones share them.
@@ -204,6 +206,14 @@ impl Keys {
     /// Where the key is missing, at once.
     pub fn verify_pin(&self, pin: &SecretString, hash: &str) -> Result<bool, KeysError> {
         pin::verify(&self.fresh(), pin, hash)
+    }
+
+    /// A name for something that must not be written down, such as a client's address: the same for the same
+    /// `purpose` and text, and of no use to anybody without the key file. Another key gives another name, so what
+    /// is counted by it begins anew when the key changes.
+    #[must_use]
+    pub fn fingerprint(&self, purpose: &str, text: &str) -> Fingerprint {
+        fingerprint::fingerprint(self.fresh().current(), purpose, text)
     }
 
     /// Reads the file again where it has changed. Every use does that by itself; who does not use the

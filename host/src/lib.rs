@@ -21,6 +21,7 @@ pub mod mail_content;
 pub mod mailer;
 pub mod mailing_list;
 pub mod outbox;
+pub mod password_reset;
 pub mod plugin;
 pub mod process;
 pub mod project_quotas;

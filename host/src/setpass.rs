@@ -5,6 +5,13 @@
 //! before it takes another. Issuing a link again replaces the token; the older links are unknown
 //! from then on.
 //!
+//! Users who forgot their password ask for a link themselves (see `reset_link`). Such a link has no random password
+//! before it is used: the present one stays until somebody has the link and its PIN, so that asking for somebody
+//! else's link takes nothing away. With the right PIN, Usher sets a random password as the administrator, and then
+//! changes it as the user would, so that Keystone's rules for new passwords and its history hold. These links live
+//! beside each other and beside the one that the user was registered with, each with a PIN of its own; the first one
+//! that is used ends them all, and a new registration ends those that were asked for.
+//!
 //! How long secrets are kept: a password that was changed erases the whole record at once. A link
 //! that has ended or is locked keeps its record for [`RETENTION`], because a client may renew it
 //! without knowing the password or the PIN (the protocol allows an empty body); after that
@@ -18,9 +25,11 @@
 //! Knows nothing of HTTP, pages and mail.
 
 mod hashing;
+mod limits;
 mod pin;
 mod redeem;
-mod reset;
+mod reset_link;
+mod reset_request;
 mod token;
 
 use std::sync::Arc;
@@ -40,8 +49,13 @@ use crate::{random, settings};
 
 use hashing::PinHashing;
 
+pub use limits::ClientCount;
 pub use pin::{InvalidPin, LONGEST as LONGEST_PIN, SHORTEST as SHORTEST_PIN, check as check_pin, is_trivial};
 pub use redeem::RedeemError;
+pub use reset_link::PreparedResetLink;
+pub use reset_request::Asker;
+
+pub(crate) use reset_request::REQUEST_PURPOSE;
 
 /// How long the record of a link that was not used is kept after it was last issued.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -59,6 +73,8 @@ struct Inner {
     public_url: Url,
     lifetime: Duration,
     limits: AttemptLimits,
+    attempts_per_client: u32,
+    reset: settings::setpass::reset::Reset,
     hashing: PinHashing,
     /// Held for reading by every change that is under way.
     changes: Arc<RwLock<()>>,
@@ -148,6 +164,8 @@ impl Setpass {
                     per_link: settings.max_attempts,
                     per_window: settings.max_attempts_per_day,
                 },
+                attempts_per_client: settings.max_attempts_per_client,
+                reset: settings.reset.clone(),
                 changes: Arc::default(),
             }),
         }
@@ -249,12 +267,13 @@ impl Setpass {
         Ok(self.inner.hashing.hash(pin).await)
     }
 
-    /// Erases records that have outlived [`RETENTION`]. Says how many.
+    /// Erases records that have outlived [`RETENTION`], and what has ended before. Says how many.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn expire(&self) -> Result<u64, SetpassError> {
         let now = self.inner.clock.now();
+        self.end_reset_requests(now).await?;
         let before = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
         Ok(self.inner.database.erase_lapsed_links(now, before).await?)
     }

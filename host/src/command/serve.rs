@@ -14,10 +14,11 @@ use tokio::sync::watch;
 
 use super::Exit;
 use crate::app::App;
-use crate::http::{Look, RenderMail, Services, router};
+use crate::http::{Look, Services, router};
 use crate::outbox::Delivery;
+use crate::password_reset::PasswordResets;
 
-/// How often the outbox is looked through.
+/// How often the outbox, and what users ask for, is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How often records that have outlived their time are erased.
@@ -28,7 +29,8 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 /// # Errors
 /// Where the mail templates or the logo cannot be loaded, or the address cannot be listened on.
 pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
-    let services = services(app).await?;
+    let services = services(app)?;
+    let resets = PasswordResets::new(app).await?;
     let setpass = &app.settings.setpass;
     let listener = TcpListener::bind(setpass.listen)
         .await
@@ -44,7 +46,8 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
         .with_graceful_shutdown(until_stopped(stopped.clone()))
         .into_future();
     let work = async {
-        let (served, ()) = tokio::join!(serving, deliver(app, stopped));
+        let (served, (), ()) =
+            tokio::join!(serving, deliver(app, stopped.clone()), answer_requests(&resets, stopped));
         app.setpass.settle().await;
         served
     };
@@ -62,19 +65,11 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     Ok(Exit::Done.into())
 }
 
-async fn services(app: &App) -> anyhow::Result<Services> {
-    let templates = Arc::new(app.mail_templates().await?);
-    let render_mail: RenderMail = Arc::new(move |content| {
-        let templates = Arc::clone(&templates);
-        Box::pin(async move { templates.render(&content).await })
-    });
+fn services(app: &App) -> anyhow::Result<Services> {
     Ok(Services {
         setpass: app.setpass.clone(),
         keystone: app.keystone.clone(),
-        outbox: app.outbox.clone(),
-        render_mail,
         look: Arc::new(Look::load(&app.settings.site, &app.settings.setpass)?),
-        helpdesk: app.settings.mail.helpdesk.clone(),
         public_url: app.settings.setpass.public_url.clone(),
         trusted_proxies: app.settings.setpass.trusted_proxies.clone(),
         forwarded_header: app.settings.setpass.forwarded_header,
@@ -104,6 +99,19 @@ async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
                 Err(error) => tracing::error!(%error, "lapsed setpass records cannot be erased"),
             }
             expired = Some(Instant::now());
+        }
+        if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Works through what users ask for on the page `/reset`, again and again. Apart from the mail, which does not wait
+/// for Keystone; and not at once, so that nobody can tell from the server's load what a request led to.
+async fn answer_requests(resets: &PasswordResets, stopped: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = resets.work_through(|| !*stopped.borrow()).await {
+            tracing::error!(%error, "requests for links cannot be worked through");
         }
         if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
             return;

@@ -4,6 +4,7 @@
 //! Knows nothing of tokens and PINs themselves, only of their hashes; passwords come sealed.
 
 mod cases;
+mod reset_links;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{FromRow, SqliteConnection};
@@ -11,6 +12,7 @@ use sqlx::{FromRow, SqliteConnection};
 use super::{Database, DatabaseError, Transaction};
 
 pub use cases::*;
+pub use reset_links::*;
 
 /// The span that a user's attempts are counted over.
 pub const ATTEMPT_WINDOW: SignedDuration = SignedDuration::from_hours(24);
@@ -74,42 +76,60 @@ pub struct CountedAttempt {
     pub id: i64,
     /// Keystone's id of the user.
     pub user_id: String,
-    /// The sealed password.
-    pub password: Vec<u8>,
     /// Which password it is.
     pub password_name: String,
     /// The hashed PIN.
     pub pin_hash: String,
     /// How many more PINs may be tried at present.
     pub left: u32,
+    /// The marker of the request that created the user, where a link that was asked for knows it.
+    pub marker: Option<String>,
 }
 
 /// What asking to be the only one who changes a password came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Granted. `unsettled` says that an earlier change was begun and its outcome is not known.
-    Granted {
-        /// See above.
-        unsettled: bool,
-    },
+    /// Granted.
+    Granted(GrantedClaim),
     /// Another request has it.
     Taken,
     /// The link was used or replaced meanwhile.
     Gone,
 }
 
+/// A change that the caller alone may make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantedClaim {
+    /// Whether an earlier change was begun whose outcome is not known.
+    pub unsettled: bool,
+    /// The random password that the change starts from, sealed.
+    pub password: Vec<u8>,
+    /// Whether Keystone is known to have it.
+    pub is_password_set: bool,
+    /// Which password the user's registered link is for, where it is another one than this.
+    pub superseded: Option<String>,
+}
+
 #[derive(FromRow)]
 struct LinkRow {
     user_id: String,
-    password: Vec<u8>,
     password_name: String,
     pin_hash: String,
     attempts: i64,
+    marker: Option<String>,
+}
+
+#[derive(FromRow)]
+struct ClaimRow {
+    user_id: String,
+    unsettled: i64,
+    password: Vec<u8>,
+    is_password_set: bool,
 }
 
 impl Database {
-    /// Records a user's new link, in place of the earlier one. False, and nothing recorded, where
-    /// the user has no link yet and password or PIN is missing.
+    /// Records a user's new link, in place of the earlier one and of all that were asked for. False, and nothing
+    /// recorded, where the user has no link yet and password or PIN is missing.
     ///
     /// The attempts with the link start again; those of the user within the window do not. A change
     /// that is under way goes on, as it depends on the password only.
@@ -127,7 +147,7 @@ impl Database {
              claimed_until = CASE WHEN ? IS NULL THEN claimed_until END, \
              unsettled = CASE WHEN ? IS NULL THEN unsettled ELSE 0 END, \
              password = COALESCE(?, password), password_name = COALESCE(?, password_name), \
-             pin_hash = COALESCE(?, pin_hash) WHERE user_id = ?",
+             pin_hash = COALESCE(?, pin_hash) WHERE user_id = ? AND kind = 'registered'",
         )
         .bind(link.token_hash.as_slice())
         .bind(link.expires.as_millisecond())
@@ -141,12 +161,15 @@ impl Database {
         .execute(&mut **tx)
         .await?;
         if updated.rows_affected() > 0 {
+            erase_reset_links(tx, link.user_id).await?;
             return Ok(true);
         }
         let (Some(password), Some(pin_hash)) = (link.password, link.pin_hash) else { return Ok(false) };
+        erase_reset_links(tx, link.user_id).await?;
         sqlx::query(
-            "INSERT INTO setpass_link (user_id, token_hash, expires, password, password_name, pin_hash, issued) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO setpass_link \
+             (user_id, kind, token_hash, expires, password, password_name, pin_hash, issued) \
+             VALUES (?, 'registered', ?, ?, ?, ?, ?, ?)",
         )
         .bind(link.user_id)
         .bind(link.token_hash.as_slice())
@@ -186,7 +209,7 @@ impl Database {
         }
         let link: Option<LinkRow> = sqlx::query_as(
             "UPDATE setpass_link SET attempts = attempts + 1 WHERE token_hash = ? AND attempts < ? \
-             RETURNING user_id, password, password_name, pin_hash, attempts",
+             RETURNING user_id, password_name, pin_hash, attempts, marker",
         )
         .bind(token_hash.as_slice())
         .bind(limits.per_link)
@@ -214,37 +237,54 @@ impl Database {
         Ok(AttemptStart::Counted(CountedAttempt {
             id,
             user_id: link.user_id,
-            password: link.password,
             password_name: link.password_name,
             pin_hash: link.pin_hash,
             left: u32::try_from(left).unwrap_or(0),
+            marker: link.marker,
         }))
     }
 
     /// Asks to be the only one who changes the password with this link until the given time, and
-    /// records that a change begins.
+    /// records that a change begins. Where the link has no random password yet, it gets the one that was `drawn`,
+    /// sealed, which is recorded before Keystone hears of it.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn claim_change(
         &self,
         token_hash: &TokenHash,
+        drawn: &[u8],
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Claim, DatabaseError> {
         let mut tx = self.begin().await?;
-        let begun: Option<i64> = sqlx::query_scalar(
-            "UPDATE setpass_link SET claimed_until = ?, unsettled = unsettled + 1 \
-             WHERE token_hash = ? AND (claimed_until IS NULL OR claimed_until <= ?) RETURNING unsettled",
+        let claimed: Option<ClaimRow> = sqlx::query_as(
+            "UPDATE setpass_link SET claimed_until = ?, unsettled = unsettled + 1, password = COALESCE(password, ?) \
+             WHERE token_hash = ? AND (claimed_until IS NULL OR claimed_until <= ?) \
+             RETURNING user_id, unsettled, password, is_password_set",
         )
         .bind(until.as_millisecond())
+        .bind(drawn)
         .bind(token_hash.as_slice())
         .bind(now.as_millisecond())
         .fetch_optional(&mut *tx)
         .await?;
-        if let Some(begun) = begun {
+        if let Some(claimed) = claimed {
+            let superseded = sqlx::query_scalar(
+                "SELECT password_name FROM setpass_link \
+                 WHERE user_id = ? AND kind = 'registered' AND token_hash <> ?",
+            )
+            .bind(&claimed.user_id)
+            .bind(token_hash.as_slice())
+            .fetch_optional(&mut *tx)
+            .await?;
             tx.commit().await?;
-            return Ok(Claim::Granted { unsettled: begun > 1 });
+            return Ok(Claim::Granted(GrantedClaim {
+                unsettled: claimed.unsettled > 1,
+                password: claimed.password,
+                is_password_set: claimed.is_password_set,
+                superseded,
+            }));
         }
         let present: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM setpass_link WHERE token_hash = ?")
             .bind(token_hash.as_slice())
@@ -315,23 +355,34 @@ impl Database {
     /// Erases the link after its password was changed, and the attempt that did it.
     ///
     /// The link is found by the password, not by the token: where another link was issued for
-    /// the same password meanwhile, that one has nothing left to change and goes too.
+    /// the same password meanwhile, that one has nothing left to change and goes too. So do the links that were asked
+    /// for, and one that was registered with the `superseded` password, which Keystone has no more. One that was
+    /// registered after the change began stays: whoever did that has set a password since.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn erase_used_link(&self, attempt: &CountedAttempt) -> Result<(), DatabaseError> {
+    pub async fn erase_used_link(
+        &self,
+        attempt: &CountedAttempt,
+        superseded: Option<&str>,
+    ) -> Result<(), DatabaseError> {
         let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND password_name = ?")
-            .bind(&attempt.user_id)
-            .bind(&attempt.password_name)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "DELETE FROM setpass_link \
+             WHERE user_id = ? AND (kind = 'reset' OR password_name = ? OR password_name = ?)",
+        )
+        .bind(&attempt.user_id)
+        .bind(&attempt.password_name)
+        .bind(superseded)
+        .execute(&mut *tx)
+        .await?;
         erase_attempt(&mut tx, attempt).await?;
         Ok(tx.commit().await?)
     }
 
     /// Erases links that have ended and were issued before `before`, cases opened before it, and
-    /// attempts that no limit counts any more. Says how many links and cases went.
+    /// attempts that no limit counts any more; and the secrets of links that were asked for and have ended, which
+    /// nobody renews. Says how many links and cases went.
     ///
     /// # Errors
     /// Where the database fails.
@@ -342,6 +393,7 @@ impl Database {
             .bind(now.as_millisecond())
             .execute(&mut *tx)
             .await?;
+        erase_ended_reset_secrets(&mut tx, now).await?;
         let cases = sqlx::query("DELETE FROM reset_case WHERE created <= ?")
             .bind(before.as_millisecond())
             .execute(&mut *tx)

@@ -7,13 +7,13 @@ use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::Services;
-use super::answer::{NextStep, Notice, page};
+use super::answer::{NextStep, Notice, page, retry_after, too_many_requests};
 use super::audience::{Accepts, Audience};
 use super::fields::{TokenQuery, given, read_fields};
 use super::language::Phrase;
 use super::pages::{Frame, Problem, SetPasswordPage};
 use super::view_form::no_token;
+use super::{ClientAddress, Services};
 use crate::setpass::{LONGEST_PIN, RedeemError, SHORTEST_PIN, SetpassError};
 
 #[derive(Deserialize)]
@@ -28,13 +28,17 @@ struct Outcome {
     notice: Notice,
     /// Whether to tell it above the form, because another try makes sense, and about which field it is.
     form: Option<Option<&'static str>>,
+    /// In how many seconds another try makes sense, where the client has made too many.
+    wait: Option<u64>,
 }
 
 /// 200 when the password is set; 400 for what is missing, does not match or Keystone refuses; 403
 /// for a wrong PIN and for links that are expired or locked; 404 for unknown links; 409 where the
-/// password is not what it was; 503 where Keystone cannot be reached.
+/// password is not what it was; 429 where too many wrong PINs came from the client; 503 where Keystone cannot be
+/// reached.
 pub(super) async fn set_password(
     State(services): State<Services>,
+    client: ClientAddress,
     audience: Audience,
     Query(query): Query<TokenQuery>,
     body: Bytes,
@@ -42,18 +46,22 @@ pub(super) async fn set_password(
     let Some(token) = query.token() else {
         return no_token(StatusCode::BAD_REQUEST).answer(audience, &services);
     };
-    let Outcome { notice, form } = attempt(&services, &token, &body).await;
-    match (audience.accepts, form) {
+    let Outcome { notice, form, wait } = attempt(&services, client, &token, &body).await;
+    let answer = match (audience.accepts, form) {
         (Accepts::Page, Some(field)) => {
             let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
             let problem = Problem { text: audience.language.say(&notice.phrase), field };
             page(notice.status, audience, &SetPasswordPage { frame, problem: Some(&problem) })
         }
         _ => notice.answer(audience, &services),
+    };
+    match wait {
+        Some(seconds) => retry_after(answer, seconds),
+        None => answer,
     }
 }
 
-async fn attempt(services: &Services, token: &SecretString, body: &Bytes) -> Outcome {
+async fn attempt(services: &Services, client: ClientAddress, token: &SecretString, body: &Bytes) -> Outcome {
     let Ok(fields) = read_fields::<Fields>(body) else {
         return again(StatusCode::BAD_REQUEST, "bad-body", "bad-body", None);
     };
@@ -74,7 +82,11 @@ async fn attempt(services: &Services, token: &SecretString, body: &Bytes) -> Out
     }
     // Blanks come along when a PIN is copied from somewhere; they cannot be part of one.
     let pin = SecretString::from(pin.expose_secret().trim());
-    match services.setpass.redeem(&services.keystone, token, &pin, password).await {
+    let setpass = &services.setpass;
+    match setpass.redeem_for(client.network(), &services.keystone, token, &pin, password).await {
+        Err(RedeemError::TooManyFromClient { until }) => {
+            Outcome { notice: too_many_requests(), form: None, wait: Some(setpass.seconds_until(until)) }
+        }
         Ok(()) => last(StatusCode::OK, "password-set", "password-set", NextStep::LogIn),
         Err(error) => refusal(error),
     }
@@ -94,6 +106,9 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::WrongPin { left } => {
             again(S::FORBIDDEN, "wrong-pin", Phrase::new("wrong-pin").with("left", left), Some("pin"))
+        }
+        RedeemError::TooManyFromClient { .. } => {
+            Outcome { notice: too_many_requests(), form: None, wait: None }
         }
         RedeemError::InvalidPin(_) => {
             again(S::BAD_REQUEST, "invalid-pin", with_lengths("invalid-pin"), Some("pin"))
@@ -125,13 +140,13 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::Setpass(error) => {
             tracing::error!(%error, "setpass failed");
-            Outcome { notice: failure(), form: None }
+            Outcome { notice: failure(), form: None, wait: None }
         }
     }
 }
 
 /// A phrase that says how many digits a PIN has.
-pub(super) fn with_lengths(id: &'static str) -> Phrase {
+fn with_lengths(id: &'static str) -> Phrase {
     Phrase::new(id).with("shortest", SHORTEST_PIN).with("longest", LONGEST_PIN)
 }
 
@@ -146,7 +161,7 @@ pub(super) fn failure() -> Notice {
 }
 
 fn last(status: StatusCode, outcome: &'static str, phrase: impl Into<Phrase>, next: NextStep) -> Outcome {
-    Outcome { notice: Notice { status, outcome, phrase: phrase.into(), next }, form: None }
+    Outcome { notice: Notice { status, outcome, phrase: phrase.into(), next }, form: None, wait: None }
 }
 
 fn again(
@@ -156,7 +171,7 @@ fn again(
     field: Option<&'static str>,
 ) -> Outcome {
     let notice = Notice { status, outcome, phrase: phrase.into(), next: NextStep::TryAgain };
-    Outcome { notice, form: Some(field) }
+    Outcome { notice, form: Some(field), wait: None }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `GET /reset`: the form to ask the helpdesk for another link.
+//! `GET /reset`: the form to ask for another link.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,14 +8,25 @@ use super::Services;
 use super::answer::{NextStep, Notice, page};
 use super::audience::{Accepts, Audience};
 use super::pages::{Frame, ResetPage};
+use crate::settings::setpass::reset::ResetMode;
 
 /// Shows the form.
 pub(super) async fn view_reset(State(services): State<Services>, audience: Audience) -> Response {
+    if services.setpass.reset_mode() == ResetMode::Off {
+        return off().answer(audience, &services);
+    }
     if audience.accepts == Accepts::Plain {
         let (outcome, phrase) = ("form", "reset-for-programs".into());
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
             .answer(audience, &services);
     }
     let frame = Frame::of(&services, audience).in_all_languages(None);
-    page(StatusCode::OK, audience, &ResetPage { frame, problem: None, name: "", email: "" })
+    let setpass = &services.setpass;
+    page(StatusCode::OK, audience, &ResetPage { frame, setpass, problem: None, name: "", email: "" })
+}
+
+/// What is said where nobody can ask here for a link.
+pub(super) fn off() -> Notice {
+    let (outcome, phrase) = ("reset-off", "reset-off".into());
+    Notice { status: StatusCode::NOT_FOUND, outcome, phrase, next: NextStep::Nothing }
 }

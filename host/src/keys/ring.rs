@@ -51,6 +51,7 @@ pub(super) struct Key {
     pub(super) made: Option<Timestamp>,
     pub(super) sealing: Zeroizing<[u8; KEY_LENGTH]>,
     pub(super) pepper: Zeroizing<[u8; KEY_LENGTH]>,
+    pub(super) fingerprinting: Zeroizing<[u8; KEY_LENGTH]>,
 }
 
 impl KeyRing {
@@ -80,7 +81,13 @@ impl Key {
             source.expand(usage, &mut *key).expect("32 bytes are within what HKDF-SHA256 can give");
             key
         };
-        Self { id, made, sealing: expand(b"usher/1/seal"), pepper: expand(b"usher/1/pin") }
+        Self {
+            id,
+            made,
+            sealing: expand(b"usher/1/seal"),
+            pepper: expand(b"usher/1/pin"),
+            fingerprinting: expand(b"usher/1/fingerprint"),
+        }
     }
 }
 

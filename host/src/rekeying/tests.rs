@@ -84,7 +84,7 @@ async fn a_password_change_that_a_rotation_overtakes_still_uses_the_link_up() {
     let counted = fixture.database.count_attempt(&hash, fixture.clock.now(), limits).await.unwrap();
     let crate::database::AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
     assert_eq!(rotate_all(&fixture).await.sealed_again, 1);
-    fixture.database.erase_used_link(&attempt).await.unwrap();
+    fixture.database.erase_used_link(&attempt, None).await.unwrap();
     let again = fixture.redeem(&link.token, PIN, CHOSEN).await;
     assert!(matches!(again, Err(RedeemError::Unknown)), "{again:?}");
 }
@@ -109,7 +109,7 @@ async fn who_still_has_a_retired_key_in_memory_cannot_store_anything_with_it() {
     let sealed = fixture.keys.seal(outbox::PURPOSE, b"sealed before");
     let password = fixture.keys.seal(&setpass::password_purpose(USER), b"sealed before");
     let pin_hash = fixture.keys.hash_pin(&PIN.into());
-    let case = fixture.setpass.number_reset_case("user@example.org").await.unwrap().unwrap();
+    let case = fixture.setpass.number_reset_case(1, "user@example.org").await.unwrap().unwrap();
     rotate_all(&fixture).await;
     retire_key(&fixture, first).await.unwrap();
 

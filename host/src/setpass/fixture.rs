@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use axum::extract::Path;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -34,6 +34,12 @@ pub(crate) const ADMIN_TOKEN: &str = "token-of-an-administrator";
 pub(crate) struct Identity {
     pub(crate) passwords: BTreeMap<String, String>,
     pub(crate) changes: usize,
+    /// Users besides [`USER`], and what is otherwise about that one, by their ids.
+    pub(crate) users: BTreeMap<String, Value>,
+    /// Names of the roles that users have, by the users' ids.
+    pub(crate) roles: BTreeMap<String, String>,
+    /// How often an administrator set a password.
+    pub(crate) administrative_changes: usize,
     /// Fails without doing anything.
     pub(crate) down: bool,
     /// Does what is asked, and then fails.
@@ -54,6 +60,11 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Five PINs a link, eight a day, a link for an hour.
     pub(crate) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// The same with these lines at the end of the settings' section.
+    pub(crate) async fn with(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("keys");
         Keys::create(&key_file, jiff::Timestamp::UNIX_EPOCH).unwrap();
@@ -63,7 +74,7 @@ impl Fixture {
         let identity = Arc::new(Mutex::new(Identity::default()));
         identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
         let fake = Fake::start(routes(&identity)).await;
-        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings());
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings_with(more));
         Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, _fake: fake }
     }
 
@@ -103,29 +114,81 @@ impl Fixture {
 }
 
 pub(crate) fn settings() -> settings::setpass::Setpass {
-    toml::from_str(
+    settings_with("")
+}
+
+pub(crate) fn settings_with(more: &str) -> settings::setpass::Setpass {
+    let text = format!(
         "public_url = \"https://cloud.example.org/setpass/\"\ntoken_lifetime = \"1h\"\n\
-         max_attempts = 5\nmax_attempts_per_day = 8\n",
-    )
-    .unwrap()
+         max_attempts = 5\nmax_attempts_per_day = 8\n{more}\n"
+    );
+    toml::from_str(&text).unwrap()
 }
 
 fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
-    let identity = Arc::clone(identity);
+    type Shared = State<Arc<Mutex<Identity>>>;
     Router::new()
         .route("/v3/auth/tokens", post(authenticate))
+        .route("/v3/users", get(async |State(identity): Shared| list_users(&identity.lock().unwrap())))
         .route(
             "/v3/users/{id}",
-            get(async |Path(id): Path<String>| {
-                Json(json!({ "user": { "id": id, "name": "user@example.org", "enabled": true } }))
-            }),
+            get(async |State(identity): Shared, Path(id): Path<String>| {
+                Json(json!({ "user": user(&identity.lock().unwrap(), &id) }))
+            })
+            .patch(
+                async |State(identity): Shared, Path(id): Path<String>, Json(body): Json<Value>| {
+                    set_password(&mut identity.lock().unwrap(), &id, &body["user"])
+                },
+            ),
         )
         .route(
             "/v3/users/{id}/password",
-            post(async move |Path(id): Path<String>, Json(body): Json<Value>| {
+            post(async |State(identity): Shared, Path(id): Path<String>, Json(body): Json<Value>| {
                 change_password(&mut identity.lock().unwrap(), &id, &body["user"])
             }),
         )
+        .route(
+            "/v3/role_assignments",
+            get(async |State(identity): Shared, Query(query): Query<BTreeMap<String, String>>| {
+                list_roles(&identity.lock().unwrap(), &query["user.id"])
+            }),
+        )
+        .with_state(Arc::clone(identity))
+}
+
+fn user(identity: &Identity, id: &str) -> Value {
+    let usual = json!({ "id": id, "name": "user@example.org", "email": "user@example.org", "enabled": true });
+    identity.users.get(id).cloned().unwrap_or(usual)
+}
+
+fn list_users(identity: &Identity) -> (StatusCode, Json<Value>) {
+    if identity.down {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
+    }
+    let mut users: Vec<Value> = identity.users.values().cloned().collect();
+    if !identity.users.contains_key(USER) {
+        users.push(user(identity, USER));
+    }
+    (StatusCode::OK, Json(json!({ "users": users, "links": {} })))
+}
+
+/// On the system, where assignments name no project.
+fn list_roles(identity: &Identity, user_id: &str) -> Json<Value> {
+    let role = identity.roles.get(user_id).map(|name| {
+        json!({
+            "role": { "id": "r1", "name": name }, "user": { "id": user_id }, "scope": { "system": { "all": true } },
+        })
+    });
+    Json(json!({ "role_assignments": role.into_iter().collect::<Vec<_>>() }))
+}
+
+fn set_password(identity: &mut Identity, id: &str, change: &Value) -> (StatusCode, Json<Value>) {
+    if identity.down {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
+    }
+    identity.passwords.insert(id.to_owned(), change["password"].as_str().unwrap().to_owned());
+    identity.administrative_changes += 1;
+    (StatusCode::OK, Json(json!({ "user": user(identity, id) })))
 }
 
 async fn authenticate(

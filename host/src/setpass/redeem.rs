@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{Inner, InvalidPin, Setpass, SetpassError, password_purpose, pin, token};
+use super::{Inner, InvalidPin, Setpass, SetpassError, password_purpose, pin, reset_link, token};
 use crate::database::{AttemptStart, Claim, CountedAttempt, DatabaseError, TokenHash};
 use crate::keystone::{ChangePasswordError, Keystone, KeystoneError};
+use crate::{fail_point, random};
 
 /// How long one request alone may work on a change: longer than any call to Keystone takes. It only
 /// matters after a crash, and then only for how soon the user may try again.
@@ -38,6 +39,12 @@ pub enum RedeemError {
     /// Too many wrong PINs were tried for this user within a day. Passing.
     #[error("too many wrong PINs were tried for this user within 24 hours")]
     LockedForToday,
+    /// Too many wrong PINs came from the client of late. Passing.
+    #[error("too many wrong PINs came from one client within an hour")]
+    TooManyFromClient {
+        /// When it may try again.
+        until: Timestamp,
+    },
     /// The PIN does not have the form of one. Nothing was counted.
     #[error(transparent)]
     InvalidPin(#[from] InvalidPin),
@@ -157,26 +164,38 @@ async fn change_password(
     password: &SecretString,
 ) -> Result<(), RedeemError> {
     let database = &inner.database;
-    let original = match open_password(inner, attempt) {
-        Ok(original) => original,
-        Err(error) => {
-            database.give_attempt_back(token_hash, attempt).await?;
-            return Err(error.into());
-        }
-    };
     let now = inner.clock.now();
     let until = now.saturating_add(CLAIM_TIME).unwrap_or(Timestamp::MAX);
-    let unsettled = match database.claim_change(token_hash, now, until).await? {
-        Claim::Granted { unsettled } => unsettled,
+    let drawn =
+        inner.keys.seal(&password_purpose(&attempt.user_id), random::password().expose_secret().as_bytes());
+    let claim = match database.claim_change(token_hash, &drawn, now, until).await? {
+        Claim::Granted(claim) => claim,
         Claim::Taken => {
             database.give_attempt_back(token_hash, attempt).await?;
             return Err(RedeemError::Busy);
         }
         Claim::Gone => return Err(RedeemError::Unknown),
     };
+    fail_point::reached(|| "change claimed".to_owned());
+    let started = match open_password(inner, &attempt.user_id, &claim.password) {
+        Err(error) => Err(error.into()),
+        Ok(original) if claim.is_password_set => Ok(original),
+        Ok(original) => {
+            reset_link::set_random_password(inner, keystone, attempt, &original).await.map(|()| original)
+        }
+    };
+    let original = match started {
+        Ok(original) => original,
+        // The change itself was not begun.
+        Err(error) => {
+            database.settle_unchanged(token_hash, attempt, true).await?;
+            return Err(error);
+        }
+    };
     let refusal = match keystone.change_password(&attempt.user_id, &original, password).await {
         Ok(()) => {
-            database.erase_used_link(attempt).await?;
+            fail_point::reached(|| "password changed".to_owned());
+            database.erase_used_link(attempt, claim.superseded.as_deref()).await?;
             return Ok(());
         }
         // Whether Keystone did it is not known: the answer may have been lost, not the question.
@@ -189,7 +208,7 @@ async fn change_password(
     let wrong_original = matches!(refusal, ChangePasswordError::WrongOriginal);
     database.settle_unchanged(token_hash, attempt, !wrong_original).await?;
     Err(match refusal {
-        ChangePasswordError::WrongOriginal if unsettled => RedeemError::PerhapsChanged,
+        ChangePasswordError::WrongOriginal if claim.unsettled => RedeemError::PerhapsChanged,
         ChangePasswordError::WrongOriginal => RedeemError::ChangedElsewhere,
         ChangePasswordError::Refused(words) => RedeemError::Refused(words),
         ChangePasswordError::Reused(words) => RedeemError::Reused(words),
@@ -199,8 +218,8 @@ async fn change_password(
     })
 }
 
-fn open_password(inner: &Inner, attempt: &CountedAttempt) -> Result<SecretString, SetpassError> {
-    let plain = inner.keys.open(&password_purpose(&attempt.user_id), &attempt.password)?;
+fn open_password(inner: &Inner, user_id: &str, sealed: &[u8]) -> Result<SecretString, SetpassError> {
+    let plain = inner.keys.open(&password_purpose(user_id), sealed)?;
     let text = std::str::from_utf8(&plain)
         .map_err(|_| DatabaseError::Damaged("a sealed password that is not text".to_owned()))?;
     Ok(SecretString::from(text))

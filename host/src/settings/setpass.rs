@@ -2,6 +2,7 @@
 
 pub mod page;
 pub mod proxies;
+pub mod reset;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -28,6 +29,9 @@ pub struct Setpass {
     /// How many PINs may be tried for one user within 24 hours, over all of that user's links.
     #[serde(default = "twenty")]
     pub max_attempts_per_day: u32,
+    /// How many wrong PINs one client may send within an hour, over all links.
+    #[serde(default = "three_hundred")]
+    pub max_attempts_per_client: u32,
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
@@ -37,6 +41,9 @@ pub struct Setpass {
     /// The header in which they write it.
     #[serde(default)]
     pub forwarded_header: proxies::ForwardedHeader,
+    /// The page where users ask for a link.
+    #[serde(default)]
+    pub reset: reset::Reset,
     /// How the pages look.
     #[serde(default)]
     pub page: page::Page,
@@ -62,6 +69,10 @@ fn twenty() -> u32 {
     20
 }
 
+fn three_hundred() -> u32 {
+    300
+}
+
 impl Setpass {
     pub(crate) fn resolve(&mut self, folder: &Path) {
         self.page.resolve(folder);
@@ -82,6 +93,10 @@ impl Setpass {
         if self.max_attempts_per_day < self.max_attempts {
             return fail("max_attempts_per_day", "must not be smaller than max_attempts");
         }
+        if self.max_attempts_per_client < self.max_attempts {
+            return fail("max_attempts_per_client", "must not be smaller than max_attempts");
+        }
+        self.reset.check()?;
         self.page.check()
     }
 }
