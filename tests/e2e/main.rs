@@ -31,6 +31,7 @@ mod quota_commands;
 mod quota_disturbed;
 mod quota_scene;
 mod remarks;
+mod reset;
 mod scene;
 mod secrets_at_rest;
 mod setpass;

@@ -113,11 +113,19 @@ fn everything_that_templates_say_is_in_the_languages_files_and_nothing_else_is()
     for id in &said {
         assert!(messages.contains(id.as_str()), "{id} is in no file");
     }
-    let handlers: String =
-        ["answer", "origin", "pages/frame", "request_reset", "set_password", "view_form", "view_reset"]
-            .iter()
-            .map(|file| read(&format!("src/http/{file}.rs")))
-            .collect();
+    let handlers: String = [
+        "answer",
+        "origin",
+        "pages",
+        "pages/frame",
+        "request_reset",
+        "set_password",
+        "view_form",
+        "view_reset",
+    ]
+    .iter()
+    .map(|file| read(&format!("src/http/{file}.rs")))
+    .collect();
     for id in messages {
         assert!(said.contains(id) || handlers.contains(&format!("\"{id}\"")), "nobody says {id}");
     }
