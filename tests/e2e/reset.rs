@@ -144,7 +144,7 @@ fn a_request_outlives_the_death_of_the_server_and_mails_one_link() {
     .into_iter()
     .enumerate()
     {
-        let user = format!("user@place{number}.reset.example.org");
+        let user = format!("user@killed{number}.reset.example.org");
         admin.create_user(&user, OLD).unwrap();
         let mut command = site.command(&["serve"]);
         command.env("USHER_KILL_AT", place);
@@ -201,7 +201,7 @@ fn the_helpdesk_decides_about_cases() {
     let unasked = site.usher(&["password", "approve", "1"]).unwrap();
     expect_status(&unasked, 2);
     expect_words(&unasked, &["--yes"]);
-    let shown = on_a_terminal(&site, &["password", "approve", "1"], &["[y/N]", "n"]);
+    let shown = on_a_terminal(&site, &["password", "approve", "1"], &["+[y/N]", "n"]);
     assert!(shown.contains(user) && shown.contains("nothing was done"), "{shown}");
     let denied = site.usher(&["password", "deny", "3", "--reason", "asked twice"]).unwrap();
     expect_status(&denied, 0);

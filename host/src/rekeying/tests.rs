@@ -205,3 +205,26 @@ async fn two_do_not_change_keys_at_once() {
     assert!(matches!(refused, RekeyingError::Busy(_)), "{refused}");
     assert_eq!(fixture.keys.list().len(), 1);
 }
+
+/// What users ask for waits a few seconds at most, and longer only while Keystone does not answer.
+#[tokio::test]
+async fn a_request_for_a_link_moves_to_the_new_key_and_its_pin_holds_the_old_one() {
+    let fixture = Fixture::new().await;
+    let (first, old_hash) = (current(&fixture.keys), fixture.keys.hash_pin(&PIN.into()));
+    let asker = setpass::Asker { name: "New User".to_owned(), email: "user@example.org".to_owned() };
+    fixture.setpass.ask_for_link(&asker, &old_hash).await.unwrap();
+    let rotation = rotate_all(&fixture).await;
+    assert_eq!((rotation.sealed_again, rotation.pins_of_older_keys), (1, 1));
+    assert!(matches!(retire_key(&fixture, first).await, Err(RekeyingError::Needed { .. })));
+
+    let (database, now) = (&fixture.database, fixture.clock.now());
+    let request = database.claim_reset_request("test", now, now, |_| false).await.unwrap().unwrap();
+    assert_eq!(fixture.setpass.open_asker(&request.who).unwrap(), asker);
+    let mut tx = database.begin().await.unwrap();
+    assert!(crate::database::finish_reset_request_in(&mut tx, request.id, "test").await.unwrap());
+    tx.commit().await.unwrap();
+    retire_key(&fixture, first).await.unwrap();
+    // Who still has the old key in memory is refused.
+    let refused = fixture.setpass.ask_for_link(&asker, &old_hash).await.unwrap_err();
+    assert!(refused.to_string().contains("try again"), "{refused}");
+}

@@ -41,7 +41,7 @@ fn who_forgot_the_password_asks_for_a_link_in_every_language_and_sets_another() 
         browser.open(&format!("{}/reset", serving.url())).unwrap();
         ask(browser, name);
         titles.push(check(browser, language, "too many", ".bad"));
-        assert_eq!(browser.complaints().unwrap().len(), 1, "the status 429, and nothing else");
+        assert_eq!(browser.complaints().unwrap(), Vec::<String>::new(), "{language}");
     }
     titles.sort();
     titles.dedup();
