@@ -164,6 +164,14 @@ impl Database {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// Whether a transaction that writes could begin now. Nothing is written.
+    ///
+    /// # Errors
+    /// Where it could not. Waits while another process is writing.
+    pub async fn try_to_write(&self) -> Result<(), DatabaseError> {
+        Ok(self.begin().await?.rollback().await?)
+    }
+
     /// Closes all connections and waits until they are.
     pub async fn close(&self) {
         self.pool.close().await;

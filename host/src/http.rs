@@ -5,11 +5,14 @@
 
 mod access_log;
 mod answer;
+mod asset;
 mod assets;
 mod audience;
 mod client_address;
 mod fields;
+mod health;
 mod language;
+mod limits;
 mod origin;
 mod pages;
 mod put_token;
@@ -21,29 +24,21 @@ mod view_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::routing::{get, put};
 use axum::{Router, middleware};
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use crate::keystone::Keystone;
+use crate::readiness::Readiness;
 use crate::setpass::Setpass;
 use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
 pub use client_address::ClientAddress;
 pub use pages::{Look, LookError};
-
-/// The longest body that is read, in bytes: a form with a long password is far below it.
-const BODY_LIMIT: usize = 16 * 1024;
-
-/// How long a request may take. Longer than the calls to Keystone that it may wait for.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What the handlers work with. Clones share everything.
 #[derive(Clone)]
@@ -60,6 +55,10 @@ pub struct Services {
     pub trusted_proxies: TrustedProxies,
     /// The header in which they write it.
     pub forwarded_header: ForwardedHeader,
+    /// How long a client may take to send a body.
+    pub client_timeout: Duration,
+    /// Says whether a user could set a password now.
+    pub readiness: Readiness,
 }
 
 /// Every operation.
@@ -76,10 +75,11 @@ pub fn router(services: Services) -> Router {
         .route("/static/zxcvbn-ts/LICENSE.txt", get(assets::estimator_licence))
         .route("/static/icon.svg", get(assets::icon))
         .route("/static/logo", get(assets::logo))
-        .route("/healthz", get(assets::health))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .fallback(answer::no_such_page)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
+        .layer(middleware::from_fn_with_state(services.clone(), limits::read_body))
+        .layer(middleware::from_fn_with_state(services.clone(), limits::within_time));
     let router = RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
     });

@@ -216,6 +216,14 @@ impl Keys {
         fingerprint::fingerprint(self.fresh().current(), purpose, text)
     }
 
+    /// Whether the file can be used as it is now, whatever was read before.
+    ///
+    /// # Errors
+    /// As for [`Keys::load`].
+    pub fn check(&self) -> Result<(), KeysError> {
+        file::load(&self.inner.file).map(drop)
+    }
+
     /// Reads the file again where it has changed. Every use does that by itself; who does not use the
     /// keys for long forgets by this what was taken out of the file.
     pub fn refresh(&self) {

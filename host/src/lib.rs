@@ -1,6 +1,6 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
-//! The layout is the architecture: `command` and `http` are the ways in, the flows (`import` and `quota_apply` on
+//! The layout is the architecture: `command`, `server` and `http` are the ways in, the flows (`import` and `quota_apply` on
 //! `batch`, `quota_terms`, `project_quotas`, `setpass`, `outbox`) do the work, and below them stand the components
 //! (`plugin`), the records
 //! (`database`) and one module for each outside system. Arrows point down that list only.
@@ -30,8 +30,10 @@ pub mod quota_decisions;
 pub mod quota_terms;
 pub mod quotas;
 pub mod random;
+pub mod readiness;
 pub mod registration;
 pub mod rekeying;
+pub mod server;
 pub mod setpass;
 pub mod settings;
 pub mod sheet;

@@ -24,6 +24,7 @@ use crate::plugin::{Capabilities, Decision, PluginError, PluginHost, QuotaContex
 use crate::quotas::Quotas;
 use crate::registration::{Layout, Outcome, SheetKind};
 use crate::rekeying;
+use crate::server::tls::{self, Remark};
 use crate::settings::sheet::is_protected;
 use crate::settings::{self, Settings, SettingsError};
 use crate::sheet::{Sheet, Sheets};
@@ -40,6 +41,7 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
     };
     findings.good("settings", settings.file.display());
     check_page(&settings, &mut findings);
+    check_certificate(&settings, &clock, &mut findings);
     let keys = check_keys(&settings, &mut findings);
     check_database(&settings, keys.as_ref(), &mut findings).await;
     let row_parser = check_plugins(&settings, &mut findings).await;
@@ -92,6 +94,33 @@ fn check_page(settings: &Settings, findings: &mut Findings) {
         (Ok(_), Some(logo)) => findings.good("page", format!("the logo is {}", logo.display())),
         (Ok(_), None) => {}
         (Err(error), _) => findings.bad("page", error, Exit::Usage),
+    }
+}
+
+/// What users who open a link will make of the certificate.
+fn check_certificate(settings: &Settings, clock: &Clock, findings: &mut Findings) {
+    let Some(tls) = &settings.setpass.tls else { return };
+    let file = tls.certificate.display();
+    let host = settings.setpass.public_url.host_str().unwrap_or_default();
+    match tls::examine(tls, host, clock) {
+        Ok(Remark::None) => findings.good("tls", format!("the certificate {file} is for {host}")),
+        Ok(Remark::EndsSoon) => {
+            findings.warn("tls", format!("the certificate {file} ends within 14 days; renew it"));
+        }
+        Ok(Remark::NotYet) => findings.bad(
+            "tls",
+            format!("the certificate {file} is not valid yet; is the clock right?"),
+            Exit::Usage,
+        ),
+        Ok(Remark::Ended) => {
+            findings.bad("tls", format!("the certificate {file} has ended; renew it"), Exit::Usage);
+        }
+        Ok(Remark::OtherHost) => findings.bad(
+            "tls",
+            format!("the certificate {file} does not name {host}, the host of setpass.public_url; get one that does"),
+            Exit::Usage,
+        ),
+        Err(error) => findings.bad("tls", error, Exit::Usage),
     }
 }
 

@@ -1,14 +1,11 @@
 //! `usher serve`: setpass over HTTP, and the mail that waits.
 
-use std::future::IntoFuture as _;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -17,6 +14,10 @@ use crate::app::App;
 use crate::http::{Look, Services, router};
 use crate::outbox::Delivery;
 use crate::password_reset::PasswordResets;
+use crate::readiness::Readiness;
+use crate::server::tls::Tls;
+use crate::server::{Limits, Server};
+use crate::settings;
 
 /// How often the outbox, and what users ask for, is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
@@ -24,55 +25,64 @@ const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 /// How often records that have outlived their time are erased.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`.
+/// How long a change of a password that Keystone has been asked for is waited for after that. Whoever ends the
+/// program before leaves its outcome unknown.
+const SETTLING: Duration = Duration::from_secs(60);
+
+/// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`. A password that is being
+/// changed has longer, so that its outcome is recorded.
 ///
 /// # Errors
-/// Where the mail templates or the logo cannot be loaded, or the address cannot be listened on.
+/// Where the mail templates, the logo or the certificate cannot be loaded, or the address cannot be listened on.
 pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
-    let services = services(app)?;
-    let resets = PasswordResets::new(app).await?;
-    let setpass = &app.settings.setpass;
-    let listener = TcpListener::bind(setpass.listen)
-        .await
-        .with_context(|| format!("cannot listen on {} (setpass.listen)", setpass.listen))?;
-    let address = listener.local_addr().context("cannot tell the address that is listened on")?;
     let (stop, stopped) = watch::channel(false);
+    let services = services(app, stopped.clone())?;
+    let resets = PasswordResets::new(app).await?;
+    let server = listen(&app.settings.setpass).await?;
+    let url = server.url().context("cannot tell the address that is listened on")?;
     // Taken before the line below is printed: who reads it may send a signal at once.
     let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
-    eprintln!("listening on http://{address}");
+    eprintln!("listening on {url}");
 
-    let serving = axum::serve(listener, router(services).into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(until_stopped(stopped.clone()))
-        .into_future();
-    let work = async {
-        let (served, (), ()) =
-            tokio::join!(serving, deliver(app, stopped.clone()), answer_requests(&resets, stopped));
-        app.setpass.settle().await;
-        served
-    };
-    let mut work = pin!(work);
+    let serving = server.run(router(services), stopped.clone());
+    let working = answer_requests(&resets, stopped.clone());
+    let mut work = pin!(async { tokio::join!(serving, deliver(app, stopped), working) });
     tokio::select! {
-        served = &mut work => served.context("the server failed")?,
+        _ = &mut work => {}
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
     }
     stop.send_replace(true);
-    match tokio::time::timeout(setpass.grace, work).await {
-        Ok(served) => served.context("the server failed")?,
-        Err(_) => tracing::warn!("requests that did not finish within setpass.grace were cut off"),
+    if tokio::time::timeout(app.settings.setpass.grace, work).await.is_err() {
+        tracing::warn!("requests that did not finish within setpass.grace were cut off");
+    }
+    if tokio::time::timeout(SETTLING, app.setpass.settle()).await.is_err() {
+        tracing::error!("Keystone did not answer in time whether it has changed a password");
     }
     Ok(Exit::Done.into())
 }
 
-fn services(app: &App) -> anyhow::Result<Services> {
+async fn listen(setpass: &settings::setpass::Setpass) -> anyhow::Result<Server> {
+    let tls = setpass.tls.as_ref().map(Tls::load).transpose()?;
+    let limits = Limits { connections: setpass.max_connections, client_timeout: setpass.client_timeout };
+    Server::bind(setpass.listen, tls, limits)
+        .await
+        .with_context(|| format!("cannot listen on {} (setpass.listen)", setpass.listen))
+}
+
+fn services(app: &App, stopped: watch::Receiver<bool>) -> anyhow::Result<Services> {
+    let App { settings, clock, database, keys, keystone, setpass, .. } = app;
+    let (database, keys) = (database.clone(), keys.clone());
     Ok(Services {
-        setpass: app.setpass.clone(),
-        keystone: app.keystone.clone(),
-        look: Arc::new(Look::load(&app.settings.site, &app.settings.setpass)?),
-        public_url: app.settings.setpass.public_url.clone(),
-        trusted_proxies: app.settings.setpass.trusted_proxies.clone(),
-        forwarded_header: app.settings.setpass.forwarded_header,
+        setpass: setpass.clone(),
+        keystone: keystone.clone(),
+        look: Arc::new(Look::load(&settings.site, &settings.setpass)?),
+        public_url: settings.setpass.public_url.clone(),
+        trusted_proxies: settings.setpass.trusted_proxies.clone(),
+        forwarded_header: settings.setpass.forwarded_header,
+        client_timeout: settings.setpass.client_timeout,
+        readiness: Readiness::new(database, keys, keystone.clone(), clock.clone(), stopped),
     })
 }
 

@@ -1,10 +1,13 @@
-//! The access log: method, path, status and time, and never the query, which holds tokens.
+//! The access log: method, path, status and time, and never the query, which holds tokens. Probes, which come every
+//! few seconds, are told only where somebody wants to know more.
 
 use std::time::Instant;
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+
+use super::health::is_probe;
 
 /// Writes one line for each request.
 pub(super) async fn record(request: Request, next: Next) -> Response {
@@ -14,6 +17,10 @@ pub(super) async fn record(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%method, path, status, milliseconds, "request");
+    if is_probe(&path) {
+        tracing::debug!(%method, path, status, milliseconds, "request");
+    } else {
+        tracing::info!(%method, path, status, milliseconds, "request");
+    }
     response
 }

@@ -1,67 +1,78 @@
-//! What pages load, and the sign that the server is alive.
-//!
-//! Everything here is public and the same for everybody, so that browsers may keep it a while.
+//! What pages load.
+
+use std::sync::LazyLock;
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 
 use super::Services;
 use super::answer::no_such_page;
+use super::asset::Asset;
 use super::audience::Audience;
 
-const STYLE: &str = "text/css; charset=utf-8";
+/// The media type of style sheets.
+pub(super) const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
+static STYLE_SHEET: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(STYLE, include_str!("../../static/usher.css")));
+static PAGE_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(SCRIPT, include_str!("../../static/usher.js")));
+static ESTIMATOR: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(SCRIPT, include_str!("../../static/zxcvbn-ts/core.js")));
+static COMMON_PASSWORDS: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(SCRIPT, include_str!("../../static/zxcvbn-ts/common.js")));
+static ESTIMATOR_LICENCE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("text/plain; charset=utf-8", include_str!("../../static/zxcvbn-ts/LICENSE.txt"))
+});
+static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("image/svg+xml", include_str!("../../static/icon.svg")));
+
 /// The style sheet of all pages.
-pub(super) async fn style_sheet() -> Response {
-    public(STYLE, include_str!("../../static/usher.css"))
+pub(super) async fn style_sheet(headers: HeaderMap) -> Response {
+    STYLE_SHEET.answer(&headers)
 }
 
 /// The site's colours.
-pub(super) async fn site_style_sheet(State(services): State<Services>) -> Response {
-    public(STYLE, services.look.style.clone())
+pub(super) async fn site_style_sheet(State(services): State<Services>, headers: HeaderMap) -> Response {
+    services.look.style.answer(&headers)
 }
 
 /// What forms can do besides where scripts run.
-pub(super) async fn script() -> Response {
-    public(SCRIPT, include_str!("../../static/usher.js"))
+pub(super) async fn script(headers: HeaderMap) -> Response {
+    PAGE_SCRIPT.answer(&headers)
 }
 
 /// Tells how easily a password is guessed. Runs in the browser alone: an estimate by the server would need the
 /// password sent before its user decides to.
-pub(super) async fn estimator() -> Response {
-    public(SCRIPT, include_str!("../../static/zxcvbn-ts/core.js"))
+pub(super) async fn estimator(headers: HeaderMap) -> Response {
+    ESTIMATOR.answer(&headers)
 }
 
 /// The passwords that are guessed first.
-pub(super) async fn common_passwords() -> Response {
-    public(SCRIPT, include_str!("../../static/zxcvbn-ts/common.js"))
+pub(super) async fn common_passwords(headers: HeaderMap) -> Response {
+    COMMON_PASSWORDS.answer(&headers)
 }
 
 /// The licence of both, which wants to be where they are.
-pub(super) async fn estimator_licence() -> Response {
-    public("text/plain; charset=utf-8", include_str!("../../static/zxcvbn-ts/LICENSE.txt"))
+pub(super) async fn estimator_licence(headers: HeaderMap) -> Response {
+    ESTIMATOR_LICENCE.answer(&headers)
 }
 
 /// What browsers show of a site that has no logo.
-pub(super) async fn icon() -> Response {
-    public("image/svg+xml", include_str!("../../static/icon.svg"))
+pub(super) async fn icon(headers: HeaderMap) -> Response {
+    ICON.answer(&headers)
 }
 
 /// The site's logo, where there is one.
-pub(super) async fn logo(State(services): State<Services>, audience: Audience) -> Response {
+pub(super) async fn logo(
+    State(services): State<Services>,
+    audience: Audience,
+    headers: HeaderMap,
+) -> Response {
     match &services.look.logo {
-        Some(logo) => public(logo.kind, logo.bytes.clone()),
+        Some(logo) => logo.answer(&headers),
         None => no_such_page(State(services), audience).await,
     }
-}
-
-fn public(kind: &'static str, content: impl IntoResponse) -> Response {
-    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "public, max-age=3600")], content).into_response()
-}
-
-/// Says that the server answers, whatever the services that it uses are doing.
-pub(super) async fn health() -> &'static str {
-    "ok"
 }

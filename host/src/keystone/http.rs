@@ -180,7 +180,8 @@ impl Http {
         }
     }
 
-    async fn send_once(
+    /// Makes a call once, without waiting for its turn.
+    pub(super) async fn send_once(
         &self,
         request: &Request,
         token: Option<&SecretString>,

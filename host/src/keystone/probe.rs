@@ -17,6 +17,22 @@ struct Named {
 }
 
 impl Keystone {
+    /// Whether Keystone answers. One call without a token, made once, and beside the limit of calls: under load it
+    /// would say how busy Usher is, and not whether Keystone is there.
+    ///
+    /// # Errors
+    /// Where there is no answer, or one that says that the service is broken.
+    pub async fn reach(&self) -> Result<(), KeystoneError> {
+        let request = Request::new(NAME, Method::GET, self.session.keystone_url().clone());
+        match self.session.call_alone(&request).await {
+            // Any other refusal is an answer too.
+            Err(error @ (KeystoneError::Unreachable { .. } | KeystoneError::Unavailable { .. })) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether Keystone's policy lets Usher's account create users in the settings' domain; none
     /// where that cannot be told, because the domain has no user yet. Two calls.
     ///

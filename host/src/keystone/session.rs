@@ -102,6 +102,11 @@ impl Session {
         self.http.send(request, None).await
     }
 
+    /// Makes a call once, without Usher's token and whatever other calls are under way.
+    pub(super) async fn call_alone(&self, request: &Request) -> Result<Answer, KeystoneError> {
+        self.http.send_once(request, None).await
+    }
+
     async fn token_other_than(&self, refused: Option<&Arc<Token>>) -> Result<Arc<Token>, KeystoneError> {
         let ended_before = self.ended.load(Ordering::SeqCst);
         let mut state = self.state.lock().await;

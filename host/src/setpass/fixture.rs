@@ -54,7 +54,7 @@ pub(crate) struct Fixture {
     pub(crate) setpass: Setpass,
     pub(crate) keystone: Keystone,
     pub(crate) identity: Arc<Mutex<Identity>>,
-    _fake: Fake,
+    fake: Fake,
 }
 
 impl Fixture {
@@ -75,7 +75,12 @@ impl Fixture {
         identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
         let fake = Fake::start(routes(&identity)).await;
         let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings_with(more));
-        Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, _fake: fake }
+        Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, fake }
+    }
+
+    /// How often a call such as `GET /v3` was made.
+    pub(crate) fn calls_of_keystone(&self, call: &str) -> usize {
+        self.fake.calls(call)
     }
 
     /// A link for [`USER`] with [`RANDOM_PASSWORD`] and [`PIN`].
@@ -127,7 +132,15 @@ pub(crate) fn settings_with(more: &str) -> settings::setpass::Setpass {
 
 fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
     type Shared = State<Arc<Mutex<Identity>>>;
+    let asked = Arc::clone(identity);
     Router::new()
+        .route(
+            "/v3",
+            get(async move || match asked.lock().unwrap().down {
+                true => StatusCode::SERVICE_UNAVAILABLE,
+                false => StatusCode::OK,
+            }),
+        )
         .route("/v3/auth/tokens", post(authenticate))
         .route("/v3/users", get(async |State(identity): Shared| list_users(&identity.lock().unwrap())))
         .route(

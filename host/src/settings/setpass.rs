@@ -3,6 +3,7 @@
 pub mod page;
 pub mod proxies;
 pub mod reset;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,6 +36,14 @@ pub struct Setpass {
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
+    /// The certificate with which the server speaks HTTPS itself, where it does.
+    pub tls: Option<tls::Tls>,
+    /// How many connections may be open at the same time.
+    #[serde(default = "two_thousand")]
+    pub max_connections: u32,
+    /// How long a client may take for each of its parts of a conversation, and between two requests.
+    #[serde(default = "twenty_seconds", deserialize_with = "super::duration::deserialize")]
+    pub client_timeout: Duration,
     /// The proxies whose word counts about where a request comes from.
     #[serde(default)]
     pub trusted_proxies: proxies::TrustedProxies,
@@ -61,6 +70,14 @@ fn ten_seconds() -> Duration {
     Duration::from_secs(10)
 }
 
+fn twenty_seconds() -> Duration {
+    Duration::from_secs(20)
+}
+
+fn two_thousand() -> u32 {
+    2048
+}
+
 fn five() -> u32 {
     5
 }
@@ -76,6 +93,9 @@ fn three_hundred() -> u32 {
 impl Setpass {
     pub(crate) fn resolve(&mut self, folder: &Path) {
         self.page.resolve(folder);
+        if let Some(tls) = &mut self.tls {
+            tls.resolve(folder);
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
@@ -97,6 +117,12 @@ impl Setpass {
             return fail("max_attempts_per_client", "must not be smaller than max_attempts");
         }
         self.reset.check()?;
+        if self.max_connections == 0 {
+            return fail(
+                "max_connections",
+                "with 0 connections nobody can set a password; expected 1 or more",
+            );
+        }
         self.page.check()
     }
 }

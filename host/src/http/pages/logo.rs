@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::http::asset::Asset;
+
 /// A logo is small; a larger file is a photograph by mistake, and would be sent with every first visit.
 const LARGEST: u64 = 512 * 1024;
 
@@ -11,9 +13,9 @@ const LARGEST: u64 = 512 * 1024;
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Logo {
     /// The media type.
-    pub(in crate::http) kind: &'static str,
+    kind: &'static str,
     /// The file.
-    pub(in crate::http) bytes: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 /// Why the logo cannot be shown.
@@ -55,6 +57,11 @@ impl Logo {
         }
         let kind = kind(&bytes).ok_or_else(|| LogoError::NoImage { file: name() })?;
         Ok(Self { kind, bytes })
+    }
+
+    /// As pages load it.
+    pub(super) fn into_asset(self) -> Asset {
+        Asset::new(self.kind, self.bytes)
     }
 }
 

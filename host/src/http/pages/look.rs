@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::http::asset::Asset;
+use crate::http::assets::STYLE;
 use crate::settings::setpass::Setpass;
 use crate::settings::setpass::page::{Colour, Page};
 use crate::settings::site::Site;
@@ -21,9 +23,9 @@ pub struct Look {
     /// How long links work.
     pub(in crate::http) token_lifetime: Duration,
     /// The image beside the name.
-    pub(in crate::http) logo: Option<Logo>,
+    pub(in crate::http) logo: Option<Asset>,
     /// The site's own style sheet.
-    pub(in crate::http) style: String,
+    pub(in crate::http) style: Asset,
 }
 
 impl Look {
@@ -38,8 +40,8 @@ impl Look {
             support_email: site.support_email.clone(),
             login_url: page.login_url.as_ref().map(url::Url::to_string),
             token_lifetime: setpass.token_lifetime,
-            logo: page.logo.as_deref().map(Logo::read).transpose()?,
-            style: style(page),
+            logo: page.logo.as_deref().map(Logo::read).transpose()?.map(Logo::into_asset),
+            style: Asset::new(STYLE, style(page)),
         })
     }
 }

@@ -115,6 +115,7 @@ fn everything_that_templates_say_is_in_the_languages_files_and_nothing_else_is()
     }
     let handlers: String = [
         "answer",
+        "limits",
         "origin",
         "pages",
         "pages/frame",

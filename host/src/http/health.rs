@@ -1,0 +1,90 @@
+//! `GET /healthz` and `GET /readyz`: for what watches the server, and for what sends users to it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+
+use super::Services;
+
+/// Says that the process answers, whatever the services that it uses are doing.
+pub(super) async fn alive() -> &'static str {
+    "ok"
+}
+
+/// 200 where a user could set a password now, else 503, and which part is to blame.
+pub(super) async fn ready(State(services): State<Services>) -> Response {
+    let state = services.readiness.state().await;
+    let status = if state.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(state)).into_response()
+}
+
+/// Whether a path is one that probes ask for all the time.
+pub(super) fn is_probe(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::http::tests::Served;
+    use crate::readiness::REMEMBERED;
+
+    async fn ready(served: &Served) -> (u16, Value) {
+        let answer = served.get("/readyz").await;
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
+    }
+
+    /// Lets what was found out before be forgotten.
+    fn later(served: &Served) {
+        served.fixture.clock.advance(REMEMBERED + jiff::SignedDuration::from_millis(1));
+    }
+
+    #[tokio::test]
+    async fn ready_names_the_part_that_is_not_and_remembers_for_some_seconds() {
+        let served = Served::new().await;
+        let (status, state) = ready(&served).await;
+        assert_eq!(status, 200);
+        let parts = json!({ "database": "ok", "keys": "ok", "keystone": "ok" });
+        assert_eq!(state, json!({ "ready": true, "stopping": false, "parts": parts }));
+
+        let key_file = served.fixture.folder.path().join("keys");
+        std::fs::rename(&key_file, served.fixture.folder.path().join("away")).unwrap();
+        assert_eq!(ready(&served).await.0, 200, "it was found out just now");
+        later(&served);
+        let (status, state) = ready(&served).await;
+        assert_eq!((status, &state["ready"]), (503, &json!(false)));
+        assert_eq!(state["parts"], json!({ "database": "ok", "keys": "cannot be read", "keystone": "ok" }));
+        std::fs::rename(served.fixture.folder.path().join("away"), key_file).unwrap();
+        later(&served);
+        assert_eq!(ready(&served).await.0, 200);
+
+        served.fixture.database.close().await;
+        later(&served);
+        let (status, state) = ready(&served).await;
+        assert_eq!((status, &state["parts"]["database"]), (503, &json!("cannot be written")));
+    }
+
+    #[tokio::test]
+    async fn keystone_is_asked_once_for_many_probes_and_a_silent_one_is_told() {
+        let served = Served::new().await;
+        for _ in 0..20 {
+            assert_eq!(ready(&served).await.0, 200);
+        }
+        assert_eq!(served.fixture.calls_of_keystone("GET /v3"), 1);
+        served.fixture.identity.lock().unwrap().down = true;
+        later(&served);
+        let (status, state) = ready(&served).await;
+        assert_eq!((status, &state["parts"]["keystone"]), (503, &json!("cannot be reached")));
+        assert_eq!(served.get("/healthz").await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_stopping_is_not_ready() {
+        let served = Served::new().await;
+        served.stop.send_replace(true);
+        let (status, state) = ready(&served).await;
+        assert_eq!((status, &state["stopping"]), (503, &json!(true)));
+    }
+}

@@ -1,0 +1,124 @@
+//! How much a request may bring, and how long it may take.
+//!
+//! A body is read as a whole before anything is done with it, so that nobody holds more than a connection by sending
+//! little by little.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, EXPECT, HeaderValue};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures::StreamExt as _;
+
+use super::Services;
+use super::answer::{NextStep, Notice};
+use super::audience::{Accepts, Audience};
+
+/// The longest body that is read, in bytes: a form with a long password is far below it.
+pub(super) const LONGEST_BODY: usize = 16 * 1024;
+
+/// How long a request may take. Longer than the calls to Keystone that it may wait for.
+const LONGEST_REQUEST: Duration = Duration::from_secs(120);
+
+/// How much more of a body that is too long is received and thrown away: who is still sending does not read
+/// the answer, and finds the connection broken instead.
+const THROWN_AWAY: usize = 1 << 20;
+
+/// How long that may take.
+const THROWING_AWAY: Duration = Duration::from_secs(2);
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    TooLong,
+    TooSlow,
+    Broken,
+}
+
+/// Reads the body: 413 where it is too long, 408 where it does not come in time.
+pub(super) async fn read_body(State(services): State<Services>, request: Request, next: Next) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let read = tokio::time::timeout(services.client_timeout, read(&mut body)).await;
+    let refused = match read.unwrap_or(Err(Unread::TooSlow)) {
+        Ok(bytes) => return next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(refused) => refused,
+    };
+    // Who expects a sign before sending the body does not send it now.
+    if refused == Unread::TooLong && !parts.headers.contains_key(EXPECT) {
+        let _ = tokio::time::timeout(THROWING_AWAY, throw_away(body)).await;
+    }
+    let (status, outcome) = match refused {
+        Unread::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too-long"),
+        Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow"),
+        Unread::Broken => (StatusCode::BAD_REQUEST, "bad-body"),
+    };
+    let notice = Notice { status, outcome, phrase: outcome.into(), next: NextStep::Nothing };
+    let mut response = notice.answer(audience(&parts.method, &parts.headers, &parts.uri), &services);
+    if parts.version < Version::HTTP_2 {
+        // The rest of the body would be taken for the next request.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Gives an answer in time: 503 where there is none. A change of a password that is under way goes on.
+pub(super) async fn within_time(State(services): State<Services>, request: Request, next: Next) -> Response {
+    let audience = audience(request.method(), request.headers(), request.uri());
+    match tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::warn!(seconds = LONGEST_REQUEST.as_secs(), "a request took too long and was given up");
+            Notice {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                outcome: "unavailable",
+                phrase: "unavailable".into(),
+                next: NextStep::TryAgain,
+            }
+            .answer(audience, &services)
+        }
+    }
+}
+
+/// Who is answered. What PUT answers is never a page: those who send it are programs, whatever they accept.
+fn audience(method: &Method, headers: &HeaderMap, uri: &Uri) -> Audience {
+    let audience = Audience::of(headers, uri);
+    match audience.accepts {
+        Accepts::Page if method == Method::PUT => Audience { accepts: Accepts::Plain, ..audience },
+        _ => audience,
+    }
+}
+
+async fn read(body: &mut Body) -> Result<Bytes, Unread> {
+    let announced = body.size_hint().lower();
+    if announced > LONGEST_BODY as u64 {
+        return Err(Unread::TooLong);
+    }
+    let mut chunks = std::mem::take(body).into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Unread::Broken)?;
+        if bytes.len() + chunk.len() > LONGEST_BODY {
+            *body = Body::from_stream(chunks);
+            return Err(Unread::TooLong);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.into())
+}
+
+async fn throw_away(body: Body) {
+    let mut chunks = body.into_data_stream();
+    let mut thrown = 0;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        thrown += chunk.len();
+        if thrown > THROWN_AWAY {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

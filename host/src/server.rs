@@ -1,0 +1,167 @@
+//! Listens, speaks HTTP/1.1 and HTTP/2, over TLS where it is given a certificate, and holds out against clients that
+//! are many, slow or silent.
+//!
+//! Whatever a client does not do in time ends its connection: the TLS handshake, a request's head, taking the
+//! answer (how much time that is grows with the answer), and doing anything at all between requests. As many
+//! connections are open as the settings say. Where one more comes, the one that has been idle the longest is closed
+//! for it; where none is idle, it waits.
+//!
+//! Knows nothing of what is served.
+
+mod activity;
+mod connection;
+mod open_files;
+mod registry;
+mod socket;
+pub mod tls;
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use connection::Conversation;
+use registry::Registry;
+use tls::Tls;
+
+/// How long nobody is let in after the system could not give a connection, unless one ends before.
+const RECOVERY: Duration = Duration::from_secs(1);
+
+/// What clients may take up.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many connections are open at the same time.
+    pub connections: u32,
+    /// How long a client may take for each of its parts.
+    pub client_timeout: Duration,
+}
+
+/// A server that listens. Nobody is let in before [`Server::run`].
+pub struct Server {
+    listener: TcpListener,
+    tls: Option<Tls>,
+    limits: Limits,
+}
+
+impl Server {
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// Where that cannot be.
+    pub async fn bind(address: SocketAddr, tls: Option<Tls>, limits: Limits) -> io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind(address).await?, tls, limits })
+    }
+
+    /// Where it can be reached.
+    ///
+    /// # Errors
+    /// Where the system cannot tell.
+    pub fn url(&self) -> io::Result<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.listener.local_addr()?))
+    }
+
+    /// Lets clients in until it is told to stop, and returns when the last request has been answered.
+    pub async fn run(self, router: Router, mut stopped: watch::Receiver<bool>) {
+        let Self { listener, tls, limits } = self;
+        let places = open_files::make_room(limits.connections);
+        let door = Door { places: Arc::new(Semaphore::new(places as usize)), registry: Registry::default() };
+        let conversation = Arc::new(Conversation {
+            router,
+            tls,
+            client_timeout: limits.client_timeout,
+            stopped: stopped.clone(),
+        });
+        let mut is_in_trouble = false;
+        loop {
+            let came = tokio::select! {
+                biased;
+                () = is_stopped(&mut stopped) => break,
+                came = listener.accept() => came,
+            };
+            let (stream, client) = match came {
+                Ok(came) => came,
+                Err(error) if is_of_one_client(&error) => continue,
+                Err(error) => {
+                    // Most likely no more files may be open. Told once, and not for each who is kept waiting.
+                    if !std::mem::replace(&mut is_in_trouble, true) {
+                        tracing::error!(%error, "nobody can be let in; trying again and again");
+                    }
+                    door.registry.end_longest_idle();
+                    let _ = tokio::time::timeout(RECOVERY, is_stopped(&mut stopped)).await;
+                    continue;
+                }
+            };
+            is_in_trouble = false;
+            let place = tokio::select! {
+                biased;
+                () = is_stopped(&mut stopped) => break,
+                place = door.place() => place,
+            };
+            door.let_in(place, stream, client, Arc::clone(&conversation));
+        }
+        // Who still wants in is refused by the system, and goes to another server if there is one.
+        drop(listener);
+        // All places are free when the last connection has ended.
+        let _all = door.places.acquire_many(places).await;
+    }
+}
+
+struct Door {
+    places: Arc<Semaphore>,
+    registry: Registry,
+}
+
+impl Door {
+    /// A place for one more connection.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        loop {
+            let waiting = Arc::clone(&self.places).acquire_owned();
+            if self.places.available_permits() == 0 {
+                self.registry.end_longest_idle();
+            }
+            // Where none was idle, one may be by then.
+            if let Ok(place) = tokio::time::timeout(RECOVERY, waiting).await {
+                return place.expect("the semaphore is never closed");
+            }
+        }
+    }
+
+    fn let_in(
+        &self,
+        place: OwnedSemaphorePermit,
+        stream: TcpStream,
+        client: SocketAddr,
+        conversation: Arc<Conversation>,
+    ) {
+        let entry = self.registry.enter();
+        tokio::spawn(async move {
+            conversation.hold(stream, client, &entry).await;
+            drop(entry);
+            drop(place);
+        });
+    }
+}
+
+/// Whether the connection was lost before it was let in, which says nothing about the next one.
+fn is_of_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+    )
+}
+
+/// Returns when the server is told to stop, or nobody is left who could tell it.
+async fn is_stopped(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! One connection, from its TLS handshake to its end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use tower::Service as _;
+
+use super::activity::{Activity, UnderWay, Verdict};
+use super::is_stopped;
+use super::registry::Entry;
+use super::socket::Socket;
+use super::tls::Tls;
+
+/// How long a client that has nothing under way may take to take note that its connection is being closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The longest head of a request, in bytes. Browsers and proxies send a few hundred.
+const LONGEST_HEAD: u32 = 32 * 1024;
+
+/// How many requests one connection may have under way with HTTP/2.
+const REQUESTS_AT_A_TIME: u32 = 32;
+
+/// What all connections have in common.
+pub(super) struct Conversation {
+    pub(super) router: Router,
+    pub(super) tls: Option<Tls>,
+    pub(super) client_timeout: Duration,
+    pub(super) stopped: watch::Receiver<bool>,
+}
+
+impl Conversation {
+    /// Serves a client until one of both sides ends the connection.
+    pub(super) async fn hold(&self, stream: TcpStream, client: SocketAddr, entry: &Entry) {
+        // Answers are written in one go; waiting for more only makes them late.
+        let _ = stream.set_nodelay(true);
+        let activity = Activity::new(self.client_timeout);
+        entry.watch(&activity);
+        let socket = Socket::new(stream, activity.clone(), self.client_timeout);
+        let Some(tls) = &self.tls else { return self.converse(socket, client, &activity, entry).await };
+        let mut stopped = self.stopped.clone();
+        let handshake = TlsAcceptor::from(tls.current()).accept(socket);
+        let secured = tokio::select! {
+            secured = tokio::time::timeout(self.client_timeout, handshake) => secured,
+            () = entry.is_ended() => return,
+            () = is_stopped(&mut stopped) => return,
+        };
+        match secured {
+            Ok(Ok(socket)) => self.converse(socket, client, &activity, entry).await,
+            Ok(Err(error)) => tracing::debug!(%error, "no TLS handshake"),
+            Err(_) => tracing::debug!("the TLS handshake took too long"),
+        }
+    }
+
+    async fn converse<S>(&self, stream: S, client: SocketAddr, activity: &Activity, entry: &Entry)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(client));
+            let under_way = activity.begin();
+            let answer = self.router.clone().call(request);
+            async move {
+                let answer = answer.await?;
+                under_way.answered(answer.body().size_hint().upper().unwrap_or(0));
+                Ok::<_, Infallible>(answer.map(|body| Answer { body, _under_way: under_way }))
+            }
+        });
+        let builder = self.protocol();
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut stopped = self.stopped.clone();
+        let mut is_closing = false;
+        let mut look = pin!(tokio::time::sleep(self.client_timeout));
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(error, "a connection failed");
+                    }
+                    return;
+                }
+                () = entry.is_ended() => return tracing::debug!("an idle connection made room for another one"),
+                () = is_stopped(&mut stopped), if !is_closing => {
+                    is_closing = true;
+                    connection.as_mut().graceful_shutdown();
+                    look.set(tokio::time::sleep(FAREWELL));
+                }
+                () = look.as_mut() => {
+                    let longest_idle = if is_closing { FAREWELL } else { self.client_timeout };
+                    let next = match activity.verdict(Instant::now(), longest_idle) {
+                        Verdict::GoOn(next) => next,
+                        Verdict::Idle if !is_closing => {
+                            is_closing = true;
+                            connection.as_mut().graceful_shutdown();
+                            Instant::now() + FAREWELL
+                        }
+                        Verdict::Idle => return,
+                        Verdict::Stuck => return tracing::debug!("a client did not take its answer in time"),
+                    };
+                    look.set(tokio::time::sleep_until(next));
+                }
+            }
+        }
+    }
+
+    fn protocol(&self) -> auto::Builder<TokioExecutor> {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(LONGEST_HEAD as usize);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.client_timeout)
+            .keep_alive_timeout(self.client_timeout)
+            .max_concurrent_streams(REQUESTS_AT_A_TIME)
+            .max_header_list_size(LONGEST_HEAD);
+        builder
+    }
+}
+
+/// An answer's body. Its request is under way until it has been handed over, or is given up.
+struct Answer {
+    body: Body,
+    _under_way: UnderWay,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
