@@ -10,13 +10,14 @@ CREATE TABLE setpass_link_of_kind (
     expires         INTEGER NOT NULL,
     -- How many PINs were tried with this link.
     attempts        INTEGER NOT NULL DEFAULT 0,
-    -- A random password, encrypted: the one that Keystone has. A link that was asked for gets it when it is used first.
+    -- A random password, encrypted: the one that Keystone has. A link that was asked for gets it when it is used
+    -- first. None once it is destroyed, as the link has ended or is locked.
     password        BLOB,
     -- Tells the password from another one of the same user, however often it is encrypted again.
     password_name   TEXT    NOT NULL DEFAULT '',
     -- Whether Keystone is known to have taken the password.
     is_password_set INTEGER NOT NULL DEFAULT 1,
-    -- The slow, keyed hash of the PIN; blank once it is erased.
+    -- The slow, keyed hash of the PIN; blank once it is destroyed with the password.
     pin_hash        TEXT    NOT NULL,
     -- Until when one request alone may change the password with this link.
     claimed_until   INTEGER,

@@ -4,10 +4,12 @@ use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::keys::{Keys, KeysError};
 use crate::keystone::{Keystone, KeystoneError};
+use crate::links::Links;
 use crate::mailer::{Mailer, MailerError};
 use crate::outbox::Outbox;
 use crate::plugin::{Capabilities, MailTemplates, PluginError, PluginHost, QuotaPolicy, RowParser};
 use crate::quotas::Quotas;
+use crate::remote_setpass::RemoteSetpassError;
 use crate::setpass::Setpass;
 use crate::settings::Settings;
 use crate::sheet::Sheets;
@@ -28,8 +30,10 @@ pub struct App {
     pub quotas: Quotas,
     /// Mail on its way out.
     pub outbox: Outbox,
-    /// Links for choosing passwords.
+    /// The setpass that this machine serves.
     pub setpass: Setpass,
+    /// Links for choosing passwords, from that setpass or from the one of another machine.
+    pub links: Links,
     /// The sign-up sheets.
     pub sheets: Sheets,
     /// Where components run.
@@ -57,6 +61,9 @@ pub enum AppError {
     /// Keystone's settings.
     #[error(transparent)]
     Keystone(#[from] KeystoneError),
+    /// The settings of the setpass on another machine.
+    #[error(transparent)]
+    RemoteSetpass(#[from] RemoteSetpassError),
     /// The mail server's settings.
     #[error(transparent)]
     Mailer(#[from] MailerError),
@@ -81,8 +88,10 @@ impl App {
         let quotas = Quotas::new(keystone.clone());
         let mailer = Mailer::new(&settings.mail)?;
         let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
-        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings.setpass);
-        let sheets = Sheets::new(&settings.sheet);
+        let (site, setpass) = (&settings.site, &settings.setpass);
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), setpass, &site.name);
+        let links = Links::new(&settings, &setpass, &keystone, &database, &clock)?;
+        let sheets = Sheets::new(settings.sheet.as_ref());
         if access == Access::Write {
             finish_moves(&sheets).await;
         }
@@ -90,26 +99,40 @@ impl App {
             keystone: Some(keystone.clone()),
             outbox: Some((outbox.clone(), database.clone())),
             sheets: sheets.iter().cloned().collect(),
-            setpass: Some(setpass.clone()),
+            links: Some(links.clone()),
         };
         let plugins = PluginHost::new(&settings.plugins, capabilities)?;
-        Ok(Self { settings, clock, database, keys, keystone, quotas, outbox, setpass, sheets, plugins })
+        Ok(Self {
+            settings,
+            clock,
+            database,
+            keys,
+            keystone,
+            quotas,
+            outbox,
+            setpass,
+            links,
+            sheets,
+            plugins,
+        })
     }
 
     /// The component that reads rows.
     ///
     /// # Errors
-    /// Where it cannot be loaded.
+    /// Where there is none, or it cannot be loaded.
     pub async fn row_parser(&self) -> Result<RowParser, PluginError> {
-        self.plugins.row_parser(&self.settings.plugins.row_parser).await
+        let plugin = self.settings.plugins.row_parser.as_ref();
+        self.plugins.row_parser(plugin.ok_or(PluginError::NotSet { role: "row_parser" })?).await
     }
 
     /// The component that decides about quotas.
     ///
     /// # Errors
-    /// Where it cannot be loaded.
+    /// Where there is none, or it cannot be loaded.
     pub async fn quota_policy(&self) -> Result<QuotaPolicy, PluginError> {
-        self.plugins.quota_policy(&self.settings.plugins.quota_policy).await
+        let plugin = self.settings.plugins.quota_policy.as_ref();
+        self.plugins.quota_policy(plugin.ok_or(PluginError::NotSet { role: "quota_policy" })?).await
     }
 
     /// The component that words mails.

@@ -204,6 +204,17 @@ pub enum PasswordCommand {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
+    /// Show what happened with a user's links and password: when links were issued, PINs tried, passwords set
+    History {
+        /// User name, or Keystone's id of a user who is gone
+        user: String,
+        /// How many events
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        last: u32,
+        /// Print JSON in place of a table
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `usher keys`

@@ -13,6 +13,7 @@ mod fields;
 mod health;
 mod language;
 mod limits;
+mod openapi;
 mod origin;
 mod pages;
 mod put_token;
@@ -24,8 +25,10 @@ mod view_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::routing::{get, put};
 use axum::{Router, middleware};
@@ -77,21 +80,34 @@ pub fn router(services: Services) -> Router {
         .route("/static/logo", get(assets::logo))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(openapi::openapi))
         .fallback(answer::no_such_page)
+        .method_not_allowed_fallback(answer::no_such_method)
         .layer(middleware::from_fn_with_state(services.clone(), limits::read_body))
-        .layer(middleware::from_fn_with_state(services.clone(), limits::within_time));
-    let router = RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
-        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-    });
-    router
-        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites))
+        .layer(middleware::from_fn_with_state(services.clone(), limits::within_time))
+        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites));
+    guarded(router)
         .layer(middleware::from_fn_with_state(services.clone(), client_address::find))
         .layer(middleware::from_fn(access_log::record))
         .with_state(services)
 }
 
+/// What a machine answers whose users go to the setpass of another one.
+pub fn without_setpass() -> Router {
+    let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
+    let router = Router::new().route("/healthz", get(health::alive)).fallback(elsewhere);
+    guarded(router).layer(middleware::from_fn(access_log::record))
+}
+
+/// A router whose every answer has [`RESPONSE_HEADERS`], whoever makes it.
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
+        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+    })
+}
+
 /// What every response says, unless it says otherwise itself.
-const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
+const RESPONSE_HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "no-referrer"),
     (
@@ -100,6 +116,10 @@ const RESPONSE_HEADERS: [(HeaderName, &str); 4] = [
          frame-ancestors 'none'; base-uri 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // What the policy says of frames, for browsers that do not know it.
+    (X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
 #[cfg(test)]

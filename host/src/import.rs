@@ -24,7 +24,7 @@ use crate::mailing_list::{MailingList, MailingListError};
 use crate::outbox;
 use crate::plugin::{MailTemplates, RowParser};
 use crate::registration::{Body, Layout, Outcome, ParsedRow, Request, SheetKind, UsernameRule, same_name};
-use crate::sheet::Snapshot;
+use crate::sheet::{Sheet, Snapshot};
 
 /// What an import is called among the runs.
 pub const KIND: &str = Import::KIND;
@@ -52,7 +52,7 @@ impl From<DirectoryError> for BatchError {
 /// # Errors
 /// Where the sheet, a component, the journal or a service does not answer.
 pub async fn dry_run(app: &App, selection: &Selection) -> Result<Plan, BatchError> {
-    let prepared = prepare(app).await?;
+    let prepared = Prepared::new(app).await?;
     batch::dry_run(&prepared.import(app, selection)).await
 }
 
@@ -65,7 +65,7 @@ pub async fn run(
     selection: &Selection,
     progress: impl Fn(Progress<'_>),
 ) -> Result<Report, BatchError> {
-    let prepared = prepare(app).await?;
+    let prepared = Prepared::new(app).await?;
     batch::run(&prepared.import(app, selection), progress).await
 }
 
@@ -78,26 +78,28 @@ pub fn mailing_list(app: &App) -> Result<Option<MailingList>, MailingListError> 
 }
 
 /// What an import works with, made before it changes anything: what is wrong with the settings comes to light then.
-struct Prepared {
+struct Prepared<'a> {
+    sheet: &'a Sheet,
     parser: RowParser,
     layout: Layout,
     mail_templates: MailTemplates,
     mailing_list: Option<MailingList>,
 }
 
-async fn prepare(app: &App) -> Result<Prepared, BatchError> {
-    let parser = app.row_parser().await?;
-    let layout = parser.describe().await?;
-    let mail_templates = check_wording(app).await?;
-    Ok(Prepared { parser, layout, mail_templates, mailing_list: mailing_list(app)? })
-}
+impl<'p> Prepared<'p> {
+    async fn new(app: &'p App) -> Result<Self, BatchError> {
+        let sheet = app.sheets.access()?;
+        let parser = app.row_parser().await?;
+        let layout = parser.describe().await?;
+        let mail_templates = check_wording(app).await?;
+        Ok(Self { sheet, parser, layout, mail_templates, mailing_list: mailing_list(app)? })
+    }
 
-impl Prepared {
     fn import<'a>(&'a self, app: &'a App, selection: &'a Selection) -> Import<'a> {
         let source = Source {
             app,
             kind: SheetKind::Access,
-            sheet: &app.sheets.access,
+            sheet: self.sheet,
             parser: &self.parser,
             layout: &self.layout.access,
         };

@@ -26,6 +26,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use file::Stamp;
+use pin::PinCost;
 use ring::KeyRing;
 
 pub use fingerprint::Fingerprint;
@@ -40,6 +41,7 @@ pub struct Keys {
 struct Inner {
     file: PathBuf,
     read: RwLock<Read>,
+    pin_cost: PinCost,
 }
 
 /// What was read last.
@@ -165,9 +167,19 @@ impl Keys {
     /// # Errors
     /// Where there is none, others than its owner may read it, or it is damaged.
     pub fn load(file: &Path) -> Result<Self, KeysError> {
+        Self::load_with(file, PinCost::FULL)
+    }
+
+    /// Reads a key file for a test that hashes thousands of PINs.
+    #[cfg(test)]
+    pub(crate) fn load_with_cheap_pins(file: &Path) -> Result<Self, KeysError> {
+        Self::load_with(file, PinCost::LOW)
+    }
+
+    fn load_with(file: &Path, pin_cost: PinCost) -> Result<Self, KeysError> {
         let (ring, stamp) = file::load(file)?;
         let read = RwLock::new(Read { ring: Arc::new(ring), stamp: Some(stamp) });
-        Ok(Self { inner: Arc::new(Inner { file: file.to_owned(), read }) })
+        Ok(Self { inner: Arc::new(Inner { file: file.to_owned(), read, pin_cost }) })
     }
 
     /// The keys, the one in use first.
@@ -196,7 +208,7 @@ impl Keys {
     /// Takes tens of milliseconds and 19 MiB: callers bound how many run at once.
     #[must_use]
     pub fn hash_pin(&self, pin: &SecretString) -> String {
-        pin::hash(self.fresh().current(), pin)
+        pin::hash(self.fresh().current(), self.inner.pin_cost, pin)
     }
 
     /// Whether the PIN is the one that was hashed. Costs what [`Keys::hash_pin`] costs, and the time
@@ -232,7 +244,7 @@ impl Keys {
 
     /// The keys as the file has them now. Where it has changed and cannot be used, those of before.
     fn fresh(&self) -> Arc<KeyRing> {
-        let Inner { file, read } = &*self.inner;
+        let Inner { file, read, .. } = &*self.inner;
         let stamp = Stamp::of(file);
         {
             let read = read.read().unwrap_or_else(PoisonError::into_inner);

@@ -6,6 +6,7 @@
 //! requests, sheets, components or its callers' records.
 
 mod authorize;
+mod bearer;
 mod catalog;
 mod credentials;
 mod error;
@@ -39,9 +40,11 @@ pub use project::{CreateProject, Project};
 pub use role::{Role, RoleAssignment};
 pub use user::{CreateUser, User, UserOptions};
 
+pub(crate) use bearer::Bearer;
 pub(crate) use catalog::Lookup;
 pub(crate) use http::Request;
 
+use authorize::Authorized;
 use http::Http;
 use limit::CallLimit;
 use session::Session;
@@ -57,6 +60,7 @@ pub struct Keystone {
     domain: Arc<str>,
     admin_project: Arc<str>,
     admin_project_domain: Arc<str>,
+    authorized: Arc<Authorized>,
 }
 
 /// Who Usher is to Keystone.
@@ -93,6 +97,7 @@ impl Keystone {
         let certificates = settings.ca_file.iter().chain(account.ca_file.iter());
         let limit = CallLimit::new(settings.concurrency);
         let http = Http::new(certificates, settings.timeout, settings.retries, limit, clock.clone())?;
+        let authorized = Arc::new(Authorized::new(clock.clone()));
         let region = settings.region.clone().or(account.region);
         let interface = settings.interface.or(account.interface).unwrap_or_default();
         Ok(Self {
@@ -100,6 +105,7 @@ impl Keystone {
             domain: settings.domain.as_str().into(),
             admin_project: settings.admin_project.as_str().into(),
             admin_project_domain: settings.admin_project_domain.as_str().into(),
+            authorized,
         })
     }
 

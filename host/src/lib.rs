@@ -1,7 +1,7 @@
 //! Usher registers the users of an OpenStack cloud from an approved sign-up sheet.
 //!
 //! The layout is the architecture: `command`, `server` and `http` are the ways in, the flows (`import` and `quota_apply` on
-//! `batch`, `quota_terms`, `project_quotas`, `setpass`, `outbox`) do the work, and below them stand the components
+//! `batch`, `quota_terms`, `project_quotas`, `links`, `setpass`, `outbox`) do the work, and below them stand the components
 //! (`plugin`), the records
 //! (`database`) and one module for each outside system. Arrows point down that list only.
 
@@ -17,10 +17,12 @@ mod http_client;
 pub mod import;
 pub mod keys;
 pub mod keystone;
+pub mod links;
 pub mod mail_content;
 pub mod mailer;
 pub mod mailing_list;
 pub mod outbox;
+pub mod password_notice;
 pub mod password_reset;
 pub mod plugin;
 pub mod process;
@@ -33,6 +35,7 @@ pub mod random;
 pub mod readiness;
 pub mod registration;
 pub mod rekeying;
+pub mod remote_setpass;
 pub mod server;
 pub mod setpass;
 pub mod settings;

@@ -24,6 +24,8 @@ pub enum MailContent {
     Password(PasswordLink),
     /// To a user whose password is reset: where to choose a new one.
     PasswordReset(PasswordLink),
+    /// To a user: the password was changed; was it you?
+    PasswordChanged(PasswordChangedMail),
     /// To the requester of a project: the project exists.
     NewProject(NewProjectMail),
     /// To the requester of a quota: what changed.
@@ -48,6 +50,7 @@ impl MailContent {
             Self::Welcome(_) => "welcome",
             Self::Password(_) => "password",
             Self::PasswordReset(_) => "password-reset",
+            Self::PasswordChanged(_) => "password-changed",
             Self::NewProject(_) => "new-project",
             Self::QuotaUpdate(_) => "quota-update",
             Self::QuotaDenied(_) => "quota-denied",
@@ -88,6 +91,12 @@ pub fn samples() -> Vec<MailContent> {
         full_name: "User".to_owned(),
         url: SecretString::from("https://setpass.example.org/?token=sample"),
         expires: "Monday, 1 January 2035 at 12:00 UTC".to_owned(),
+    }));
+    samples.push(MailContent::PasswordChanged(PasswordChangedMail {
+        full_name: "User".to_owned(),
+        username: "user@example.org".to_owned(),
+        changed: "Monday, 1 January 2035 at 12:00 UTC".to_owned(),
+        support_email: "support@example.org".to_owned(),
     }));
     samples.push(MailContent::HelpdeskTicket(TicketMail {
         username: "user@example.org".to_owned(),
@@ -134,6 +143,19 @@ pub struct PasswordLink {
     pub url: SecretString,
     /// When the link stops working.
     pub expires: String,
+}
+
+/// A password that its user has changed by a link.
+#[derive(Clone, Debug)]
+pub struct PasswordChangedMail {
+    /// Name to greet the user by.
+    pub full_name: String,
+    /// Name to log in with.
+    pub username: String,
+    /// When it was changed.
+    pub changed: String,
+    /// Whom to write to if it was not the user.
+    pub support_email: String,
 }
 
 /// A new project.
@@ -205,6 +227,7 @@ mod tests {
             "helpdesk-ticket",
             "new-project",
             "password",
+            "password-changed",
             "password-reset",
             "quota-denied",
             "quota-ended",

@@ -95,6 +95,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let app = App::build(load()?, clock, Access::Write).await?;
             command::password::deny(&app, case, reason.as_deref()).await
         }
+        Command::Password(PasswordCommand::History { user, last, json }) => {
+            let app = App::build(load()?, clock, Access::Read).await?;
+            command::password::history::run(&app, &user, last, json).await
+        }
         Command::Keys(command) => command::keys::run(&load()?, &clock, &command).await,
         Command::Doctor => Ok(command::doctor::run(load(), clock).await),
         Command::Plugin(args) => {

@@ -19,7 +19,10 @@ pub use case::{CaseError, Decided, mail_of};
 use crate::app::App;
 use crate::batch::in_words;
 use crate::clock::Clock;
-use crate::database::{ClaimedRequest, Database, DatabaseError, finish_reset_request_in};
+use crate::database::{
+    ClaimedRequest, Database, DatabaseError, SetpassEvent, SetpassEventKind, Transaction,
+    finish_reset_request_in, record_setpass_event,
+};
 use crate::fail_point;
 use crate::keystone::{Keystone, KeystoneError, User};
 use crate::mail_content::{MailContent, PasswordLink, TicketMail};
@@ -35,6 +38,9 @@ const CLAIM: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long to wait after the first failure; twice as long after each further one.
 const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(30);
+
+/// What the audit trail says where `setpass.reset.max_per_account` leaves no link.
+const TOO_MANY: &str = "too many for the account";
 
 /// How long to wait at most.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(30);
@@ -87,17 +93,23 @@ impl PasswordResets {
     /// # Errors
     /// Where the component that words mails cannot be loaded.
     pub async fn new(app: &App) -> Result<Self, PluginError> {
-        Ok(Self {
+        Ok(Self::with(app, app.mail_templates().await?.into_function()))
+    }
+
+    /// The same with what words mails.
+    #[must_use]
+    pub fn with(app: &App, render_mail: RenderMail) -> Self {
+        Self {
             database: app.database.clone(),
             clock: app.clock.clone(),
             keystone: app.keystone.clone(),
             setpass: app.setpass.clone(),
             outbox: app.outbox.clone(),
-            render_mail: app.mail_templates().await?.into_function(),
+            render_mail,
             helpdesk: app.settings.mail.helpdesk.clone(),
             time_zone: app.settings.site.time_zone.clone(),
             protected_roles: app.settings.setpass.reset.protected_roles.clone(),
-        })
+        }
     }
 
     /// Works through the requests that are due, the oldest first, for as long as the caller wants it to `go_on` before
@@ -145,9 +157,10 @@ impl PasswordResets {
         let account = find_account(&self.keystone, &asker.email, &self.protected_roles).await?;
         let (user, email) = match &account {
             Account::Found { user, email } => (user, email),
-            Account::Skipped(reason) => {
-                tracing::info!(request = request.id, reason = %reason, "no link is mailed");
-                return self.drop_request(claimant, request.id).await;
+            Account::Skipped { reason, user_id } => {
+                tracing::info!(request = request.id, %reason, "no link is mailed");
+                let user_id = user_id.as_deref().unwrap_or_default();
+                return self.drop_request(claimant, request.id, user_id, reason.name()).await;
             }
         };
         let link = self.setpass.prepare_reset_link(user, &request.pin_hash);
@@ -159,9 +172,10 @@ impl PasswordResets {
             return Ok(());
         }
         if self.setpass.count_reset_of(&mut tx, &user.id).await? {
-            self.setpass.record_reset_link(&mut tx, &link).await?;
+            self.setpass.record_reset_link(&mut tx, &link, &format!("request {}", request.id)).await?;
             self.outbox.enqueue(&mut tx, &origin, kind, &mail).await?;
         } else {
+            self.record_skipped(&mut tx, request.id, &user.id, TOO_MANY).await?;
             tracing::warn!(
                 request = request.id,
                 user_id = user.id,
@@ -186,7 +200,7 @@ impl PasswordResets {
                 "too many links were asked for with one address within 24 hours (setpass.reset.max_per_account); no \
                  case is opened"
             );
-            return self.drop_request(claimant, request.id).await;
+            return self.drop_request(claimant, request.id, "", TOO_MANY).await;
         };
         fail_point::reached(|| "reset case numbered".to_owned());
         // The ticket is worded between two transactions: no component makes other writers wait.
@@ -243,12 +257,34 @@ impl PasswordResets {
         Ok((content.kind(), Compose { to: vec![email.to_owned()], message, link: Some(link) }))
     }
 
-    async fn drop_request(&self, claimant: &str, id: i64) -> Result<(), ResetError> {
+    async fn drop_request(
+        &self,
+        claimant: &str,
+        id: i64,
+        user_id: &str,
+        reason: &str,
+    ) -> Result<(), ResetError> {
         let mut tx = self.database.begin().await?;
         if finish_reset_request_in(&mut tx, id, claimant).await? {
+            self.record_skipped(&mut tx, id, user_id, reason).await?;
             tx.commit().await.map_err(DatabaseError::from)?;
         }
         Ok(())
+    }
+
+    /// Puts into the audit trail why no link is mailed for a request. `user_id` is blank where nobody knows whose
+    /// account was meant.
+    async fn record_skipped(
+        &self,
+        tx: &mut Transaction,
+        id: i64,
+        user_id: &str,
+        reason: &str,
+    ) -> Result<(), DatabaseError> {
+        let (at, kind, detail) =
+            (self.clock.now(), SetpassEventKind::ResetSkipped, format!("request {id}: {reason}"));
+        let event = SetpassEvent { at, kind, user_id, link: None, client: None, detail: &detail };
+        record_setpass_event(tx, &event).await
     }
 }
 

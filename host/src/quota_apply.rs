@@ -69,6 +69,7 @@ struct Prepared {
 
 impl Prepared {
     async fn new(app: &App) -> Result<Self, BatchError> {
+        quota_sheet(app)?;
         let parser = app.row_parser().await?;
         let layout = parser.describe().await?;
         let policy = app.quota_policy().await?;
@@ -77,8 +78,7 @@ impl Prepared {
     }
 
     fn task<'a>(&'a self, app: &'a App, selection: &'a Selection) -> Result<QuotaApply<'a>, BatchError> {
-        let sheet: &Sheet =
-            app.sheets.quota.as_ref().ok_or(BatchError::NoQuotaSheet("set sheet.quota in the settings"))?;
+        let sheet = quota_sheet(app)?;
         let layout: &SheetLayout = self
             .layout
             .quota
@@ -87,6 +87,10 @@ impl Prepared {
         let source = Source { app, kind: SheetKind::Quota, sheet, parser: &self.parser, layout };
         Ok(QuotaApply { source, selection, policy: &self.policy, mail_templates: &self.mail_templates })
     }
+}
+
+fn quota_sheet(app: &App) -> Result<&Sheet, BatchError> {
+    app.sheets.quota.as_ref().ok_or(BatchError::NoQuotaSheet("set sheet.quota in the settings"))
 }
 
 /// A run over the quota sheet.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::{Mutex, watch};
+use utoipa::ToSchema;
 
 use crate::clock::Clock;
 use crate::database::Database;
@@ -36,18 +37,19 @@ struct Inner {
 }
 
 /// Whether the server is ready.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct State {
     /// Whether a user could set a password now.
     pub ready: bool,
     /// Whether the server is about to end, and takes no more users for that.
     pub stopping: bool,
     /// What it needs.
+    #[schema(inline)]
     pub parts: Parts,
 }
 
 /// What is needed to set a password, each `ok` or in words what is wrong with it. The log tells more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Parts {
     /// Usher's own records.
     pub database: &'static str,

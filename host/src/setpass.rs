@@ -12,10 +12,14 @@
 //! beside each other and beside the one that the user was registered with, each with a PIN of its own; the first one
 //! that is used ends them all, and a new registration ends those that were asked for.
 //!
-//! How long secrets are kept: a password that was changed erases the whole record at once. A link
-//! that has ended or is locked keeps its record for [`RETENTION`], because a client may renew it
-//! without knowing the password or the PIN (the protocol allows an empty body); after that
-//! [`Setpass::expire`] erases it, and only a new registration with both helps.
+//! How long secrets are kept: a password that was changed erases the whole record at once. A link that is locked
+//! loses the password and the PIN with its last wrong PIN, and one that has ended within a minute ([`Setpass::sweep`]); what
+//! is left tells its user so for [`RETENTION`]. The protocol's renewal, which leaves out both, works as long as
+//! there is something to renew: afterwards such a user is as unknown as any other, and needs a password and a
+//! PIN, as `usher password reset` gives them.
+//!
+//! What happened is in an audit trail, each event in the transaction of what it tells of, and a change of password
+//! leaves behind that its user is to be told by mail, see `password_notice`.
 //!
 //! What cannot be decided by Usher alone: whether Keystone made a change whose answer never came
 //! (a crash, a timeout). That a change was begun is recorded before Keystone is asked. Where the
@@ -24,8 +28,10 @@
 //!
 //! Knows nothing of HTTP, pages and mail.
 
+mod client;
 mod hashing;
 mod limits;
+mod password;
 mod pin;
 mod redeem;
 mod reset_link;
@@ -42,22 +48,26 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::database::{
-    AttemptLimits, Database, DatabaseError, LinkIssue, LinkPassword, Transaction, drop_mails_with_link_of,
+    AttemptLimits, Database, DatabaseError, LinkIssue, LinkPassword, Swept, Transaction,
+    drop_mails_with_link_of,
 };
 use crate::keys::{Keys, KeysError};
 use crate::{random, settings};
 
 use hashing::PinHashing;
+use password::PasswordRules;
 
 pub use limits::ClientCount;
+pub use password::{LONGEST as LONGEST_PASSWORD, SHORTEST as SHORTEST_PASSWORD, UnusablePassword};
 pub use pin::{InvalidPin, LONGEST as LONGEST_PIN, SHORTEST as SHORTEST_PIN, check as check_pin, is_trivial};
-pub use redeem::RedeemError;
+pub use redeem::{RedeemError, Redemption};
 pub use reset_link::PreparedResetLink;
 pub use reset_request::Asker;
 
 pub(crate) use reset_request::REQUEST_PURPOSE;
+pub(crate) use token::url as link_with;
 
-/// How long the record of a link that was not used is kept after it was last issued.
+/// How long it is known of a link that was not used that it has ended or is locked, after it was last issued.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// Issues links and takes them in payment for a password. Clones share everything.
@@ -75,6 +85,11 @@ struct Inner {
     limits: AttemptLimits,
     attempts_per_client: u32,
     reset: settings::setpass::reset::Reset,
+    rules: PasswordRules,
+    /// How the audit trail names those who send requests.
+    recorded_client: settings::setpass::RecordedClient,
+    /// How long the audit trail is kept.
+    audit_retention: Duration,
     hashing: PinHashing,
     /// Held for reading by every change that is under way.
     changes: Arc<RwLock<()>>,
@@ -131,8 +146,11 @@ impl Prepared {
 /// Why a link was not issued.
 #[derive(Debug, thiserror::Error)]
 pub enum SetpassError {
-    /// The user has no record, so that password and PIN are both needed. Final.
-    #[error("user {0} is not known to setpass, so both a password and a PIN are needed")]
+    /// The user has no link that works, so that password and PIN are both needed. Final.
+    #[error(
+        "user {0} has no link that could be renewed (none was issued, or it was used, has ended or is locked), \
+             so both a password and a PIN are needed"
+    )]
     UnknownUser(String),
     /// The PIN cannot be one. Final.
     #[error(transparent)]
@@ -151,14 +169,20 @@ pub enum SetpassError {
 impl Setpass {
     /// Setpass over these records.
     #[must_use]
-    pub fn new(database: Database, keys: Keys, clock: Clock, settings: &settings::setpass::Setpass) -> Self {
+    pub fn new(
+        database: Database,
+        keys: Keys,
+        clock: Clock,
+        settings: &settings::setpass::Setpass,
+        site_name: &str,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 database,
                 hashing: PinHashing::new(keys.clone()),
                 keys,
                 clock,
-                public_url: settings.public_url.clone(),
+                public_url: settings.public_url().clone(),
                 lifetime: settings.token_lifetime,
                 limits: AttemptLimits {
                     per_link: settings.max_attempts,
@@ -166,6 +190,9 @@ impl Setpass {
                 },
                 attempts_per_client: settings.max_attempts_per_client,
                 reset: settings.reset.clone(),
+                rules: PasswordRules::new(settings.min_password_length, site_name),
+                recorded_client: settings.audit_client,
+                audit_retention: settings.audit_retention,
                 changes: Arc::default(),
             }),
         }
@@ -267,15 +294,20 @@ impl Setpass {
         Ok(self.inner.hashing.hash(pin).await)
     }
 
-    /// Erases records that have outlived [`RETENTION`], and what has ended before. Says how many.
+    /// Destroys the secrets of links that have ended, ends what was asked for long ago, and forgets records that have
+    /// outlived [`RETENTION`] and events that have outlived `setpass.audit_retention`.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn expire(&self) -> Result<u64, SetpassError> {
-        let now = self.inner.clock.now();
+    pub async fn sweep(&self) -> Result<Swept, SetpassError> {
+        let Inner { database, clock, limits, audit_retention, .. } = &*self.inner;
+        let now = clock.now();
         self.end_reset_requests(now).await?;
         let before = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
-        Ok(self.inner.database.erase_lapsed_links(now, before).await?)
+        let swept = database.sweep_links(now, before, limits.per_link).await?;
+        let kept_from = now.saturating_sub(*audit_retention).unwrap_or(Timestamp::MIN);
+        database.erase_setpass_events(kept_from).await?;
+        Ok(swept)
     }
 
     /// Waits until no change is under way: what Keystone has been asked for is recorded then.

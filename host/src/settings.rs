@@ -34,8 +34,8 @@ pub struct Settings {
     pub database: database::Database,
     /// The cloud's identity service.
     pub keystone: keystone::Keystone,
-    /// The sign-up sheets.
-    pub sheet: sheet::Sheet,
+    /// The sign-up sheets; none on a machine that only serves setpass.
+    pub sheet: Option<sheet::Sheet>,
     /// The mail server.
     pub mail: mail::Mail,
     /// The mailing list that new users are subscribed to, where there is one.
@@ -130,17 +130,22 @@ impl Settings {
         file.clone_into(&mut settings.file);
         let folder = file.parent().unwrap_or(Path::new(""));
         settings.resolve(folder);
-        settings.check().map_err(|(key, message)| {
-            let (line, column) = place::line_and_column(text, place::of_key(text, &key));
-            SettingsError::Contradiction { file: file.to_owned(), line, column, key, message }
-        })?;
+        let is_written = |key: &str| place::is_written(text, key);
+        settings.check().and_then(|()| settings.setpass.check_written(is_written)).map_err(
+            |(key, message)| {
+                let (line, column) = place::line_and_column(text, place::of_key(text, &key));
+                SettingsError::Contradiction { file: file.to_owned(), line, column, key, message }
+            },
+        )?;
         Ok(settings)
     }
 
     fn resolve(&mut self, folder: &Path) {
         self.database.resolve(folder);
         self.keystone.resolve(folder);
-        self.sheet.resolve(folder);
+        if let Some(sheet) = &mut self.sheet {
+            sheet.resolve(folder);
+        }
         self.mail.resolve(folder);
         if let Some(list) = &mut self.mailing_list {
             list.resolve(folder);
@@ -151,7 +156,10 @@ impl Settings {
 
     fn check(&self) -> Result<(), (String, String)> {
         self.keystone.check()?;
-        self.sheet.check()?;
+        if let Some(sheet) = &self.sheet {
+            sheet.check()?;
+            self.plugins.check_for_sheets()?;
+        }
         self.mail.check()?;
         if let Some(list) = &self.mailing_list {
             list.check()?;

@@ -34,8 +34,7 @@ pub enum Sheet {
 /// The spreadsheets of a site.
 #[derive(Clone, Debug)]
 pub struct Sheets {
-    /// Accounts and projects.
-    pub access: Sheet,
+    access: Option<Sheet>,
     /// Quotas, where the site has a sheet for them.
     pub quota: Option<Sheet>,
 }
@@ -80,6 +79,11 @@ pub struct MoveOutcome {
 /// Why a sheet was not read or not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SheetError {
+    /// The site has no sheets.
+    #[error(
+        "the settings name no sheet; write [sheet] where this machine is to process one, and not only to serve setpass"
+    )]
+    NotSet,
     /// There is no such worksheet.
     #[error(
         "there is no worksheet {worksheet:?}; there {are}",
@@ -222,23 +226,32 @@ impl SheetError {
 impl Sheets {
     /// The spreadsheets that the settings name. Looks at nothing yet.
     #[must_use]
-    pub fn new(settings: &settings::sheet::Sheet) -> Self {
+    pub fn new(settings: Option<&settings::sheet::Sheet>) -> Self {
         match settings {
-            settings::sheet::Sheet::Csv(csv) => {
+            None => Self { access: None, quota: None },
+            Some(settings::sheet::Sheet::Csv(csv)) => {
                 let folder = |folder: &PathBuf| Sheet::Csv(csv::CsvSheet::new(folder.clone()));
-                Self { access: folder(&csv.access), quota: csv.quota.as_ref().map(folder) }
+                Self { access: Some(folder(&csv.access)), quota: csv.quota.as_ref().map(folder) }
             }
-            settings::sheet::Sheet::Google(google) => {
+            Some(settings::sheet::Sheet::Google(google)) => {
                 let account = Arc::new(google::Access::new(google));
                 let sheet = |id: &str| Sheet::Google(google::GoogleSheet::new(id, Arc::clone(&account)));
-                Self { access: sheet(&google.access), quota: google.quota.as_deref().map(sheet) }
+                Self { access: Some(sheet(&google.access)), quota: google.quota.as_deref().map(sheet) }
             }
         }
     }
 
+    /// The sheet of accounts and projects.
+    ///
+    /// # Errors
+    /// [`SheetError::NotSet`] where the site has none.
+    pub fn access(&self) -> Result<&Sheet, SheetError> {
+        self.access.as_ref().ok_or(SheetError::NotSet)
+    }
+
     /// All of them, the access sheet first.
     pub fn iter(&self) -> impl Iterator<Item = &Sheet> {
-        std::iter::once(&self.access).chain(&self.quota)
+        self.access.iter().chain(&self.quota)
     }
 }
 

@@ -53,8 +53,11 @@ fn what_the_example_settings_comment_out_can_be_read_too() {
     assert!(settings.mail.login.is_some() && settings.mail.ca_file.is_some());
     assert!(settings.mailing_list.is_some());
     assert!(settings.setpass.page.logo.is_some() && settings.setpass.page.login_url.is_some());
-    assert!(settings.plugins.row_parser.sha256.is_some() && settings.plugins.row_parser.limits.is_some());
-    let usher::settings::sheet::Sheet::Csv(csv) = &settings.sheet else { panic!("not the csv backend") };
+    let row_parser = settings.plugins.row_parser.unwrap();
+    assert!(row_parser.sha256.is_some() && row_parser.limits.is_some());
+    let Some(usher::settings::sheet::Sheet::Csv(csv)) = &settings.sheet else {
+        panic!("not the csv backend")
+    };
     assert!(csv.quota.is_some() && csv.write_errors);
 }
 
@@ -67,12 +70,13 @@ fn the_google_backend_is_explained_and_checked() {
         parse(&example.replace(csv, &format!("backend = \"google\"\ncredentials = \"key.json\"\n{keys}\n")))
     };
     let settings = google("access = \"1AbC-d_e\"\nquota = \"2AbC\"").unwrap();
-    let usher::settings::sheet::Sheet::Google(read) = &settings.sheet else {
+    let Some(usher::settings::sheet::Sheet::Google(read)) = &settings.sheet else {
         panic!("not the google backend")
     };
     assert_eq!(read.base_url.as_str(), "https://sheets.googleapis.com/");
-    assert!(!settings.sheet.write_errors());
-    assert!(google("access = \"a\"\nwrite_errors = true").unwrap().sheet.write_errors());
+    assert!(!read.write_errors);
+    let with_errors = google("access = \"a\"\nwrite_errors = true").unwrap();
+    assert!(with_errors.sheet.is_some_and(|sheet| sheet.write_errors()));
     for key in ["credentials", "access, quota", "timeout", "base_url"] {
         assert!(
             example.lines().any(|line| line.starts_with(&format!("#       {key} "))),
@@ -90,6 +94,85 @@ fn the_google_backend_is_explained_and_checked() {
     ] {
         let error = google(keys).unwrap_err();
         assert!(error.contains(told), "{keys}: {error}");
+    }
+}
+
+#[test]
+fn a_setpass_on_another_machine_is_explained_and_checked() {
+    let example = read("settings.example.toml");
+    let here = "public_url = \"https://setpass.cloud.example.org/\"\n";
+    let decided_there = "max_attempts = 5\n";
+    assert!(example.contains(here) && example.contains(decided_there));
+    // Without what the other machine decides.
+    let (before, page) = example.split_once("[setpass.reset]\n").unwrap();
+    let (_, after) = page.split_once("[import]\n").unwrap();
+    let decided = ["max_attempts", "min_password_length"];
+    let lines = before.lines().filter(|line| !decided.iter().any(|key| line.starts_with(key)));
+    let bare = format!("{}\n[import]\n{after}", lines.collect::<Vec<_>>().join("\n"));
+    let with = |keys: &str| parse(&bare.replace(here, &format!("{keys}\n")));
+
+    let settings =
+        with("remote = \"https://setpass.example.org/old/\"\nremote_ca_file = \"ca.pem\"").unwrap();
+    assert_eq!(settings.setpass.public_url().as_str(), "https://setpass.example.org/old/");
+    let settings =
+        with("remote = \"http://127.0.0.1:5001\"\npublic_url = \"https://setpass.example.org\"").unwrap();
+    assert_eq!(settings.setpass.public_url().as_str(), "https://setpass.example.org/");
+    let remote = "remote = \"https://setpass.example.org\"";
+    for (keys, line, told) in [
+        ("", "[setpass]", "setpass.public_url: the URL under which users reach the page is missing"),
+        ("remote = \"http://setpass.example.org\"", "remote = ", "setpass.remote: expected an https URL"),
+        ("remote = \"https://setpass.example.org/?x=1\"", "remote = ", "setpass.remote: expected the root"),
+        (
+            "remote_ca_file = \"ca.pem\"\npublic_url = \"https://a.example.org\"",
+            "remote_ca_file",
+            "only with",
+        ),
+        (&format!("{remote}\nmax_attempts = 5"), "max_attempts", "setpass.max_attempts: the setpass that"),
+        (remote, "[setpass.page]", "setpass.page: the setpass"),
+        (remote, "[setpass.reset]", "setpass.reset: the setpass"),
+    ] {
+        let mut text = bare.replace(here, &format!("{keys}\n"));
+        if line == "[setpass.page]" {
+            text.push_str("\n[setpass.page]\naccent = \"#0b57a4\"\n");
+        }
+        if line == "[setpass.reset]" {
+            text.push_str("\n[setpass.reset]\nmode = \"off\"\n");
+        }
+        let number = text.lines().position(|candidate| candidate.starts_with(line)).unwrap() + 1;
+        let error = parse(&text).unwrap_err();
+        assert!(error.starts_with(&format!("x.toml:{number}:")) && error.contains(told), "{keys}: {error}");
+    }
+    for key in ["remote", "remote_ca_file", "public_url", "token_lifetime"] {
+        assert!(
+            example.lines().any(|line| line.starts_with(&format!("#       {key} "))),
+            "{key} is not explained"
+        );
+    }
+}
+
+#[test]
+fn a_machine_that_only_serves_setpass_needs_no_sheet_and_one_with_a_sheet_needs_its_components() {
+    let example = read("settings.example.toml");
+    let without = |text: &str, from: &str, to: &str| {
+        let (before, rest) = text.split_once(from).unwrap();
+        let (_, after) = rest.split_once(to).unwrap();
+        format!("{before}{to}{after}")
+    };
+    let no_sheet = without(&example, "\n[sheet]\n", "\n[mail]\n");
+    let no_policy = without(&example, "\n[plugins.quota_policy]\n", "\n[plugins.mail_templates]\n");
+    let no_components = without(&example, "\n[plugins.row_parser]\n", "\n[plugins.mail_templates]\n");
+    let alone = without(&no_sheet, "\n[plugins.row_parser]\n", "\n[plugins.mail_templates]\n");
+
+    let settings = parse(&alone).unwrap();
+    assert!(settings.sheet.is_none() && settings.plugins.row_parser.is_none());
+    assert_eq!(settings.plugins.all().len(), 1);
+    assert!(parse(&no_sheet).unwrap().plugins.quota_policy.is_some());
+    for (text, told) in [
+        (no_policy, "plugins.quota_policy: a site with a [sheet] needs this component"),
+        (no_components, "plugins.row_parser: a site with a [sheet] needs this component"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        assert!(error.contains(told), "{error}");
     }
 }
 
@@ -295,4 +378,38 @@ fn the_readme_names_what_exists() {
         checked += 1;
     }
     assert!(checked >= 12, "only {checked} paths were found: the test has lost its grip");
+}
+
+/// All sources of the host and of the tests, as one text.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            sources(&entry, text);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(entry).unwrap());
+        }
+    }
+}
+
+#[test]
+fn each_point_of_security_names_code_and_tests_that_exist() {
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("## Security of setpass").unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    let (points, _) = rows.split_at(16);
+    let mut text = String::new();
+    for folder in ["host/src", "tests/e2e"] {
+        sources(&root().join(folder), &mut text);
+    }
+    for point in points {
+        let [_, _, places, tests, _] = point.split('|').collect::<Vec<_>>()[..] else { panic!("{point}") };
+        let named = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+        assert!(!named(places).is_empty() && !named(tests).is_empty(), "{point}");
+        for place in named(places) {
+            assert!(root().join("host/src").join(&place).exists(), "{place} does not exist");
+        }
+        for test in named(tests) {
+            assert!(text.contains(&format!("fn {test}()")), "there is no test {test}");
+        }
+    }
 }

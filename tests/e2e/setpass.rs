@@ -1,9 +1,14 @@
 //! Setpass over HTTP, as the old program's clients and as browsers use it.
 
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
 use serde_json::json;
+use usher_tests::fault_proxy::FaultProxy;
 use usher_tests::identity::{self, Identity};
-use usher_tests::serving::Serving;
 use usher_tests::web::{self, Answer};
+use usher_tests::{process, workspace};
 
 use crate::newcomer;
 use crate::stage::Stage;
@@ -13,13 +18,13 @@ const CHOSEN: &str = "chosen by the user";
 const PIN: &str = "6204";
 
 struct Put<'a> {
-    serving: &'a Serving,
+    url: &'a str,
     user: &'a str,
 }
 
 impl Put<'_> {
     fn send(&self, token: Option<&str>, body: &str) -> Answer {
-        let mut request = web::request("PUT", &format!("{}/token/{}", self.serving.url(), self.user));
+        let mut request = web::request("PUT", &format!("{}/token/{}", self.url, self.user));
         if let Some(token) = token {
             request = request.header("X-Auth-Token", token);
         }
@@ -42,7 +47,7 @@ fn a_client_of_the_old_setpass_works_unchanged() {
     let user = admin.create_user(name, FIRST).unwrap();
     let site = stage.site(&[]);
     let serving = site.serve().unwrap();
-    let put = Put { serving: &serving, user: &user };
+    let put = Put { url: serving.url(), user: &user };
     let body = json!({ "password": FIRST, "pin": PIN }).to_string();
 
     assert_eq!(put.send(None, &body).status, 401);
@@ -103,7 +108,7 @@ fn a_link_dies_with_the_last_attempt_and_not_before() {
     let site = stage.site(&[]);
     site.change_settings("[setpass]\n", "[setpass]\nmax_attempts = 3\n").unwrap();
     let serving = site.serve().unwrap();
-    let put = Put { serving: &serving, user: &user };
+    let put = Put { url: serving.url(), user: &user };
     let body = json!({ "password": FIRST, "pin": PIN }).to_string();
     let keystone = stage.cloud.keystone_url().unwrap();
     let login = |password: &str| identity::authenticate(&keystone, name, password, None).unwrap().status;
@@ -135,7 +140,7 @@ fn clients_that_accept_json_get_json() {
     let user = admin.create_user("user@json.example.org", FIRST).unwrap();
     let site = stage.site(&[]);
     let serving = site.serve().unwrap();
-    let put = Put { serving: &serving, user: &user };
+    let put = Put { url: serving.url(), user: &user };
     let link = link(&put.send(Some(admin.token()), &json!({ "password": FIRST, "pin": PIN }).to_string()));
     let url = serving.here(&link).unwrap();
     let post = |pin: &str| {
@@ -159,4 +164,73 @@ fn outsider(stage: &Stage, admin: &Identity) -> Identity {
     admin.grant(&user, &project, "member").unwrap();
     let url = stage.cloud.keystone_url().unwrap();
     Identity::login(&url, name, "outsider-password", Some("Outside")).unwrap()
+}
+
+/// What programs of that time were written with: OpenStack's session, which accepts JSON and says that it sends it, and
+/// requests, which says nothing of the kind.
+const OLD_TOOLS: &str = r#"
+import json, sys
+import requests
+from openstack.config import OpenStackConfig
+clouds, url, user, first, chosen, pin = sys.argv[1:]
+session = OpenStackConfig(config_files=[clouds]).get_one('minicloud').get_session()
+fields = {'password': first, 'pin': pin}
+put = session.put(url + '/token/' + user, data=json.dumps(fields), headers={'X-Auth-Token': session.get_token()})
+assert put.status_code == 200 and put.headers['Content-Type'].startswith('text/plain'), put
+old = put.text
+token = session.put(url + '/token/' + user, json=fields).text
+assert token != old and token == token.strip() and ' ' not in token
+renewed = requests.put(url + '/token/' + user, data='{}', headers={'X-Auth-Token': session.get_token()}).text
+assert renewed != token
+assert requests.put(url + '/token/' + user, data=json.dumps(fields)).status_code == 401
+assert requests.put(url + '/token/' + user, data=json.dumps(fields), headers={'X-Auth-Token': 'x'}).status_code == 403
+bad = requests.put(url + '/token/' + user, data='pin', headers={'X-Auth-Token': session.get_token()})
+assert bad.status_code == 400, bad
+form = {'pin': pin, 'password': chosen, 'confirm_password': chosen}
+assert requests.get(url + '/').status_code == 404
+assert 'confirm_password' in requests.get(url + '/', params={'token': renewed}).text
+for stale in (old, token):
+    assert requests.post(url + '/', params={'token': stale}, data=form).status_code == 404
+assert requests.post(url + '/', params={'token': renewed}, data={**form, 'pin': '9999'}).status_code == 403
+assert requests.post(url + '/', params={'token': renewed}, data={'pin': pin}).status_code == 400
+assert requests.post(url + '/', params={'token': renewed}, data=form).status_code == 200
+assert requests.get(url + '/reset').status_code == 200
+"#;
+
+#[test]
+fn programs_written_for_the_old_setpass_work_and_keystone_is_asked_once_about_their_token() {
+    let stage = Stage::new();
+    let admin = stage.cloud.identity().unwrap();
+    let name = "user@old-tools.example.org";
+    let user = admin.create_user(name, FIRST).unwrap();
+    let site = stage.site(&[]);
+    let proxy = FaultProxy::start(&stage.cloud).unwrap();
+    site.use_proxy(&stage.cloud, &proxy).unwrap();
+    let serving = site.serve().unwrap();
+    let asked = || proxy.calls().iter().filter(|call| call.kind == "POST /identity/v3/auth/tokens").count();
+
+    proxy.calm();
+    let mut python = Command::new(workspace::python_packages().join("bin/python"));
+    python.args(["-c", OLD_TOOLS]).arg(stage.cloud.clouds_yaml());
+    python.args([serving.url(), &user, FIRST, CHOSEN, PIN]);
+    let output = process::output(python.env("NO_PROXY", "*")).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let keystone = stage.cloud.keystone_url().unwrap();
+    assert_eq!(identity::authenticate(&keystone, name, CHOSEN, None).unwrap().status, 201);
+    assert_eq!(asked(), 2, "once for the tools' token, and once for the one that is none");
+
+    // Together they ask once; what Keystone has refused, it is asked again.
+    proxy.calm();
+    proxy.answer_later(Duration::from_millis(500));
+    let put = Put { url: serving.url(), user: &user };
+    let body = json!({ "password": FIRST, "pin": PIN }).to_string();
+    thread::scope(|scope| {
+        let puts = [(); 5].map(|()| scope.spawn(|| put.send(Some(admin.token()), &body).status));
+        assert_eq!(puts.map(|put| put.join().unwrap()), [200; 5]);
+    });
+    assert_eq!(asked(), 1);
+    for _ in 0..2 {
+        assert_eq!(put.send(Some("no-token-at-all"), &body).status, 403);
+    }
+    assert_eq!(asked(), 3);
 }

@@ -4,17 +4,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{listening, process, python_service, web, workspace};
+use crate::{listening, python_environment, python_service, web};
 
 /// The list that every server has, by its id.
 pub const LIST: &str = "users.lists.example.org";
+
+const ENVIRONMENT: &str = "mailman-venv";
 
 /// A running Mailman. Stopped on drop.
 #[derive(Debug)]
@@ -42,45 +44,7 @@ pub struct Api {
 /// # Errors
 /// Where that cannot be done; what the tools say has gone to standard error.
 pub fn install() -> Result<()> {
-    let environment = environment();
-    let requirements = workspace::root().join("tests/harness/mailman_requirements.txt");
-    let wanted = fs::read_to_string(&requirements)?;
-    let ready = environment.join("installed");
-    fs::create_dir_all(workspace::target().join("services"))?;
-    let lock = fs::File::create(environment.with_extension("lock"))?;
-    lock.lock().context("cannot lock the virtual environment of Mailman")?;
-    if fs::read_to_string(&ready).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    eprintln!("installing Mailman into {} (about 11 MB to download)", environment.display());
-    // uv is much faster, and comes with the packages of the cloud.
-    let uv = workspace::python_packages().join("bin/uv");
-    let python = environment.join("bin/python");
-    let (mut make, mut fill) = if uv.exists() {
-        let mut make = Command::new(&uv);
-        make.args(["venv", "--quiet", "--clear", "--python", "python3"]);
-        let mut fill = Command::new(&uv);
-        fill.args(["pip", "install", "--quiet", "--compile-bytecode", "--python"]).arg(&python);
-        (make, fill)
-    } else {
-        let mut make = Command::new("python3");
-        make.args(["-m", "venv", "--clear"]);
-        let mut fill = Command::new(&python);
-        fill.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        (make, fill)
-    };
-    let made = process::status(make.arg(&environment))?;
-    ensure!(
-        made.success(),
-        "no virtual environment for Mailman; see above (Debian's package is python3-venv)"
-    );
-    let filled = process::status(fill.arg("--requirement").arg(&requirements))?;
-    ensure!(filled.success(), "Mailman could not be installed from the Python package index; see above");
-    Ok(fs::write(&ready, wanted)?)
-}
-
-fn environment() -> PathBuf {
-    workspace::target().join("services/mailman-venv")
+    python_environment::install(ENVIRONMENT, "mailman_requirements.txt", "Mailman (about 11 MB to download)")
 }
 
 impl Mailman {
@@ -105,8 +69,12 @@ impl Mailman {
 
     fn start_at(folder: &Path, port: u16) -> Result<Self> {
         let arguments = ["--port".to_owned(), port.to_string()];
-        let (process, port) =
-            python_service::start_in(&environment(), "mailman_server.py", folder, &arguments)?;
+        let (process, port) = python_service::start_in(
+            &python_environment::path(ENVIRONMENT),
+            "mailman_server.py",
+            folder,
+            &arguments,
+        )?;
         let api = serde_json::from_slice(&fs::read(folder.join("api.json"))?)?;
         Ok(Self { folder: folder.to_owned(), port, api, process })
     }

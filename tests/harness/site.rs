@@ -75,6 +75,18 @@ impl Site {
         Ok(site)
     }
 
+    /// A site of its own, gone when dropped, that serves setpass and has neither sheets nor what they need.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn for_setpass_alone(cloud: &Cloud, mail: &MailServer) -> Result<Self> {
+        let site = Self::temporary()?;
+        site.set_up(cloud, mail)?;
+        site.cut_settings("[sheet]", "[mail]")?;
+        site.cut_settings("[plugins.row_parser]", "[plugins.mail_templates]")?;
+        Ok(site)
+    }
+
     fn temporary() -> Result<Self> {
         let temporary = tempfile::Builder::new().prefix("usher-site-").tempdir()?;
         Ok(Self {
@@ -179,6 +191,23 @@ impl Site {
         let text = fs::read_to_string(self.settings())?;
         ensure!(text.matches(from).count() == 1, "the settings do not hold {from:?} exactly once:\n{text}");
         Ok(fs::write(self.settings(), text.replacen(from, to, 1))?)
+    }
+
+    /// Takes out of the settings file what is from one text up to another.
+    fn cut_settings(&self, from: &str, to: &str) -> Result<()> {
+        let text = fs::read_to_string(self.settings())?;
+        let (before, rest) = text.split_once(from).with_context(|| format!("no {from:?} in the settings"))?;
+        let (_, after) = rest.split_once(to).with_context(|| format!("no {to:?} in the settings"))?;
+        Ok(fs::write(self.settings(), format!("{before}{to}{after}"))?)
+    }
+
+    /// Registers users with the setpass of another machine from now on.
+    ///
+    /// # Errors
+    /// Where the settings cannot be written.
+    pub fn use_setpass_at(&self, url: &str) -> Result<()> {
+        let here = "public_url = \"https://setpass.example.org\"\n";
+        self.change_settings(here, &format!("remote = \"{url}\"\n"))
     }
 
     /// Reaches the cloud through a proxy from now on.

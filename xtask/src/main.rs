@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod part;
 mod plugins;
 mod suite;
@@ -17,6 +18,8 @@ Usage: cargo xtask COMMAND
   demo [--google]    a whole site on this machine: cloud, mail server, sheet, import, setpass;
                      the sheet is in CSV files, or at an emulator of Google Sheets
   test [PART...]     everything that can be checked; parts: format lint unit python e2e
+  fuzz [SECONDS]     feed random bodies and queries to the parsers of setpass, a minute for each of them;
+                     needs rustup's nightly toolchain
   plugins            build the bundled components into target/components
   bench [import]     measure, and compare with what is wanted; only a large import
 ";
@@ -32,6 +35,10 @@ fn main() -> ExitCode {
             Ok(parts) => run(|| suite::run(&parts)),
             Err(unknown) => return usage(&unknown),
         },
+        ["fuzz"] => run(|| fuzz::run(fuzz::SECONDS)),
+        ["fuzz", seconds] if seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0) => {
+            run(|| fuzz::run(seconds.parse()?))
+        }
         ["plugins"] => run(|| plugins::build_all(&workspace::root())),
         ["bench"] => run(|| bench::run(bench::Subject::All)),
         ["bench", "import"] => run(|| bench::run(bench::Subject::Import)),

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use usher_tests::cloud::{self, Cloud};
-use usher_tests::{interrupt, mailman, postfix, process, workspace};
+use usher_tests::{interrupt, mailman, postfix, process, schemathesis, workspace};
 
 use crate::part::{FOR_TESTS, Parts, USHER, cargo, succeed, succeed_reading};
 use crate::plugins::{self, system, toolchain::DOWNLOAD};
@@ -212,6 +212,7 @@ fn end_to_end(parts: &mut Parts, count: &mut Count) {
     let cloud = parts.run("cloud: Keystone, Nova, Neutron, Cinder", || Cloud::fresh(&folder));
     // After the cloud, whose packages bring a quicker installer. Where one of these is missing, only its own tests fail.
     parts.run("packages: Mailman", mailman::install);
+    parts.run("packages: Schemathesis", schemathesis::install);
     parts.run("packages: Postfix", postfix::install);
     parts.run("packages: Chromium, axe-core", browser::install);
     parts.run("end-to-end tests", || {

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::database::DatabaseError;
 use crate::fail_point;
 use crate::mailing_list::MailingList;
+use crate::settings::sheet::Sheet;
 use crate::sheet::Snapshot;
 
 /// How long the report of a run is kept.
@@ -85,7 +86,8 @@ async fn run_alone<T: Task>(
     moving::recognise_moved(source).await?;
     let (plan, snapshot) = task.plan(&ready).await?;
     // What was read is large, and only needed to find the rows again.
-    let seen = app.settings.sheet.write_errors().then_some(snapshot);
+    let write_errors = app.settings.sheet.as_ref().is_some_and(Sheet::write_errors);
+    let seen = write_errors.then_some(snapshot);
     let last_run = app.database.last_run(T::KIND).await?;
     let number = app.database.begin_run(T::KIND, app.clock.now()).await?;
     fail_point::reached(|| "run begun".to_owned());

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::Exit;
-use super::exit::{of_mailing_list, of_sheet};
+use super::exit::{of_mailing_list, of_remote_setpass, of_sheet};
 use super::keys::missing_key;
 use crate::batch::report::counted;
 use crate::clock::Clock;
@@ -24,7 +24,9 @@ use crate::plugin::{Capabilities, Decision, PluginError, PluginHost, QuotaContex
 use crate::quotas::Quotas;
 use crate::registration::{Layout, Outcome, SheetKind};
 use crate::rekeying;
+use crate::remote_setpass::RemoteSetpass;
 use crate::server::tls::{self, Remark};
+use crate::settings::plugins::Plugin;
 use crate::settings::sheet::is_protected;
 use crate::settings::{self, Settings, SettingsError};
 use crate::sheet::{Sheet, Sheets};
@@ -40,7 +42,7 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
         }
     };
     findings.good("settings", settings.file.display());
-    check_page(&settings, &mut findings);
+    check_setpass(&settings, &clock, &mut findings).await;
     check_certificate(&settings, &clock, &mut findings);
     let keys = check_keys(&settings, &mut findings);
     check_database(&settings, keys.as_ref(), &mut findings).await;
@@ -88,6 +90,25 @@ fn reach(is_passing: bool) -> Exit {
     if is_passing { Exit::Unreachable } else { Exit::Usage }
 }
 
+/// The page here, or the setpass of another machine.
+async fn check_setpass(settings: &Settings, clock: &Clock, findings: &mut Findings) {
+    if settings.setpass.remote.is_none() {
+        return check_page(settings, findings);
+    }
+    // What is wrong with Keystone's settings is told with Keystone.
+    let Ok(keystone) = Keystone::new(&settings.keystone, clock.clone()) else { return };
+    let checked = async {
+        match RemoteSetpass::new(settings, &keystone, clock)? {
+            Some(remote) => remote.check().await.map(Some),
+            None => Ok(None),
+        }
+    };
+    match checked.await {
+        Ok(found) => found.iter().for_each(|found| findings.good("setpass", found)),
+        Err(error) => findings.bad("setpass", &error, of_remote_setpass(&error)),
+    }
+}
+
 /// The logo is all of the pages that can be wrong where the settings are right.
 fn check_page(settings: &Settings, findings: &mut Findings) {
     match (Look::load(&settings.site, &settings.setpass), &settings.setpass.page.logo) {
@@ -101,7 +122,7 @@ fn check_page(settings: &Settings, findings: &mut Findings) {
 fn check_certificate(settings: &Settings, clock: &Clock, findings: &mut Findings) {
     let Some(tls) = &settings.setpass.tls else { return };
     let file = tls.certificate.display();
-    let host = settings.setpass.public_url.host_str().unwrap_or_default();
+    let host = settings.setpass.public_url().host_str().unwrap_or_default();
     match tls::examine(tls, host, clock) {
         Ok(Remark::None) => findings.good("tls", format!("the certificate {file} is for {host}")),
         Ok(Remark::EndsSoon) => {
@@ -171,6 +192,7 @@ async fn check_protection(keys: &Keys, database: &Database, findings: &mut Findi
 }
 
 async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(RowParser, Layout)> {
+    let plugins = &settings.plugins;
     let host = match PluginHost::new(&settings.plugins, Capabilities::default()) {
         Ok(host) => host,
         Err(error) => {
@@ -178,28 +200,46 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
             return None;
         }
     };
-    let mut row_parser = None;
+    let row_parser = match &plugins.row_parser {
+        Some(plugin) => check_row_parser(&host, plugin, findings).await,
+        None => None,
+    };
+    if let Some(plugin) = &plugins.quota_policy {
+        check_quota_policy(&host, plugin, findings).await;
+    }
+    check_mail_templates(settings, &host, findings).await;
+    row_parser
+}
+
+async fn check_row_parser(
+    host: &PluginHost,
+    plugin: &Plugin,
+    findings: &mut Findings,
+) -> Option<(RowParser, Layout)> {
     let described = async {
-        let parser = host.row_parser(&settings.plugins.row_parser).await?;
+        let parser = host.row_parser(plugin).await?;
         let layout = parser.describe().await?;
         Ok::<_, PluginError>((parser, layout))
     };
     match described.await {
         Ok((parser, layout)) => {
-            let file = settings.plugins.row_parser.component.display();
+            let file = plugin.component.display();
             findings.good("plugins", format!("row_parser {file}: worksheet {:?}", layout.access.requests));
-            row_parser = Some((parser, layout));
+            Some((parser, layout))
         }
-        Err(error) => findings.bad("plugins", error, Exit::Usage),
+        Err(error) => {
+            findings.bad("plugins", error, Exit::Usage);
+            None
+        }
     }
+}
+
+async fn check_quota_policy(host: &PluginHost, plugin: &Plugin, findings: &mut Findings) {
     let new_project = QuotaContext::new_project("Project", "");
-    let decides = async {
-        let policy = host.quota_policy(&settings.plugins.quota_policy).await?;
-        policy.decide(&new_project).await
-    };
+    let decides = async { host.quota_policy(plugin).await?.decide(&new_project).await };
     match decides.await {
         Ok(decision) => {
-            let file = settings.plugins.quota_policy.component.display();
+            let file = plugin.component.display();
             match decision {
                 Decision::Granted { limits, notices } => {
                     let limits = counted(limits.len(), "limit", "limits");
@@ -220,6 +260,9 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
         }
         Err(error) => findings.bad("plugins", error, Exit::Usage),
     }
+}
+
+async fn check_mail_templates(settings: &Settings, host: &PluginHost, findings: &mut Findings) {
     let words_mail = async {
         let mail_templates = host.mail_templates(&settings.plugins.mail_templates).await?;
         for content in mail_content::samples() {
@@ -236,7 +279,6 @@ async fn check_plugins(settings: &Settings, findings: &mut Findings) -> Option<(
         }
         Err(error) => findings.bad("plugins", format!("mail_templates: {error:#}"), Exit::Usage),
     }
-    row_parser
 }
 
 async fn check_keystone(settings: &Settings, clock: Clock, findings: &mut Findings) {
@@ -249,6 +291,13 @@ async fn check_keystone(settings: &Settings, clock: Clock, findings: &mut Findin
             .good("keystone", format!("authenticated as {} in project {}", identity.user, identity.project)),
         Err(error) => return findings.bad("keystone", &error, reach(error.is_passing())),
     }
+    if settings.sheet.is_some() {
+        check_rights(settings, keystone, findings).await;
+    }
+}
+
+/// What an import needs of the cloud, and setpass alone does not.
+async fn check_rights(settings: &Settings, keystone: Keystone, findings: &mut Findings) {
     match keystone.may_create_users().await {
         Ok(Some(true)) => findings.good("keystone", "may create users"),
         Ok(None) => {
@@ -296,7 +345,7 @@ async fn check_mail(settings: &Settings, findings: &mut Findings) {
 /// What an import writes besides the database, which would come to light only when it is needed.
 fn check_folders(settings: &Settings, findings: &mut Findings) {
     let mut folders = vec![("mail.undeliverable", settings.mail.undeliverable.as_path())];
-    if let settings::sheet::Sheet::Csv(csv) = &settings.sheet {
+    if let Some(settings::sheet::Sheet::Csv(csv)) = &settings.sheet {
         folders.push(("sheet.access", &csv.access));
         folders.extend(csv.quota.iter().map(|quota| ("sheet.quota", quota.as_path())));
     }
@@ -333,7 +382,10 @@ async fn check_sheets(
     row_parser: Option<&(RowParser, Layout)>,
     findings: &mut Findings,
 ) {
-    let sheets = Sheets::new(&settings.sheet);
+    let sheets = Sheets::new(settings.sheet.as_ref());
+    let Ok(access) = sheets.access() else {
+        return findings.good("sheet", "none: this machine serves setpass and processes no sheet");
+    };
     let Some((parser, layout)) = row_parser else {
         for sheet in sheets.iter() {
             match sheet.check().await {
@@ -346,7 +398,7 @@ async fn check_sheets(
         }
         return;
     };
-    check_worksheet(&sheets.access, &layout.access.requests, SheetKind::Access, parser, findings).await;
+    check_worksheet(access, &layout.access.requests, SheetKind::Access, parser, findings).await;
     match (&sheets.quota, &layout.quota) {
         (Some(sheet), Some(layout)) => {
             check_worksheet(sheet, &layout.requests, SheetKind::Quota, parser, findings).await;

@@ -6,11 +6,14 @@ use crate::app::AppError;
 use crate::batch::BatchError;
 use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
+use crate::links::LinkError;
 use crate::mailer::MailerError;
 use crate::mailing_list::MailingListError;
 use crate::project_quotas::ProjectQuotaError;
 use crate::quotas::QuotaError;
 use crate::rekeying::RekeyingError;
+use crate::remote_setpass::RemoteSetpassError;
+use crate::setpass::SetpassError;
 use crate::sheet::{Remedy, SheetError};
 
 /// How a command ended.
@@ -55,6 +58,9 @@ pub fn status_of(error: &anyhow::Error) -> Exit {
         if let Some(AppError::Keystone(error)) = cause.downcast_ref::<AppError>() {
             return of_keystone(error);
         }
+        if let Some(error) = cause.downcast_ref::<LinkError>() {
+            return of_links(error);
+        }
         if let Some(error) = cause.downcast_ref::<MailerError>() {
             return if error.is_passing() { Exit::Unreachable } else { Exit::Usage };
         }
@@ -92,6 +98,21 @@ fn of_project_quotas(error: &ProjectQuotaError) -> Exit {
     }
 }
 
+fn of_links(error: &LinkError) -> Exit {
+    match error {
+        LinkError::Elsewhere(error) => of_remote_setpass(error),
+        LinkError::Busy(_) | LinkError::Database(_) | LinkError::Here(SetpassError::Overloaded) => {
+            Exit::Unreachable
+        }
+        LinkError::Here(_) | LinkError::InvalidPin(_) | LinkError::HashedPin => Exit::Usage,
+    }
+}
+
+/// The exit status for a setpass on another machine that did not do what it was asked.
+pub(super) fn of_remote_setpass(error: &RemoteSetpassError) -> Exit {
+    if error.is_passing() { Exit::Unreachable } else { Exit::Usage }
+}
+
 fn of_rekeying(error: &RekeyingError) -> Exit {
     match error {
         RekeyingError::Keys(_) => Exit::Usage,
@@ -113,7 +134,8 @@ fn of_keystone(error: &KeystoneError) -> Exit {
 /// disk that does not answer, is read by another try.
 pub(super) fn of_sheet(error: &SheetError) -> Exit {
     match error {
-        SheetError::NoSuchWorksheet { .. }
+        SheetError::NotSet
+        | SheetError::NoSuchWorksheet { .. }
         | SheetError::NoFolder { .. }
         | SheetError::NotAFile { .. }
         | SheetError::Unreadable { .. }

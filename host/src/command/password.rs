@@ -5,7 +5,10 @@
 //! comes first: the user, the PIN, the wording of the mail. Then Keystone takes the random password,
 //! and last the link and its mail are recorded together. After a break in between, the user has no
 //! password that anybody knows and no mail; the command run again gives both. The other way round, a
-//! mail would already be on its way with a link that does not work.
+//! mail would already be on its way with a link that does not work. With a setpass on another machine the link is
+//! asked for before Keystone is: it is worth as little as none until Keystone has the password.
+
+pub mod history;
 
 mod cases;
 
@@ -53,11 +56,14 @@ pub async fn run(app: &App, name: &str, case: Option<&str>) -> anyhow::Result<Ex
         );
         return Ok(Exit::Failed.into());
     };
+    if case.is_some() {
+        cases::here(app)?;
+    }
     let pin = match case {
         Some(number) => of_case(app, &user, &email, number).await?,
         None => PinSource::Asked(ask_pin().context("cannot read the PIN")?),
     };
-    reset(app, &user, &email, &pin).await
+    app.links.alone(&user.id, reset(app, &user, &email, &pin)).await
 }
 
 async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::Result<ExitCode> {
@@ -70,7 +76,7 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
             PinSource::Case { pin_hash, .. } => Pin::Hash(pin_hash),
         }),
     };
-    let prepared = app.setpass.prepare(registration).await?;
+    let prepared = app.links.prepare(registration).await?;
     let content = MailContent::PasswordReset(PasswordLink {
         full_name: user
             .description
@@ -90,13 +96,14 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
     let origin = format!("password-reset:{}:{}", user.id, random::identifier());
     let recorded = async {
         let mut tx = app.database.begin().await?;
-        app.setpass.record(&mut tx, &prepared).await?;
+        prepared.record(&mut tx).await?;
         if let Some(marker) = &user.marker {
             forget_step_password_in(&mut tx, marker).await?;
         }
         app.outbox.enqueue(&mut tx, &origin, content.kind(), &mail).await?;
         if let PinSource::Case { number, .. } = pin {
-            app.database.close_case(&mut tx, *number, app.clock.now(), CaseOutcome::Approved, None).await?;
+            let (now, outcome) = (app.clock.now(), CaseOutcome::Approved);
+            app.database.close_case(&mut tx, *number, now, Some(&user.id), outcome, None).await?;
         }
         tx.commit().await?;
         anyhow::Ok(())

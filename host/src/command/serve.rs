@@ -11,9 +11,11 @@ use tokio::sync::watch;
 
 use super::Exit;
 use crate::app::App;
-use crate::http::{Look, Services, router};
+use crate::http::{Look, Services, router, without_setpass};
 use crate::outbox::Delivery;
+use crate::password_notice::PasswordNotices;
 use crate::password_reset::PasswordResets;
+use crate::plugin::RenderMail;
 use crate::readiness::Readiness;
 use crate::server::tls::Tls;
 use crate::server::{Limits, Server};
@@ -22,32 +24,41 @@ use crate::settings;
 /// How often the outbox, and what users ask for, is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How often records that have outlived their time are erased.
-const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
+/// How often secrets of links that have ended are destroyed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long a change of a password that Keystone has been asked for is waited for after that. Whoever ends the
 /// program before leaves its outcome unknown.
 const SETTLING: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT, then lets what is under way finish within `setpass.grace`. A password that is being
-/// changed has longer, so that its outcome is recorded.
+/// changed has longer, so that its outcome is recorded. Where the pages are on another machine, what is served only
+/// tells that the program is alive.
 ///
 /// # Errors
 /// Where the mail templates, the logo or the certificate cannot be loaded, or the address cannot be listened on.
 pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let (stop, stopped) = watch::channel(false);
-    let services = services(app, stopped.clone())?;
-    let resets = PasswordResets::new(app).await?;
-    let server = listen(&app.settings.setpass).await?;
+    let render_mail = app.mail_templates().await?.into_function();
+    let setpass = &app.settings.setpass;
+    let (router, resets) = match &setpass.remote {
+        None => (
+            router(services(app, stopped.clone())?),
+            Some(PasswordResets::with(app, Arc::clone(&render_mail))),
+        ),
+        // The pages are there: a form that was sent here would reach nobody.
+        Some(_) => (without_setpass(), None),
+    };
+    let server = listen(setpass).await?;
     let url = server.url().context("cannot tell the address that is listened on")?;
     // Taken before the line below is printed: who reads it may send a signal at once.
     let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     eprintln!("listening on {url}");
 
-    let serving = server.run(router(services), stopped.clone());
-    let working = answer_requests(&resets, stopped.clone());
-    let mut work = pin!(async { tokio::join!(serving, deliver(app, stopped), working) });
+    let serving = server.run(router, stopped.clone());
+    let working = answer_requests(resets.as_ref(), stopped.clone());
+    let mut work = pin!(async { tokio::join!(serving, deliver(app, &render_mail, stopped), working) });
     tokio::select! {
         _ = &mut work => {}
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
@@ -78,7 +89,7 @@ fn services(app: &App, stopped: watch::Receiver<bool>) -> anyhow::Result<Service
         setpass: setpass.clone(),
         keystone: keystone.clone(),
         look: Arc::new(Look::load(&settings.site, &settings.setpass)?),
-        public_url: settings.setpass.public_url.clone(),
+        public_url: settings.setpass.public_url().clone(),
         trusted_proxies: settings.setpass.trusted_proxies.clone(),
         forwarded_header: settings.setpass.forwarded_header,
         client_timeout: settings.setpass.client_timeout,
@@ -93,22 +104,32 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 
 /// Sends the mail that is due and erases what has outlived its time, again and again. A round that
 /// has begun when the server is stopped goes on to its end.
-async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
+async fn deliver(app: &App, render_mail: &RenderMail, stopped: watch::Receiver<bool>) {
     let App { keys, outbox, setpass, .. } = app;
-    let mut expired: Option<Instant> = None;
+    let notices = PasswordNotices {
+        database: app.database.clone(),
+        keystone: app.keystone.clone(),
+        outbox: outbox.clone(),
+        clock: app.clock.clone(),
+        site: app.settings.site.clone(),
+    };
+    let mut swept: Option<Instant> = None;
     loop {
         // A retired key must not stay in memory because nobody asks for anything.
         keys.refresh();
+        if let Err(error) = notices.make_owed(async |content| render_mail(content).await).await {
+            tracing::error!(%error, "users cannot be told of changed passwords");
+        }
         match outbox.deliver_due().await {
             Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),
         }
-        if expired.is_none_or(|at| at.elapsed() >= EXPIRY_INTERVAL) {
-            match setpass.expire().await {
-                Ok(erased) => tracing::debug!(erased, "lapsed setpass records erased"),
-                Err(error) => tracing::error!(%error, "lapsed setpass records cannot be erased"),
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL) {
+            match setpass.sweep().await {
+                Ok(swept) => tracing::debug!(swept.destroyed, swept.forgotten, "lapsed setpass links swept"),
+                Err(error) => tracing::error!(%error, "lapsed setpass links cannot be swept"),
             }
-            expired = Some(Instant::now());
+            swept = Some(Instant::now());
         }
         if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
             return;
@@ -118,7 +139,10 @@ async fn deliver(app: &App, stopped: watch::Receiver<bool>) {
 
 /// Works through what users ask for on the page `/reset`, again and again. Apart from the mail, which does not wait
 /// for Keystone; and not at once, so that nobody can tell from the server's load what a request led to.
-async fn answer_requests(resets: &PasswordResets, stopped: watch::Receiver<bool>) {
+///
+/// Where the pages are on another machine, so are the requests.
+async fn answer_requests(resets: Option<&PasswordResets>, stopped: watch::Receiver<bool>) {
+    let Some(resets) = resets else { return };
     loop {
         if let Err(error) = resets.work_through(|| !*stopped.borrow()).await {
             tracing::error!(%error, "requests for links cannot be worked through");

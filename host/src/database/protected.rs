@@ -116,7 +116,8 @@ impl Database {
                 sqlx::query_scalar("SELECT payload FROM outbox WHERE origin = $1").bind(origin)
             }
             SecretPlace::Link { user_id, name } => sqlx::query_scalar(
-                "SELECT password FROM setpass_link WHERE user_id = $1 AND password_name = $2",
+                "SELECT password FROM setpass_link \
+                 WHERE user_id = $1 AND password_name = $2 AND password IS NOT NULL",
             )
             .bind(user_id)
             .bind(name),

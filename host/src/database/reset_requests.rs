@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sqlx::FromRow;
 
+use super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
 use super::{Counted, Database, DatabaseError, Limit, Transaction, count_event_in, timestamp};
 
 /// A request that the caller alone may work on until its claim ends.
@@ -30,8 +31,8 @@ struct RequestRow {
 }
 
 impl Database {
-    /// Records a request, unless the limit leaves none: false then. It takes the same either way, as the event that
-    /// counted the client was written before.
+    /// Records a request, and in the audit trail that it came from this client, unless the limit leaves none: false
+    /// then.
     ///
     /// # Errors
     /// Where the database fails.
@@ -39,6 +40,7 @@ impl Database {
         &self,
         who: &[u8],
         pin_hash: &str,
+        client: Option<&str>,
         now: Timestamp,
         total: &Limit<'_>,
     ) -> Result<bool, DatabaseError> {
@@ -46,13 +48,18 @@ impl Database {
         if let Counted::Over { .. } = count_event_in(&mut tx, total, now).await? {
             return Ok(false);
         }
-        sqlx::query("INSERT INTO reset_request (who, pin_hash, created, next_try) VALUES (?, ?, ?, ?)")
-            .bind(who)
-            .bind(pin_hash)
-            .bind(now.as_millisecond())
-            .bind(now.as_millisecond())
-            .execute(&mut *tx)
-            .await?;
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO reset_request (who, pin_hash, created, next_try) VALUES (?, ?, ?, ?) RETURNING id",
+        )
+        .bind(who)
+        .bind(pin_hash)
+        .bind(now.as_millisecond())
+        .bind(now.as_millisecond())
+        .fetch_one(&mut *tx)
+        .await?;
+        let (kind, detail) = (SetpassEventKind::ResetRequested, format!("request {id}"));
+        let event = SetpassEvent { at: now, kind, user_id: "", link: None, client, detail: &detail };
+        record_setpass_event(&mut tx, &event).await?;
         tx.commit().await?;
         Ok(true)
     }

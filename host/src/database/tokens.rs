@@ -3,15 +3,19 @@
 //!
 //! Knows nothing of tokens and PINs themselves, only of their hashes; passwords come sealed.
 
+mod attempts;
 mod cases;
+mod endings;
 mod reset_links;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
+use super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
 use super::{Database, DatabaseError, Transaction};
 
 pub use cases::*;
+pub use endings::*;
 pub use reset_links::*;
 
 /// The span that a user's attempts are counted over.
@@ -21,6 +25,9 @@ pub const ATTEMPT_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 pub type TokenHash = [u8; 32];
 
 /// A link to record.
+///
+/// One that has ended or is locked leaves its row for a while, so that its user is told so, but without the
+/// password and the hash of the PIN: there is no password then, and the hash is blank.
 pub struct LinkIssue<'a> {
     /// Keystone's id of the user.
     pub user_id: &'a str,
@@ -54,6 +61,19 @@ pub struct AttemptLimits {
     pub per_window: u32,
 }
 
+/// An attempt to count.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// SHA-256 of the token that was given.
+    pub token_hash: &'a TokenHash,
+    /// Now.
+    pub now: Timestamp,
+    /// How many may be counted.
+    pub limits: AttemptLimits,
+    /// Where the request came from, in the form that the settings want.
+    pub client: Option<&'a str>,
+}
+
 /// What counting an attempt came to.
 #[derive(Debug)]
 pub enum AttemptStart {
@@ -74,6 +94,10 @@ pub enum AttemptStart {
 pub struct CountedAttempt {
     /// Names the attempt.
     pub id: i64,
+    /// SHA-256 of the link's token.
+    pub token_hash: TokenHash,
+    /// Where the request came from.
+    pub client: Option<String>,
     /// Keystone's id of the user.
     pub user_id: String,
     /// Which password it is.
@@ -93,7 +117,7 @@ pub enum Claim {
     Granted(GrantedClaim),
     /// Another request has it.
     Taken,
-    /// The link was used or replaced meanwhile.
+    /// The link was used, replaced or ended meanwhile.
     Gone,
 }
 
@@ -110,26 +134,18 @@ pub struct GrantedClaim {
     pub superseded: Option<String>,
 }
 
-#[derive(FromRow)]
-struct LinkRow {
-    user_id: String,
-    password_name: String,
-    pin_hash: String,
-    attempts: i64,
-    marker: Option<String>,
-}
-
-#[derive(FromRow)]
-struct ClaimRow {
-    user_id: String,
-    unsettled: i64,
-    password: Vec<u8>,
-    is_password_set: bool,
+impl CountedAttempt {
+    /// An event of this attempt's link.
+    fn event<'a>(&'a self, at: Timestamp, kind: SetpassEventKind, detail: &'a str) -> SetpassEvent<'a> {
+        let (link, client) = (Some(&self.token_hash), self.client.as_deref());
+        SetpassEvent { at, kind, user_id: &self.user_id, link, client, detail }
+    }
 }
 
 impl Database {
     /// Records a user's new link, in place of the earlier one and of all that were asked for. False, and nothing
-    /// recorded, where the user has no link yet and password or PIN is missing.
+    /// recorded, where password or PIN is missing and there is no earlier link that still has them: it has been used,
+    /// has ended, or is locked.
     ///
     /// The attempts with the link start again; those of the user within the window do not. A change
     /// that is under way goes on, as it depends on the password only.
@@ -142,12 +158,14 @@ impl Database {
         link: &LinkIssue<'_>,
     ) -> Result<bool, DatabaseError> {
         let (sealed, name) = link.password.map(|password| (password.sealed, password.name)).unzip();
+        let is_whole = sealed.is_some() && link.pin_hash.is_some();
         let updated = sqlx::query(
             "UPDATE setpass_link SET token_hash = ?, expires = ?, issued = ?, attempts = 0, \
              claimed_until = CASE WHEN ? IS NULL THEN claimed_until END, \
              unsettled = CASE WHEN ? IS NULL THEN unsettled ELSE 0 END, \
              password = COALESCE(?, password), password_name = COALESCE(?, password_name), \
-             pin_hash = COALESCE(?, pin_hash) WHERE user_id = ? AND kind = 'registered'",
+             pin_hash = COALESCE(?, pin_hash) \
+             WHERE user_id = ? AND kind = 'registered' AND (? OR (pin_hash <> '' AND expires > ?))",
         )
         .bind(link.token_hash.as_slice())
         .bind(link.expires.as_millisecond())
@@ -158,252 +176,33 @@ impl Database {
         .bind(name)
         .bind(link.pin_hash)
         .bind(link.user_id)
-        .execute(&mut **tx)
-        .await?;
-        if updated.rows_affected() > 0 {
-            erase_reset_links(tx, link.user_id).await?;
-            return Ok(true);
-        }
-        let (Some(password), Some(pin_hash)) = (link.password, link.pin_hash) else { return Ok(false) };
-        erase_reset_links(tx, link.user_id).await?;
-        sqlx::query(
-            "INSERT INTO setpass_link \
-             (user_id, kind, token_hash, expires, password, password_name, pin_hash, issued) \
-             VALUES (?, 'registered', ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(link.user_id)
-        .bind(link.token_hash.as_slice())
-        .bind(link.expires.as_millisecond())
-        .bind(password.sealed)
-        .bind(password.name)
-        .bind(pin_hash)
+        .bind(is_whole)
         .bind(link.issued.as_millisecond())
         .execute(&mut **tx)
         .await?;
-        Ok(true)
-    }
-
-    /// Counts an attempt with the link before the PIN is looked at, if the limits leave one.
-    ///
-    /// However many ask at once, through however many processes, no more are counted than the
-    /// limits allow: each of them changes the link's row first, and then waits for the others.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn count_attempt(
-        &self,
-        token_hash: &TokenHash,
-        now: Timestamp,
-        limits: AttemptLimits,
-    ) -> Result<AttemptStart, DatabaseError> {
-        let mut tx = self.begin().await?;
-        let expires: Option<i64> =
-            sqlx::query_scalar("SELECT expires FROM setpass_link WHERE token_hash = ?")
-                .bind(token_hash.as_slice())
-                .fetch_optional(&mut *tx)
-                .await?;
-        match expires {
-            None => return Ok(AttemptStart::Unknown),
-            Some(expires) if expires <= now.as_millisecond() => return Ok(AttemptStart::Expired),
-            Some(_) => {}
-        }
-        let link: Option<LinkRow> = sqlx::query_as(
-            "UPDATE setpass_link SET attempts = attempts + 1 WHERE token_hash = ? AND attempts < ? \
-             RETURNING user_id, password_name, pin_hash, attempts, marker",
-        )
-        .bind(token_hash.as_slice())
-        .bind(limits.per_link)
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(link) = link else { return Ok(AttemptStart::LinkExhausted) };
-        let id: i64 =
-            sqlx::query_scalar("INSERT INTO setpass_attempt (user_id, at) VALUES (?, ?) RETURNING id")
-                .bind(&link.user_id)
-                .bind(now.as_millisecond())
-                .fetch_one(&mut *tx)
-                .await?;
-        let in_window: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM setpass_attempt WHERE user_id = ? AND at > ?")
-                .bind(&link.user_id)
-                .bind(window_start(now))
-                .fetch_one(&mut *tx)
-                .await?;
-        if in_window > i64::from(limits.per_window) {
-            // Dropping the transaction takes the attempt back: a refusal does not count as one.
-            return Ok(AttemptStart::UserExhausted);
-        }
-        tx.commit().await?;
-        let left = (i64::from(limits.per_link) - link.attempts).min(i64::from(limits.per_window) - in_window);
-        Ok(AttemptStart::Counted(CountedAttempt {
-            id,
-            user_id: link.user_id,
-            password_name: link.password_name,
-            pin_hash: link.pin_hash,
-            left: u32::try_from(left).unwrap_or(0),
-            marker: link.marker,
-        }))
-    }
-
-    /// Asks to be the only one who changes the password with this link until the given time, and
-    /// records that a change begins. Where the link has no random password yet, it gets the one that was `drawn`,
-    /// sealed, which is recorded before Keystone hears of it.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn claim_change(
-        &self,
-        token_hash: &TokenHash,
-        drawn: &[u8],
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Claim, DatabaseError> {
-        let mut tx = self.begin().await?;
-        let claimed: Option<ClaimRow> = sqlx::query_as(
-            "UPDATE setpass_link SET claimed_until = ?, unsettled = unsettled + 1, password = COALESCE(password, ?) \
-             WHERE token_hash = ? AND (claimed_until IS NULL OR claimed_until <= ?) \
-             RETURNING user_id, unsettled, password, is_password_set",
-        )
-        .bind(until.as_millisecond())
-        .bind(drawn)
-        .bind(token_hash.as_slice())
-        .bind(now.as_millisecond())
-        .fetch_optional(&mut *tx)
-        .await?;
-        if let Some(claimed) = claimed {
-            let superseded = sqlx::query_scalar(
-                "SELECT password_name FROM setpass_link \
-                 WHERE user_id = ? AND kind = 'registered' AND token_hash <> ?",
+        if updated.rows_affected() == 0 {
+            let (Some(password), Some(pin_hash)) = (link.password, link.pin_hash) else { return Ok(false) };
+            sqlx::query(
+                "INSERT INTO setpass_link \
+                 (user_id, kind, token_hash, expires, password, password_name, pin_hash, issued) \
+                 VALUES (?, 'registered', ?, ?, ?, ?, ?, ?)",
             )
-            .bind(&claimed.user_id)
-            .bind(token_hash.as_slice())
-            .fetch_optional(&mut *tx)
+            .bind(link.user_id)
+            .bind(link.token_hash.as_slice())
+            .bind(link.expires.as_millisecond())
+            .bind(password.sealed)
+            .bind(password.name)
+            .bind(pin_hash)
+            .bind(link.issued.as_millisecond())
+            .execute(&mut **tx)
             .await?;
-            tx.commit().await?;
-            return Ok(Claim::Granted(GrantedClaim {
-                unsettled: claimed.unsettled > 1,
-                password: claimed.password,
-                is_password_set: claimed.is_password_set,
-                superseded,
-            }));
         }
-        let present: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM setpass_link WHERE token_hash = ?")
-            .bind(token_hash.as_slice())
-            .fetch_one(&mut *tx)
-            .await?;
-        Ok(if present == 0 { Claim::Gone } else { Claim::Taken })
-    }
-
-    /// Gives the claim back after a change that did not happen, and the attempt too if asked to.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn settle_unchanged(
-        &self,
-        token_hash: &TokenHash,
-        attempt: &CountedAttempt,
-        give_back: bool,
-    ) -> Result<(), DatabaseError> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "UPDATE setpass_link SET claimed_until = NULL, unsettled = unsettled - 1 \
-             WHERE user_id = ? AND password_name = ?",
-        )
-        .bind(&attempt.user_id)
-        .bind(&attempt.password_name)
-        .execute(&mut *tx)
-        .await?;
-        if give_back {
-            take_back(&mut tx, token_hash, attempt).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
-    /// Gives the claim and the attempt back after a change of which it is not known whether it
-    /// happened. That it was begun stays recorded.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn leave_unsettled(
-        &self,
-        token_hash: &TokenHash,
-        attempt: &CountedAttempt,
-    ) -> Result<(), DatabaseError> {
-        let mut tx = self.begin().await?;
-        sqlx::query("UPDATE setpass_link SET claimed_until = NULL WHERE user_id = ? AND password_name = ?")
-            .bind(&attempt.user_id)
-            .bind(&attempt.password_name)
-            .execute(&mut *tx)
-            .await?;
-        take_back(&mut tx, token_hash, attempt).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Gives an attempt back whose PIN was right, where no change was begun.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn give_attempt_back(
-        &self,
-        token_hash: &TokenHash,
-        attempt: &CountedAttempt,
-    ) -> Result<(), DatabaseError> {
-        let mut tx = self.begin().await?;
-        take_back(&mut tx, token_hash, attempt).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Erases the link after its password was changed, and the attempt that did it.
-    ///
-    /// The link is found by the password, not by the token: where another link was issued for
-    /// the same password meanwhile, that one has nothing left to change and goes too. So do the links that were asked
-    /// for, and one that was registered with the `superseded` password, which Keystone has no more. One that was
-    /// registered after the change began stays: whoever did that has set a password since.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn erase_used_link(
-        &self,
-        attempt: &CountedAttempt,
-        superseded: Option<&str>,
-    ) -> Result<(), DatabaseError> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "DELETE FROM setpass_link \
-             WHERE user_id = ? AND (kind = 'reset' OR password_name = ? OR password_name = ?)",
-        )
-        .bind(&attempt.user_id)
-        .bind(&attempt.password_name)
-        .bind(superseded)
-        .execute(&mut *tx)
-        .await?;
-        erase_attempt(&mut tx, attempt).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Erases links that have ended and were issued before `before`, cases opened before it, and
-    /// attempts that no limit counts any more; and the secrets of links that were asked for and have ended, which
-    /// nobody renews. Says how many links and cases went.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn erase_lapsed_links(&self, now: Timestamp, before: Timestamp) -> Result<u64, DatabaseError> {
-        let mut tx = self.begin().await?;
-        let links = sqlx::query("DELETE FROM setpass_link WHERE issued <= ? AND expires <= ?")
-            .bind(before.as_millisecond())
-            .bind(now.as_millisecond())
-            .execute(&mut *tx)
-            .await?;
-        erase_ended_reset_secrets(&mut tx, now).await?;
-        let cases = sqlx::query("DELETE FROM reset_case WHERE created <= ?")
-            .bind(before.as_millisecond())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("DELETE FROM setpass_attempt WHERE at <= ?")
-            .bind(window_start(now))
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(links.rows_affected() + cases.rows_affected())
+        erase_reset_links(tx, link.user_id).await?;
+        let (user_id, token_hash) = (link.user_id, Some(link.token_hash));
+        let (at, kind) = (link.issued, SetpassEventKind::Issued);
+        let event = SetpassEvent { at, kind, user_id, link: token_hash, client: None, detail: "" };
+        record_setpass_event(tx, &event).await?;
+        Ok(true)
     }
 }
 
@@ -412,22 +211,16 @@ fn window_start(now: Timestamp) -> i64 {
     now.as_millisecond().saturating_sub(ATTEMPT_WINDOW.as_secs().saturating_mul(1000))
 }
 
-async fn take_back(
-    connection: &mut SqliteConnection,
-    token_hash: &TokenHash,
-    attempt: &CountedAttempt,
-) -> Result<(), DatabaseError> {
+/// Gives an attempt back, which then does not count.
+async fn take_back(connection: &mut SqliteConnection, attempt: &CountedAttempt) -> Result<(), DatabaseError> {
     sqlx::query("UPDATE setpass_link SET attempts = attempts - 1 WHERE token_hash = ? AND attempts > 0")
-        .bind(token_hash.as_slice())
+        .bind(attempt.token_hash.as_slice())
         .execute(&mut *connection)
         .await?;
-    erase_attempt(connection, attempt).await
+    erase_attempt(connection, attempt.id).await
 }
 
-async fn erase_attempt(
-    connection: &mut SqliteConnection,
-    attempt: &CountedAttempt,
-) -> Result<(), DatabaseError> {
-    sqlx::query("DELETE FROM setpass_attempt WHERE id = ?").bind(attempt.id).execute(connection).await?;
+async fn erase_attempt(connection: &mut SqliteConnection, id: i64) -> Result<(), DatabaseError> {
+    sqlx::query("DELETE FROM setpass_attempt WHERE id = ?").bind(id).execute(connection).await?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_LANGUAGE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Services;
 use super::audience::{Accepts, Audience};
@@ -81,10 +82,14 @@ impl Notice {
     }
 }
 
-/// What is told, as JSON.
-#[derive(Serialize)]
-struct Told<'a> {
+/// What is told.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Told<'a> {
+    /// How it went, in a word that stays the same when the message changes.
+    #[schema(example = "wrong-pin")]
     outcome: &'static str,
+    /// How it went, and what to do next, in the caller's language.
+    #[schema(example = "This is not the PIN. You can try 4 more times.")]
     message: &'a str,
 }
 
@@ -119,6 +124,16 @@ fn passing(status: StatusCode) -> HeaderMap {
         headers.insert(RETRY_AFTER, 30.into());
     }
     headers
+}
+
+/// What is answered to a method that the address does not have; which ones it has, `Allow` says. In English, as no
+/// page of ours leads here.
+pub(super) async fn no_such_method(audience: Audience) -> Response {
+    let (status, text) = (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed: see the header Allow");
+    match audience.accepts {
+        Accepts::Json => json(status, "method-not-allowed", text),
+        Accepts::Page | Accepts::Plain => plain(status, format!("{text}\n")),
+    }
 }
 
 /// What is answered where there is nothing.

@@ -1,20 +1,45 @@
 //! The fields that a request brings, as a form or as JSON.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
+use utoipa::IntoParams;
 
 /// The query of the form.
-#[derive(Deserialize)]
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct TokenQuery {
+    /// The token of the link.
+    #[param(value_type = Option<String>, example = "T0kenThatNobodyCouldGuess")]
     token: Option<SecretString>,
+    /// The language of the answer, in place of what `Accept-Language` says: `en`, `de`, `id` or `ja`.
+    #[expect(
+        dead_code,
+        reason = "who is answered is found out for every request, not only for those with a token"
+    )]
+    lang: Option<String>,
 }
 
 impl TokenQuery {
     /// The token, if there is one.
     pub(super) fn token(self) -> Option<SecretString> {
-        self.token.filter(|token| !token.expose_secret().is_empty())
+        self.token
+    }
+}
+
+/// No query is refused: one without a usable token has none.
+impl<S: Sync> FromRequestParts<S> for TokenQuery {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let token = query.filter(|(name, _)| name == "token").map(|(_, token)| token).next();
+        let token = token.filter(|token| !token.is_empty()).map(|token| SecretString::from(&*token));
+        Ok(Self { token, lang: None })
     }
 }
 
@@ -26,7 +51,12 @@ pub(super) struct UnreadableBody(&'static str);
 /// Reads a body that is JSON, whatever its content type says. Nothing but blanks reads as `{}`.
 pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, UnreadableBody> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|_| UnreadableBody("a JSON object whose values are strings"))
+    let unreadable = UnreadableBody("a JSON object whose values are strings");
+    // A list would be taken for the fields in the order in which they are declared.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(unreadable);
+    }
+    serde_json::from_slice(body).map_err(|_| unreadable)
 }
 
 /// Reads a body that is JSON if it begins as an object does, and else a form.
@@ -52,6 +82,8 @@ pub(super) fn given(field: Option<SecretString>) -> Option<SecretString> {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Deserialize)]
@@ -61,6 +93,22 @@ mod tests {
 
     fn pin(read: Result<Fields, UnreadableBody>) -> Option<String> {
         read.unwrap().pin.map(|pin| pin.expose_secret().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_query_has_the_first_token_or_none() {
+        for (query, token) in [
+            ("/?token=a%2Bb", Some("a+b")),
+            ("/?lang=de&token=a&token=b", Some("a")),
+            ("/?token=%FF", Some("\u{fffd}")),
+            ("/?token=", None),
+            ("/?tokens=a", None),
+            ("/", None),
+        ] {
+            let (mut parts, ()) = axum::http::Request::get(query).body(()).unwrap().into_parts();
+            let found = TokenQuery::from_request_parts(&mut parts, &()).await.unwrap().token();
+            assert_eq!(found.as_ref().map(ExposeSecret::expose_secret), token, "{query}");
+        }
     }
 
     #[test]
@@ -82,7 +130,9 @@ mod tests {
 
     #[test]
     fn other_json_is_unreadable() {
-        for body in ["[]", "\"pin\"", "{\"pin\": 4711}", "{\"pin\": ", "{} {}", "\u{feff}{}"] {
+        for body in
+            ["[]", "[\"4711\"]", "null", "\"pin\"", "{\"pin\": 4711}", "{\"pin\": ", "{} {}", "\u{feff}{}"]
+        {
             assert!(read_json::<Fields>(body.as_bytes()).is_err(), "{body}");
         }
         assert_eq!(pin(read_json(b" \n")), None);

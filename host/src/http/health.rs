@@ -6,13 +6,35 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Services;
+use crate::readiness::State as Readiness;
 
-/// Says that the process answers, whatever the services that it uses are doing.
+/// Says that the process answers.
+///
+/// Whatever the services that it uses are doing.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "health",
+    tag = "probes",
+    responses((status = 200, description = "It does", body = str, content_type = "text/plain", example = "ok"))
+)]
 pub(super) async fn alive() -> &'static str {
     "ok"
 }
 
-/// 200 where a user could set a password now, else 503, and which part is to blame.
+/// Says whether a user could set a password now.
+///
+/// What was found out holds for some seconds.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readiness",
+    tag = "probes",
+    responses(
+        (status = 200, description = "A user could", body = inline(Readiness)),
+        (status = 503, description = "A user could not, and which part is to blame", body = inline(Readiness))
+    )
+)]
 pub(super) async fn ready(State(services): State<Services>) -> Response {
     let state = services.readiness.state().await;
     let status = if state.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -6,11 +6,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::Services;
-use super::answer::{json, plain};
+use super::answer::{Told, json, plain};
 use super::audience::{Accepts, Audience};
 use super::fields::read_json;
+use super::openapi::Everywhere;
 use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
 use crate::setpass::{Pin, Registration, SetpassError};
@@ -18,9 +20,15 @@ use crate::setpass::{Pin, Registration, SetpassError};
 /// The longest id that Keystone gives is 64 characters.
 const LONGEST_USER_ID: usize = 255;
 
-#[derive(Deserialize)]
-struct Fields {
+/// What a user is registered with. For a user who is known here, either may be left out and stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Registration)]
+pub(super) struct Fields {
+    /// The random password that Keystone has for the user, who gets to choose another.
+    #[schema(value_type = Option<String>, format = Password, min_length = 1, example = "a random first password")]
     password: Option<SecretString>,
+    /// The PIN that the user chose, in digits.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{4,12}$", example = "6204")]
     pin: Option<SecretString>,
 }
 
@@ -63,11 +71,31 @@ impl PutTokenError {
     }
 }
 
-/// 200 and the token alone; 401 without a caller's token, 403 where that cannot be scoped to the
-/// admin project, 400 for a body that is not JSON, or lacks what a user without a record needs.
+/// Registers a user, and answers with a token.
 ///
-/// A token is answered as plain text even to those who accept JSON: OpenStack's client library says
-/// that it does with every request, and the tools that use it take the body for the token.
+/// Each call gives a new token, and the user's earlier ones stop working; so a call whose answer was lost can be made
+/// again. The body is read as JSON whatever its type is called, and nothing at all is an empty object: it renews the
+/// token of a user who is known here. The token is answered as plain text even to those who accept JSON: OpenStack's
+/// client library says that it does with every request, and the tools that use it take the body for the token.
+#[utoipa::path(
+    put,
+    path = "/token/{user_id}",
+    operation_id = "putToken",
+    tag = "programs",
+    params(("user_id" = String, Path, description = "Keystone's id of the user", min_length = 1, max_length = 255,
+        example = "3e5c8b0f7a6d4c2e9b1f8a7d6c5b4a39")),
+    request_body(content((Fields = "application/json"))),
+    security(("keystone" = [])),
+    responses(
+        (status = 200, description = "The token alone", body = String, content_type = "text/plain",
+            example = "T0kenThatNobodyCouldGuess"),
+        (status = 400, description = "The body cannot be read, a field cannot be used, or one is missing for a user \
+            who is not known here", body = Told),
+        (status = 401, description = "There is no Keystone token", body = Told),
+        (status = 403, description = "The Keystone token cannot be scoped to the admin project", body = Told),
+        Everywhere,
+    )
+)]
 pub(super) async fn put_token(
     State(services): State<Services>,
     audience: Audience,

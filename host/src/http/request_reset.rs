@@ -10,11 +10,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::answer::{NextStep, Notice, page, retry_after, too_many_requests};
+use super::answer::{NextStep, Notice, Told, page, retry_after, too_many_requests};
 use super::audience::{Accepts, Audience};
 use super::fields::{given, read_fields};
 use super::language::Phrase;
+use super::openapi::Everywhere;
 use super::pages::{Frame, Problem, ResetPage};
 use super::set_password::failure;
 use super::view_reset::off;
@@ -28,19 +30,44 @@ const LONGEST_EMAIL: usize = 254;
 /// Names are for the helpdesk's eyes; longer ones are no names.
 const LONGEST_NAME: usize = 100;
 
-/// The fields of the form. Older forms confirm the address, ours does not.
-#[derive(Deserialize)]
-struct Fields {
+/// What the form sends. Older forms confirm the address, ours does not.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RequestReset)]
+pub(super) struct Fields {
+    /// Who asks, for the helpdesk's eyes. May be left out.
     #[serde(default)]
+    #[schema(example = "Ada Example")]
     name: String,
+    /// The user's address.
     #[serde(default)]
+    #[schema(example = "user@example.org")]
     email: String,
+    /// The same once more. May be left out.
+    #[schema(example = "user@example.org")]
     confirm_email: Option<String>,
+    /// The PIN for the next link.
+    #[schema(value_type = Option<String>, example = "620417")]
     pin: Option<SecretString>,
 }
 
-/// 200 when it is recorded, or was asked for often enough; 400 for what is missing or does not match; 404 where
-/// nobody answers such requests; 429 where the client has asked too often.
+/// Asks for another link.
+///
+/// The answer is the same whether the address belongs to an account or not, and whether that was asked for too often.
+/// A body that begins with a brace is read as JSON and any other as a form, whatever its type is called.
+#[utoipa::path(
+    post,
+    path = "/reset",
+    operation_id = "requestReset",
+    tag = "pages",
+    request_body(content((Fields = "application/x-www-form-urlencoded"), (Fields = "application/json"))),
+    responses(
+        (status = 200, description = "It is taken; where the address has an account, a link comes", body = Told),
+        (status = 400, description = "A field is missing, or cannot be used", body = Told),
+        (status = 403, description = "Another site's page sent this", body = Told),
+        (status = 404, description = "Nobody answers such requests here", body = Told),
+        Everywhere,
+    )
+)]
 pub(super) async fn request_reset(
     State(services): State<Services>,
     client: ClientAddress,
@@ -105,7 +132,7 @@ async fn ask(
     let counted = services.setpass.count_reset_for(client.network()).await?;
     if counted == ClientCount::Within {
         let pin_hash = services.setpass.hash_stranger_pin(pin).await?;
-        services.setpass.ask_for_link(asker, &pin_hash).await?;
+        services.setpass.ask_for_link(asker, &pin_hash, client.known()).await?;
     }
     Ok(counted)
 }

@@ -1,25 +1,37 @@
 //! `POST /?token=`: sets the password.
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::answer::{NextStep, Notice, page, retry_after, too_many_requests};
+use super::answer::{NextStep, Notice, Told, page, retry_after, too_many_requests};
 use super::audience::{Accepts, Audience};
 use super::fields::{TokenQuery, given, read_fields};
 use super::language::Phrase;
+use super::openapi::Everywhere;
 use super::pages::{Frame, Problem, SetPasswordPage};
 use super::view_form::no_token;
 use super::{ClientAddress, Services};
-use crate::setpass::{LONGEST_PIN, RedeemError, SHORTEST_PIN, SetpassError};
+use crate::setpass::{
+    LONGEST_PASSWORD, LONGEST_PIN, RedeemError, Redemption, SHORTEST_PIN, SetpassError, UnusablePassword,
+};
 
-#[derive(Deserialize)]
-struct Fields {
+/// What the form sends. Each field is needed.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SetPassword)]
+pub(super) struct Fields {
+    /// The PIN that was chosen when the account was asked for.
+    #[schema(value_type = Option<String>, example = "6204")]
     pin: Option<SecretString>,
+    /// The new password.
+    #[schema(value_type = Option<String>, format = Password, example = "a password of the user's own")]
     password: Option<SecretString>,
+    /// The same once more.
+    #[schema(value_type = Option<String>, format = Password, example = "a password of the user's own")]
     confirm_password: Option<SecretString>,
 }
 
@@ -32,15 +44,34 @@ struct Outcome {
     wait: Option<u64>,
 }
 
-/// 200 when the password is set; 400 for what is missing, does not match or Keystone refuses; 403
-/// for a wrong PIN and for links that are expired or locked; 404 for unknown links; 409 where the
-/// password is not what it was; 429 where too many wrong PINs came from the client; 503 where Keystone cannot be
-/// reached.
+/// Sets the password.
+///
+/// A body that begins with a brace is read as JSON and any other as a form, whatever its type is called.
+#[utoipa::path(
+    post,
+    path = "/",
+    operation_id = "setPassword",
+    tag = "pages",
+    params(TokenQuery),
+    request_body(content((Fields = "application/x-www-form-urlencoded"), (Fields = "application/json"))),
+    responses(
+        (status = 200, description = "The password is set, and the link is used up", body = Told),
+        (status = 400, description = "A field is missing, the passwords differ, the PIN cannot be one, or Keystone \
+            refuses the password and says why: the link stays usable", body = Told),
+        (status = 403, description = "The PIN is wrong; or the link has expired or is locked, or too many PINs were \
+            tried today; or Keystone does not let the user change the password; or another site's page sent \
+            this", body = Told),
+        (status = 404, description = "No link has this token: it was used, or replaced by a newer one", body = Told),
+        (status = 409, description = "The password is being set by another request, or was changed since the link \
+            was issued", body = Told),
+        Everywhere,
+    )
+)]
 pub(super) async fn set_password(
     State(services): State<Services>,
-    client: ClientAddress,
     audience: Audience,
-    Query(query): Query<TokenQuery>,
+    client: ClientAddress,
+    query: TokenQuery,
     body: Bytes,
 ) -> Response {
     let Some(token) = query.token() else {
@@ -83,7 +114,9 @@ async fn attempt(services: &Services, client: ClientAddress, token: &SecretStrin
     // Blanks come along when a PIN is copied from somewhere; they cannot be part of one.
     let pin = SecretString::from(pin.expose_secret().trim());
     let setpass = &services.setpass;
-    match setpass.redeem_for(client.network(), &services.keystone, token, &pin, password).await {
+    let redemption =
+        Redemption { token: token.clone(), pin, password: password.clone(), client: client.known() };
+    match setpass.redeem_for(client.network(), &services.keystone, &redemption).await {
         Err(RedeemError::TooManyFromClient { until }) => {
             Outcome { notice: too_many_requests(), form: None, wait: Some(setpass.seconds_until(until)) }
         }
@@ -112,6 +145,9 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::InvalidPin(_) => {
             again(S::BAD_REQUEST, "invalid-pin", with_lengths("invalid-pin"), Some("pin"))
+        }
+        RedeemError::UnusablePassword(unusable) => {
+            again(S::BAD_REQUEST, "unusable-password", words_of(unusable), Some("password"))
         }
         RedeemError::Refused(words) => {
             again(S::BAD_REQUEST, "refused", Phrase::new("refused").with("words", words), Some("password"))
@@ -142,6 +178,19 @@ fn refusal(error: RedeemError) -> Outcome {
             tracing::error!(%error, "setpass failed");
             Outcome { notice: failure(), form: None, wait: None }
         }
+    }
+}
+
+/// Why a password cannot be one, and what to do.
+fn words_of(unusable: UnusablePassword) -> Phrase {
+    match unusable {
+        UnusablePassword::TooShort { shortest } => {
+            Phrase::new("password-too-short").with("shortest", shortest)
+        }
+        UnusablePassword::TooLong => Phrase::new("password-too-long").with("longest", LONGEST_PASSWORD),
+        UnusablePassword::ControlCharacter => "password-unprintable".into(),
+        UnusablePassword::Common => "password-common".into(),
+        UnusablePassword::Name => "password-name".into(),
     }
 }
 

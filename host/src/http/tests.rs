@@ -1,5 +1,7 @@
 //! The router as a whole, and what the tests of its operations share.
 
+mod protocol;
+
 use std::sync::Mutex;
 
 use axum::body::Body;
@@ -9,7 +11,7 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, text};
+use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, WRONG_PIN, text};
 
 /// The router on a [`Fixture`].
 pub(super) struct Served {
@@ -36,7 +38,10 @@ impl Served {
 
     /// With these lines at the end of the settings' section `[setpass]`.
     pub(super) async fn with(more: &str) -> Self {
-        let fixture = Fixture::with(more).await;
+        Self::on(Fixture::with(more).await)
+    }
+
+    pub(super) fn on(fixture: Fixture) -> Self {
         let site = toml::from_str("name = \"Cloud <One>\"\nsupport_email = \"support@example.org\"").unwrap();
         let look = Look::load(&site, &crate::setpass::fixture::settings()).unwrap();
         let (stop, stopped) = watch::channel(false);
@@ -100,32 +105,95 @@ impl Answer {
     }
 }
 
+fn forbids_what_the_pages_do_not_need(what: &str, answer: &Answer) {
+    let header = |name: &str| {
+        let values: Vec<_> = answer.headers.get_all(name).iter().collect();
+        let [value] = values.as_slice() else { panic!("{what}: {name} is there {} times", values.len()) };
+        value.to_str().unwrap().to_owned()
+    };
+    assert_eq!(header("cache-control"), "no-store", "{what}");
+    assert_eq!(header("referrer-policy"), "no-referrer", "{what}");
+    assert_eq!(header("x-content-type-options"), "nosniff", "{what}");
+    assert_eq!(header("x-frame-options"), "DENY", "{what}");
+    assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{what}");
+    assert_eq!(header("cross-origin-resource-policy"), "same-origin", "{what}");
+    let policy = header("content-security-policy");
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+        "base-uri 'none'",
+    ] {
+        assert!(policy.contains(part), "{what}: {policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{what}: {policy}");
+    for script in answer.body.split("<script").skip(1) {
+        assert!(script.starts_with(" src=\"/setpass/static/"), "{what}: a script within the page");
+    }
+    for inline in ["<style", " style=", " onclick=", " onload=", "javascript:"] {
+        assert!(!answer.body.contains(inline), "{what}: {inline}");
+    }
+    // A password is set, and nobody is logged in by that.
+    for name in ["set-cookie", "x-subject-token", "x-auth-token"] {
+        assert!(!answer.headers.contains_key(name), "{what}: {name}");
+    }
+}
+
 #[tokio::test]
-async fn every_response_forbids_what_the_pages_do_not_need() {
+async fn every_kind_of_answer_forbids_what_the_pages_do_not_need_and_logs_nobody_in() {
     let served = Served::new().await;
-    for path in ["/?token=x", "/", "/reset", "/nowhere", "/healthz"] {
-        let answer = served.get(path).await;
-        let header = |name: &str| answer.headers[name].to_str().unwrap().to_owned();
-        assert_eq!(header("cache-control"), "no-store", "{path}");
-        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
-        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
-        let policy = header("content-security-policy");
-        for part in [
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "frame-ancestors 'none'",
-            "form-action 'self'",
-            "base-uri 'none'",
-        ] {
-            assert!(policy.contains(part), "{path}: {policy}");
-        }
-        assert!(!policy.contains("unsafe"), "{path}: {policy}");
-        for script in answer.body.split("<script").skip(1) {
-            assert!(script.starts_with(" src=\"/setpass/static/"), "{path}: a script within the page");
-        }
-        for inline in ["<style", " style=", " onclick=", " onload=", "javascript:"] {
-            assert!(!answer.body.contains(inline), "{path}: {inline}");
+    let link = served.fixture.link().await;
+    let path = format!("/?token={}", text(&link.token));
+    let form = |pin| [("pin", pin), ("password", "chosen-password"), ("confirm_password", "chosen-password")];
+    let empty = |request: axum::http::request::Builder| request.body(Body::empty()).unwrap();
+    let other_site = Request::post(&path).header("sec-fetch-site", "cross-site");
+    let long = "x".repeat(limits::LONGEST_BODY + 1);
+    let twice = format!("{path}&token=second-token");
+    let answers = [
+        ("a form", 200, served.get(&path).await),
+        ("its head", 200, served.call(empty(Request::head(&path))).await),
+        ("no token", 404, served.get("/").await),
+        ("two tokens", 400, served.get(&twice).await),
+        ("the form for a reset", 200, served.get("/reset").await),
+        ("no such page", 404, served.get("/nowhere").await),
+        ("the sign of life", 200, served.get("/healthz").await),
+        ("a method that is not allowed", 405, served.call(empty(Request::delete("/reset"))).await),
+        ("a body that is too long", 413, served.post(&path, &[("password", &long)]).await),
+        ("another site", 403, served.call(empty(other_site)).await),
+        ("an empty form", 400, served.post(&path, &[]).await),
+        ("an unknown link", 404, served.post("/?token=unknown", &form(PIN)).await),
+        ("a wrong PIN", 403, served.post(&path, &form(WRONG_PIN)).await),
+        ("no token of a caller", 401, served.call(empty(Request::put("/token/u1"))).await),
+        ("a password that is set", 200, served.post(&path, &form(PIN)).await),
+        ("a link that was used", 404, served.post(&path, &form(PIN)).await),
+    ];
+    for (what, status, answer) in &answers {
+        assert_eq!(answer.status, *status, "{what}: {}", answer.body);
+        forbids_what_the_pages_do_not_need(what, answer);
+        assert!(!answer.body.contains("second-token"), "{what}: the token comes back");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_a_layer_makes_forbids_it_too() {
+    let refused = async || StatusCode::SERVICE_UNAVAILABLE;
+    let router = guarded(Router::new().route("/late", get(refused)));
+    let response = router.oneshot(Request::get("/late").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let answer = Answer { status: 503, headers: response.headers().clone(), body: String::new() };
+    forbids_what_the_pages_do_not_need("too late", &answer);
+}
+
+#[tokio::test]
+async fn no_script_sends_a_form_and_every_one_is_our_own() {
+    let served = Served::new().await;
+    for path in ["/static/usher.js", "/static/zxcvbn-ts/core.js", "/static/zxcvbn-ts/common.js"] {
+        let script = served.get(path).await;
+        assert_eq!(script.status, 200, "{path}");
+        for sending in ["submit(", "requestSubmit", "fetch(", "XMLHttpRequest", "sendBeacon", "WebSocket"] {
+            assert!(!script.body.contains(sending), "{path}: {sending}");
         }
     }
 }
@@ -219,7 +287,7 @@ async fn no_log_line_of_any_level_holds_a_secret() {
     assert_eq!(issued.status, 200);
 
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-    for line in ["path=\"/\"", "password set", "a link was asked for", "path=\"/token/u2\""] {
+    for line in ["path=\"/\"", "password set", "reset case opened", "path=\"/token/u2\""] {
         assert!(logged.contains(line), "{line} is not logged");
     }
     let secrets = [

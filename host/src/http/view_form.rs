@@ -2,27 +2,43 @@
 //!
 //! Looks nothing up and counts nothing: mail scanners open links before people do.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use secrecy::ExposeSecret;
 
 use super::Services;
-use super::answer::{NextStep, Notice, page};
+use super::answer::{NextStep, Notice, Told, page};
 use super::audience::{Accepts, Audience};
 use super::fields::TokenQuery;
+use super::openapi::Everywhere;
 use super::pages::{Frame, SetPasswordPage};
 
 /// Shows the form to whoever brings a token; 404 without one.
+///
+/// The token is not looked up, nothing is counted and nothing is used up. Those who take no pages are told what the
+/// form would send.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "viewForm",
+    tag = "pages",
+    params(TokenQuery),
+    responses(
+        (status = 200, description = "The form", body = Told),
+        (status = 404, description = "There is no token", body = Told),
+        Everywhere,
+    )
+)]
 pub(super) async fn view_form(
     State(services): State<Services>,
     audience: Audience,
-    Query(query): Query<TokenQuery>,
+    query: TokenQuery,
 ) -> Response {
     let Some(token) = query.token() else {
         return no_token(StatusCode::NOT_FOUND).answer(audience, &services);
     };
-    if audience.accepts == Accepts::Plain {
+    if audience.accepts != Accepts::Page {
         let (outcome, phrase) = ("form", "form-for-programs".into());
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
             .answer(audience, &services);

@@ -5,17 +5,29 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Services;
-use super::answer::{NextStep, Notice, page};
+use super::answer::{NextStep, Notice, Told, page};
 use super::audience::{Accepts, Audience};
+use super::openapi::Everywhere;
 use super::pages::{Frame, ResetPage};
 use crate::settings::setpass::reset::ResetMode;
 
-/// Shows the form.
+/// Shows the form to ask for another link.
+#[utoipa::path(
+    get,
+    path = "/reset",
+    operation_id = "viewReset",
+    tag = "pages",
+    responses(
+        (status = 200, description = "The form", body = Told),
+        (status = 404, description = "Nobody answers such requests here", body = Told),
+        Everywhere,
+    )
+)]
 pub(super) async fn view_reset(State(services): State<Services>, audience: Audience) -> Response {
     if services.setpass.reset_mode() == ResetMode::Off {
         return off().answer(audience, &services);
     }
-    if audience.accepts == Accepts::Plain {
+    if audience.accepts != Accepts::Page {
         let (outcome, phrase) = ("form", "reset-for-programs".into());
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
             .answer(audience, &services);

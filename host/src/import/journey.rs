@@ -17,11 +17,11 @@ use crate::database::{Begun, DatabaseError, JournalRequest};
 use crate::fail_point;
 use crate::keys::KeysError;
 use crate::keystone::{CreateProject, CreateUser, KeystoneError};
+use crate::links::LinkError;
 use crate::outbox::OutboxError;
 use crate::plugin::PluginError;
 use crate::quotas::QuotaError;
 use crate::random;
-use crate::setpass::SetpassError;
 
 /// How often a creation whose fate is unknown is looked into before the request is left to the
 /// next run. Calls that may simply be repeated are repeated by the client itself.
@@ -61,9 +61,9 @@ pub enum StepError {
     /// A mail could not be recorded.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    /// A link could not be recorded.
+    /// A link could not be issued.
     #[error(transparent)]
-    Setpass(#[from] SetpassError),
+    Link(#[from] LinkError),
     /// A secret of the journal cannot be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -80,6 +80,7 @@ impl Failure for StepError {
         match self {
             Self::Keystone { source, .. } => source.is_unreachable(),
             Self::Quota { source, .. } => source.is_unreachable(),
+            Self::Link(error) => error.is_unreachable(),
             _ => false,
         }
     }

@@ -13,9 +13,22 @@ use super::KeysError;
 use super::ring::{Key, KeyId, KeyRing};
 use crate::random;
 
-/// Memory in KiB, passes and lanes, as OWASP's Password Storage cheat sheet recommends for Argon2id.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
+/// What a hash costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PinCost {
+    memory_kib: u32,
+    passes: u32,
+}
+
+impl PinCost {
+    /// As OWASP's Password Storage cheat sheet recommends for Argon2id.
+    pub(super) const FULL: Self = Self { memory_kib: 19 * 1024, passes: 2 };
+
+    /// Enough for a test to see that it was paid, thousands of times.
+    #[cfg(test)]
+    pub(super) const LOW: Self = Self { memory_kib: 4 * 1024, passes: 1 };
+}
+
 const LANES: u32 = 1;
 
 thread_local! {
@@ -25,9 +38,9 @@ thread_local! {
 }
 
 /// Hashes with one key.
-pub(super) fn hash(key: &Key, pin: &SecretString) -> String {
+pub(super) fn hash(key: &Key, cost: PinCost, pin: &SecretString) -> String {
     const VALID: &str = "the parameters are constants that Argon2 accepts, and a PIN is shorter than 4 GiB";
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect(VALID);
+    let params = Params::new(cost.memory_kib, cost.passes, LANES, None).expect(VALID);
     let salt = Salt::new(&random::bytes::<16>()).expect(VALID);
     let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
     compute(key, &params, pin, &salt, &mut output).expect(VALID);
@@ -88,7 +101,7 @@ mod tests {
     use super::*;
 
     fn hash_pin(keys: &KeyRing, pin: &str) -> String {
-        hash(keys.current(), &pin.into())
+        hash(keys.current(), PinCost::FULL, &pin.into())
     }
 
     fn verify_pin(keys: &KeyRing, pin: &str, hash: &str) -> bool {

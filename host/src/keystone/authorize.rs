@@ -1,20 +1,39 @@
 //! Whether somebody else's token may act as an administrator's.
 
+mod authorized;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::error::KeystoneError;
 use super::http::Request;
+use super::session::Session;
 use super::{Keystone, NAME};
 
+pub(super) use authorized::Authorized;
+
+/// How long Keystone's yes counts. A token that is revoked works that much longer here.
+pub const AUTHORIZED_FOR: SignedDuration = SignedDuration::from_secs(60);
+
 impl Keystone {
-    /// Whether a caller's token can be scoped to the settings' admin project. One call, with
-    /// the caller's token only.
+    /// Whether a caller's token can be scoped to the settings' admin project. Keystone is asked with the caller's
+    /// token only; its yes counts for [`AUTHORIZED_FOR`], and never beyond the token's end. Whoever asks about a
+    /// token while Keystone is being asked gets the same answer. A no counts for nobody else.
     ///
     /// # Errors
     /// Where Keystone does not say: it cannot be reached, or is not available.
     pub async fn authorizes_admin(&self, caller_token: &SecretString) -> Result<bool, KeystoneError> {
+        let request = self.scoping(caller_token);
+        let session = Arc::clone(&self.session);
+        self.authorized.ask_once(caller_token, move || ask(session, request)).await
+    }
+
+    fn scoping(&self, caller_token: &SecretString) -> Request {
         let body = json!({ "auth": {
             "identity": { "methods": ["token"], "token": { "id": caller_token.expose_secret() } },
             "scope": { "project": {
@@ -22,62 +41,42 @@ impl Keystone {
                 "domain": { "id": &*self.admin_project_domain },
             } },
         } });
-        let request = Request::new(NAME, Method::POST, self.url(&["auth", "tokens"]))
+        Request::new(NAME, Method::POST, self.url(&["auth", "tokens"]))
             .body(body)
             .hiding(caller_token)
-            .harmless();
-        match self.session.call_without_token(&request).await {
-            Ok(_) => Ok(true),
-            // Keystone answers 404 for what does not even look like a token, and 400 for an empty one.
-            Err(
-                KeystoneError::Unauthorized { .. }
-                | KeystoneError::Forbidden { .. }
-                | KeystoneError::NotFound { .. }
-                | KeystoneError::Refused { status: 400, .. },
-            ) => Ok(false),
-            Err(error) => Err(error),
-        }
+            .harmless()
     }
+}
+
+/// How long the token may still be used, by Keystone's clock; none where it may not be used for this.
+async fn ask(session: Arc<Session>, request: Request) -> Result<Option<SignedDuration>, KeystoneError> {
+    match session.call_without_token(&request).await {
+        Ok(answer) => {
+            let Body { token } = answer.json()?;
+            Ok(Some(token.expires_at.duration_since(token.issued_at)))
+        }
+        // Keystone answers 404 for what does not even look like a token, and 400 for an empty one.
+        Err(
+            KeystoneError::Unauthorized { .. }
+            | KeystoneError::Forbidden { .. }
+            | KeystoneError::NotFound { .. }
+            | KeystoneError::Refused { status: 400, .. },
+        ) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    token: Life,
+}
+
+/// A token that is made of another one ends with it.
+#[derive(Deserialize)]
+struct Life {
+    issued_at: Timestamp,
+    expires_at: Timestamp,
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::Json;
-    use axum::Router;
-    use axum::http::StatusCode;
-    use axum::routing::post;
-    use serde_json::Value;
-
-    use super::*;
-    use crate::keystone::fake::Fake;
-
-    async fn answer_to(status: u16) -> Result<bool, KeystoneError> {
-        let status = StatusCode::from_u16(status).unwrap();
-        let fake = Fake::start(Router::new().route(
-            "/v3/auth/tokens",
-            post(async move |Json(body): Json<Value>| {
-                assert_eq!(body["auth"]["identity"]["token"]["id"], "callers-token");
-                assert_eq!(body["auth"]["scope"]["project"]["name"], "admin");
-                let echo = json!({ "error": { "message": "no callers-token here" } });
-                (status, Json(echo))
-            }),
-        ))
-        .await;
-        fake.keystone().authorizes_admin(&SecretString::from("callers-token")).await
-    }
-
-    #[tokio::test]
-    async fn only_a_token_for_the_admin_project_authorizes() {
-        assert!(answer_to(201).await.unwrap());
-        for status in [400, 401, 403, 404] {
-            assert!(!answer_to(status).await.unwrap(), "{status}");
-        }
-    }
-
-    #[tokio::test]
-    async fn trouble_is_neither_yes_nor_no_and_shows_no_token() {
-        let error = answer_to(503).await.unwrap_err();
-        assert!(error.is_passing());
-        assert!(!format!("{error} {error:?}").contains("callers-token"), "{error}");
-    }
-}
+mod tests;

@@ -180,6 +180,25 @@ pub enum KeystoneError {
 }
 
 impl KeystoneError {
+    /// The service that was called; none where none was.
+    #[must_use]
+    pub fn service(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { call, .. }
+            | Self::Unavailable { call, .. }
+            | Self::Unauthorized { call, .. }
+            | Self::Forbidden { call, .. }
+            | Self::NotFound { call, .. }
+            | Self::Conflict { call, .. }
+            | Self::Refused { call, .. }
+            | Self::Unintelligible { call, .. } => Some(call.service),
+            Self::Credentials(_)
+            | Self::Ambiguous { .. }
+            | Self::Truncated { .. }
+            | Self::ListCutShort { .. } => None,
+        }
+    }
+
     /// Whether the same call may succeed later: a timeout, a broken connection, 429, or trouble on
     /// the service's side. A `POST` that fails like this may have taken effect all the same.
     #[must_use]

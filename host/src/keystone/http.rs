@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -40,13 +40,15 @@ pub(crate) struct Request {
     /// What no error may repeat, even where the service does.
     hidden: Vec<SecretString>,
     repeatable: bool,
+    /// Whether an answer in JSON is asked for. OpenStack's services answer nothing else.
+    wants_json: bool,
 }
 
 impl Request {
     /// A call without a body. It is repeated after every passing failure unless it is a `POST`.
     pub(crate) fn new(service: &'static str, method: Method, url: Url) -> Self {
         let repeatable = method != Method::POST;
-        Self { service, method, url, body: None, hidden: Vec::new(), repeatable }
+        Self { service, method, url, body: None, hidden: Vec::new(), repeatable, wants_json: false }
     }
 
     pub(crate) fn body(mut self, body: Value) -> Self {
@@ -63,6 +65,12 @@ impl Request {
     /// Says that this `POST` changes nothing, so that it may be repeated as well.
     pub(crate) fn harmless(mut self) -> Self {
         self.repeatable = true;
+        self
+    }
+
+    /// Asks for an answer in JSON.
+    pub(crate) fn wanting_json(mut self) -> Self {
+        self.wants_json = true;
         self
     }
 
@@ -105,6 +113,11 @@ impl Answer {
                 error.column()
             ))
         })
+    }
+
+    /// The body as text; none where it is not UTF-8.
+    pub(crate) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.body).ok()
     }
 
     pub(crate) fn unintelligible(&self, reason: String) -> KeystoneError {
@@ -195,6 +208,9 @@ impl Http {
                 })?;
             value.set_sensitive(true);
             builder = builder.header(&AUTH_TOKEN, value);
+        }
+        if request.wants_json {
+            builder = builder.header(ACCEPT, "application/json");
         }
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.to_string());

@@ -85,13 +85,18 @@ impl Session {
 
     /// Makes a call with the token; once more with a new one where the token is refused.
     pub(super) async fn call(&self, request: Request) -> Result<Answer, KeystoneError> {
+        self.call_by(&self.http, request).await
+    }
+
+    /// The same by another client, for a service that is none of the cloud's and takes Keystone's tokens.
+    pub(super) async fn call_by(&self, http: &Http, request: Request) -> Result<Answer, KeystoneError> {
         let token = self.token().await?;
-        match self.http.send(&request, Some(&token.secret)).await {
+        match http.send(&request, Some(&token.secret)).await {
             // A call whose token is refused has not been looked at any further, so that even a
             // POST may be made again.
             Err(KeystoneError::Unauthorized { .. }) => {
                 let token = self.token_other_than(Some(&token)).await?;
-                self.http.send(&request, Some(&token.secret)).await
+                http.send(&request, Some(&token.secret)).await
             }
             outcome => outcome,
         }

@@ -14,7 +14,12 @@ pub enum Account {
         email: String,
     },
     /// No link may be mailed.
-    Skipped(Skipped),
+    Skipped {
+        /// Why.
+        reason: Skipped,
+        /// Keystone's id of the user, where there is one.
+        user_id: Option<String>,
+    },
 }
 
 /// Why no link may be mailed.
@@ -43,6 +48,22 @@ pub enum Skipped {
     ProtectedRole,
 }
 
+impl Skipped {
+    /// The reason, as in the audit trail.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "no account",
+            Self::Several => "several accounts",
+            Self::NoAddress => "no address",
+            Self::Disabled => "account disabled",
+            Self::PasswordLocked => "password locked",
+            Self::Own => "own account",
+            Self::ProtectedRole => "protected role",
+        }
+    }
+}
+
 /// The account of this name, or else of this e-mail address, in the settings' domain. Keystone cannot look for
 /// addresses, so where nobody has the name, all users are looked through.
 ///
@@ -61,27 +82,36 @@ pub async fn find_account(
     };
     let user = match found {
         Ok(user) => user,
-        Err(reason) => return Ok(Account::Skipped(reason)),
+        Err(reason) => return Ok(Account::Skipped { reason, user_id: None }),
     };
+    match why_not(keystone, &user, protected_roles).await? {
+        Ok(email) => Ok(Account::Found { user: Box::new(user), email }),
+        Err(reason) => Ok(Account::Skipped { reason, user_id: Some(user.id) }),
+    }
+}
+
+/// The address of a user, or why no link may be mailed to it.
+async fn why_not(
+    keystone: &Keystone,
+    user: &User,
+    protected_roles: &[String],
+) -> Result<Result<String, Skipped>, KeystoneError> {
     if !user.enabled {
-        return Ok(Account::Skipped(Skipped::Disabled));
+        return Ok(Err(Skipped::Disabled));
     }
     if user.options.lock_password == Some(true) {
-        return Ok(Account::Skipped(Skipped::PasswordLocked));
+        return Ok(Err(Skipped::PasswordLocked));
     }
     if keystone.whoami().await?.user_id == user.id {
-        return Ok(Account::Skipped(Skipped::Own));
+        return Ok(Err(Skipped::Own));
     }
     if !protected_roles.is_empty() {
         let roles = keystone.role_names_of_user(&user.id).await?;
         if roles.iter().any(|role| protected_roles.iter().any(|protected| same_name(role, protected))) {
-            return Ok(Account::Skipped(Skipped::ProtectedRole));
+            return Ok(Err(Skipped::ProtectedRole));
         }
     }
-    Ok(match user.email.clone().filter(|email| !email.trim().is_empty()) {
-        Some(email) => Account::Found { user: Box::new(user), email },
-        None => Account::Skipped(Skipped::NoAddress),
-    })
+    Ok(user.email.clone().filter(|email| !email.trim().is_empty()).ok_or(Skipped::NoAddress))
 }
 
 async fn of_address(keystone: &Keystone, typed: &str) -> Result<Result<User, Skipped>, KeystoneError> {

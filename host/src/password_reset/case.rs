@@ -80,7 +80,7 @@ impl PasswordResets {
     pub async fn recipient(&self, case: &ResetCase) -> Result<(User, String), CaseError> {
         match self.account_of(case).await? {
             Account::Found { user, email } => Ok((*user, email)),
-            Account::Skipped(reason) => {
+            Account::Skipped { reason, .. } => {
                 Err(CaseError::Skipped { number: case.number, email: case.email.clone(), reason })
             }
         }
@@ -97,11 +97,12 @@ impl PasswordResets {
         fail_point::reached(|| "case worded".to_owned());
         let mut tx = self.database.begin().await?;
         let (now, outcome) = (self.clock.now(), CaseOutcome::Approved);
-        if !self.database.close_case(&mut tx, case.number, now, outcome, None).await? {
+        if !self.database.close_case(&mut tx, case.number, now, Some(&user.id), outcome, None).await? {
             drop(tx);
             return self.decided_before(case.number, outcome).await;
         }
-        self.setpass.record_reset_link(&mut tx, &link).await.map_err(ResetError::from)?;
+        let answers = format!("case {}", case.number);
+        self.setpass.record_reset_link(&mut tx, &link, &answers).await.map_err(ResetError::from)?;
         self.outbox.enqueue(&mut tx, &mail_of(case.number), kind, &mail).await.map_err(ResetError::from)?;
         tx.commit().await.map_err(DatabaseError::from)?;
         fail_point::reached(|| "case approved".to_owned());
@@ -116,7 +117,7 @@ impl PasswordResets {
     pub async fn deny(&self, number: i64, reason: Option<&str>) -> Result<Decided, CaseError> {
         let mut tx = self.database.begin().await?;
         let (now, outcome) = (self.clock.now(), CaseOutcome::Denied);
-        if !self.database.close_case(&mut tx, number, now, outcome, reason).await? {
+        if !self.database.close_case(&mut tx, number, now, None, outcome, reason).await? {
             drop(tx);
             return self.decided_before(number, outcome).await;
         }

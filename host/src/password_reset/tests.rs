@@ -7,7 +7,7 @@ use super::*;
 use crate::database::CaseOutcome;
 use crate::mailer::{Mailer, Message};
 use crate::setpass::RedeemError;
-use crate::setpass::fixture::{Fixture, RANDOM_PASSWORD, USER};
+use crate::setpass::fixture::{CLIENT, Fixture, RANDOM_PASSWORD, USER};
 use crate::settings;
 
 const PIN: &str = "830274";
@@ -56,7 +56,7 @@ impl Desk {
     async fn ask(&self, email: &str) {
         let hash = self.fixture.setpass.hash_stranger_pin(&PIN.into()).await.unwrap();
         let asker = Asker { name: "New User".to_owned(), email: email.to_owned() };
-        self.fixture.setpass.ask_for_link(&asker, &hash).await.unwrap();
+        self.fixture.setpass.ask_for_link(&asker, &hash, Some(CLIENT.parse().unwrap())).await.unwrap();
     }
 
     /// Asks, and has it worked through.
@@ -85,6 +85,12 @@ impl Desk {
             .collect()
     }
 
+    /// What is on record of a user, or of nobody who is known.
+    async fn trail(&self, user_id: &str) -> Vec<String> {
+        let events = self.fixture.database.setpass_events(user_id, 100).await.unwrap();
+        events.iter().map(|event| format!("{} {}", event.event, event.detail)).collect()
+    }
+
     fn set_user(&self, id: &str, user: Value) {
         self.fixture.identity.lock().unwrap().users.insert(id.to_owned(), user);
     }
@@ -103,11 +109,11 @@ async fn a_link_goes_to_the_address_that_keystone_has_and_works_with_the_pin_tha
     assert_eq!(desk.fixture.password(), RANDOM_PASSWORD, "the present password stays");
     let [token] = desk.tokens().try_into().unwrap();
     assert!(matches!(
-        desk.fixture.redeem(&token, "830275", "chosen").await,
+        desk.fixture.redeem(&token, "830275", "chosen by me").await,
         Err(RedeemError::WrongPin { .. })
     ));
-    desk.fixture.redeem(&token, PIN, "chosen").await.unwrap();
-    assert_eq!(desk.fixture.password(), "chosen");
+    desk.fixture.redeem(&token, PIN, "chosen by me").await.unwrap();
+    assert_eq!(desk.fixture.password(), "chosen by me");
     assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0, "once");
 }
 
@@ -149,12 +155,20 @@ async fn accounts_that_must_not_be_touched_are_skipped_in_silence() {
     ]) {
         let email = format!("{name}@example.org");
         let found = find_account(&desk.fixture.keystone, &email, &desk.resets.protected_roles).await.unwrap();
-        assert!(matches!(found, Account::Skipped(skipped) if skipped == reason), "{name}: {found:?}");
+        assert!(
+            matches!(found, Account::Skipped { reason: skipped, .. } if skipped == reason),
+            "{name}: {found:?}"
+        );
         assert_eq!(desk.ask_and_work(&email).await, 1);
     }
     assert!(desk.recipients().await.is_empty());
     let protected = desk.fixture.database.protected_by_keys().await.unwrap();
     assert!(protected.is_empty(), "nothing is kept of such requests: {protected:?}");
+    assert_eq!(desk.trail("boss").await, ["reset-skipped request 4: protected role"]);
+    assert_eq!(desk.trail("u0").await, ["reset-skipped request 5: own account"]);
+    let of_nobody = desk.trail("").await;
+    assert_eq!(of_nobody.last().unwrap(), "reset-skipped request 7: no account");
+    assert!(of_nobody.contains(&"reset-requested request 7".to_owned()), "{of_nobody:?}");
 }
 
 #[tokio::test]
@@ -190,7 +204,7 @@ async fn while_keystone_does_not_answer_requests_wait_and_end_after_a_day() {
 
     desk.ask("user@example.org").await;
     desk.fixture.clock.advance(SignedDuration::from_hours(24));
-    desk.fixture.setpass.expire().await.unwrap();
+    desk.fixture.setpass.sweep().await.unwrap();
     assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0);
 }
 
@@ -258,13 +272,16 @@ async fn an_approved_case_mails_one_link_with_its_pin() {
     let (user, email) = desk.resets.recipient(&case).await.unwrap();
     assert_eq!(desk.resets.approve(&case, &user, &email).await.unwrap(), Decided::Now);
     assert_eq!(desk.resets.approve(&case, &user, &email).await.unwrap(), Decided::Before);
-    assert_eq!(desk.recipients().await, ["helpdesk@example.org", "user@example.org"]);
+    assert_eq!(desk.recipients().await, ["helpdesk@example.org", "user@mail.example.org"]);
     assert_eq!(desk.fixture.password(), RANDOM_PASSWORD, "the present password stays");
     assert!(matches!(desk.resets.case(case.number).await.unwrap(), Err(CaseOutcome::Approved)));
     let denied = desk.resets.deny(case.number, None).await.unwrap_err();
     assert!(denied.to_string().contains("was approved"), "{denied}");
-    desk.fixture.redeem(&desk.tokens()[0], PIN, "chosen").await.unwrap();
-    assert_eq!(desk.fixture.password(), "chosen");
+    assert_eq!(desk.trail(USER).await, ["reset-approved case 1", "issued case 1"]);
+    let of_nobody = desk.trail("").await;
+    assert_eq!(of_nobody, ["reset-requested request 1", "reset-case-opened request 1, case 1"]);
+    desk.fixture.redeem(&desk.tokens()[0], PIN, "chosen by me").await.unwrap();
+    assert_eq!(desk.fixture.password(), "chosen by me");
 }
 
 #[tokio::test]
@@ -287,6 +304,7 @@ async fn a_denied_case_keeps_no_pin_and_cannot_be_approved() {
     assert_eq!(pins, 0);
     let refused = desk.resets.approve(&case, &user, &email).await.unwrap_err();
     assert!(refused.to_string().contains("was denied"), "{refused}");
+    assert_eq!(desk.trail("").await[2..], ["reset-denied case 1"]);
     assert_eq!(desk.recipients().await, ["helpdesk@example.org"]);
     assert!(matches!(desk.resets.deny(99, None).await, Err(CaseError::Unknown(99))));
 }
@@ -297,11 +315,11 @@ async fn a_case_ends_by_itself_and_its_pin_with_it() {
     desk.ask_and_work("user@example.org").await;
     let [case] = desk.fixture.setpass.open_cases().await.unwrap().try_into().unwrap();
     desk.fixture.clock.advance(SignedDuration::from_hours(48) - SignedDuration::from_millis(1));
-    desk.fixture.setpass.expire().await.unwrap();
+    desk.fixture.setpass.sweep().await.unwrap();
     assert!(desk.resets.case(case.number).await.unwrap().is_ok());
     desk.fixture.clock.advance(SignedDuration::from_millis(1));
     assert!(matches!(desk.resets.case(case.number).await.unwrap(), Err(CaseOutcome::Ended)));
-    desk.fixture.setpass.expire().await.unwrap();
+    desk.fixture.setpass.sweep().await.unwrap();
     assert!(matches!(desk.resets.case(case.number).await.unwrap(), Err(CaseOutcome::Ended)));
     assert!(desk.fixture.setpass.open_cases().await.unwrap().is_empty());
     let pins: u64 = desk

@@ -5,8 +5,8 @@
 
 use crate::database::Database;
 use crate::keystone::Keystone;
+use crate::links::Links;
 use crate::outbox::Outbox;
-use crate::setpass::Setpass;
 use crate::sheet::Sheet;
 
 /// The services that components may be let to.
@@ -19,7 +19,7 @@ pub struct Capabilities {
     /// Behind `sheet`: the site's spreadsheets. A worksheet is looked for in this order.
     pub sheets: Vec<Sheet>,
     /// Behind `token`.
-    pub setpass: Option<Setpass>,
+    pub links: Option<Links>,
 }
 
 /// What a function answers whose service is not there.

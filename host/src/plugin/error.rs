@@ -13,6 +13,15 @@ use super::world::World;
 /// Why a component cannot be used, or a call of one did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
+    /// The site has no component for this.
+    #[error(
+        "the settings name no component for this; write plugins.{role} where this machine is to do more than to serve \
+         setpass"
+    )]
+    NotSet {
+        /// The role, as in the settings.
+        role: &'static str,
+    },
     /// The engine that runs components cannot be set up on this machine.
     #[error("cannot set up the engine that runs components: {0}")]
     Engine(String),

@@ -102,6 +102,12 @@ fn to_wit(content: &MailContent) -> wit::MailContent {
         }),
         MailContent::Password(link) => wit::MailContent::Password(link_to_wit(link)),
         MailContent::PasswordReset(link) => wit::MailContent::PasswordReset(link_to_wit(link)),
+        MailContent::PasswordChanged(mail) => wit::MailContent::PasswordChanged(wit::PasswordChangedMail {
+            full_name: mail.full_name.clone(),
+            username: mail.username.clone(),
+            changed: mail.changed.clone(),
+            support_email: mail.support_email.clone(),
+        }),
         MailContent::NewProject(mail) => wit::MailContent::NewProject(wit::NewProjectMail {
             full_name: mail.full_name.clone(),
             project: mail.project.clone(),

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{IssuedToken, Pin, RedeemError, Registration, Setpass};
+use super::{IssuedToken, Pin, RedeemError, Redemption, Registration, Setpass};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::keys::Keys;
@@ -23,8 +23,12 @@ pub(crate) const USER: &str = "3e5c8b0f7a";
 pub(crate) const RANDOM_PASSWORD: &str = "random-password-of-the-user";
 pub(crate) const PIN: &str = "4711";
 pub(crate) const WRONG_PIN: &str = "4712";
+/// The site's name.
+pub(crate) const SITE: &str = "Example Cloud";
+/// Where requests come from.
+pub(crate) const CLIENT: &str = "192.0.2.7";
 /// What the identity service refuses, and in which words.
-pub(crate) const WEAK_PASSWORD: &str = "weak";
+pub(crate) const WEAK_PASSWORD: &str = "a weak one";
 pub(crate) const REFUSAL: &str = "The password does not match the requirements: <ten> characters.";
 /// The only token that is an administrator's.
 pub(crate) const ADMIN_TOKEN: &str = "token-of-an-administrator";
@@ -42,6 +46,8 @@ pub(crate) struct Identity {
     pub(crate) administrative_changes: usize,
     /// Fails without doing anything.
     pub(crate) down: bool,
+    /// Knows no e-mail address of anybody.
+    pub(crate) has_no_addresses: bool,
     /// Does what is asked, and then fails.
     pub(crate) loses_answers: bool,
 }
@@ -65,16 +71,35 @@ impl Fixture {
 
     /// The same with these lines at the end of the settings' section.
     pub(crate) async fn with(more: &str) -> Self {
+        Self::on(Keys::load, &settings_with(more)).await
+    }
+
+    /// For thousands of tries: PINs are hashed at little cost, twenty may be tried with a link, and one client may send
+    /// as many as it likes.
+    pub(crate) async fn for_many_tries() -> Self {
+        let limits = settings::setpass::Setpass {
+            max_attempts: 20,
+            max_attempts_per_day: 20,
+            max_attempts_per_client: 1_000_000,
+            ..settings()
+        };
+        Self::on(Keys::load_with_cheap_pins, &limits).await
+    }
+
+    async fn on(
+        load: impl FnOnce(&std::path::Path) -> Result<Keys, crate::keys::KeysError>,
+        settings: &settings::setpass::Setpass,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("keys");
         Keys::create(&key_file, jiff::Timestamp::UNIX_EPOCH).unwrap();
-        let keys = Keys::load(&key_file).unwrap();
+        let keys = load(&key_file).unwrap();
         let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
         let clock = Clock::manual("2026-11-22T08:00:00Z".parse().unwrap());
         let identity = Arc::new(Mutex::new(Identity::default()));
         identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
         let fake = Fake::start(routes(&identity)).await;
-        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &settings_with(more));
+        let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), settings, SITE);
         Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, fake }
     }
 
@@ -85,9 +110,13 @@ impl Fixture {
 
     /// A link for [`USER`] with [`RANDOM_PASSWORD`] and [`PIN`].
     pub(crate) async fn link(&self) -> IssuedToken {
+        self.link_of(USER).await
+    }
+
+    /// The same for any user.
+    pub(crate) async fn link_of(&self, user_id: &str) -> IssuedToken {
         let (password, pin) = (RANDOM_PASSWORD.into(), PIN.into());
-        let registration =
-            Registration { user_id: USER, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
+        let registration = Registration { user_id, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
         let mut tx = self.database.begin().await.unwrap();
         let issued = self.setpass.register(&mut tx, registration).await.unwrap();
         tx.commit().await.unwrap();
@@ -100,7 +129,7 @@ impl Fixture {
         pin: &str,
         password: &str,
     ) -> Result<(), RedeemError> {
-        self.setpass.redeem(&self.keystone, token, &pin.into(), &password.into()).await
+        self.setpass.redeem(&self.keystone, &redemption(token, pin, password)).await
     }
 
     pub(crate) fn password(&self) -> String {
@@ -116,6 +145,12 @@ impl Fixture {
             std::fs::read(file).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
         })
     }
+}
+
+/// What a user brings.
+pub(crate) fn redemption(token: &SecretString, pin: &str, password: &str) -> Redemption {
+    let client = Some(CLIENT.parse().unwrap());
+    Redemption { token: token.clone(), pin: pin.into(), password: password.into(), client }
 }
 
 pub(crate) fn settings() -> settings::setpass::Setpass {
@@ -146,7 +181,7 @@ fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
         .route(
             "/v3/users/{id}",
             get(async |State(identity): Shared, Path(id): Path<String>| {
-                Json(json!({ "user": user(&identity.lock().unwrap(), &id) }))
+                show_user(&identity.lock().unwrap(), &id)
             })
             .patch(
                 async |State(identity): Shared, Path(id): Path<String>, Json(body): Json<Value>| {
@@ -170,7 +205,8 @@ fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
 }
 
 fn user(identity: &Identity, id: &str) -> Value {
-    let usual = json!({ "id": id, "name": "user@example.org", "email": "user@example.org", "enabled": true });
+    let email = (!identity.has_no_addresses).then_some("user@mail.example.org");
+    let usual = json!({ "id": id, "name": "user@example.org", "email": email, "enabled": true });
     identity.users.get(id).cloned().unwrap_or(usual)
 }
 
@@ -213,6 +249,13 @@ async fn authenticate(
         Some(_) => StatusCode::UNAUTHORIZED,
     };
     (status, [("X-Subject-Token", "token-1")], Json(token_body(&json!([]))))
+}
+
+fn show_user(identity: &Identity, id: &str) -> (StatusCode, Json<Value>) {
+    if identity.down {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
+    }
+    (StatusCode::OK, Json(json!({ "user": user(identity, id) })))
 }
 
 fn change_password(identity: &mut Identity, id: &str, change: &Value) -> (StatusCode, Json<Value>) {

@@ -6,9 +6,8 @@
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
 
-use super::{RedeemError, Setpass, SetpassError, pin};
+use super::{RedeemError, Redemption, Setpass, SetpassError, pin};
 use crate::database::{Counted, Limit};
 use crate::keystone::Keystone;
 
@@ -28,7 +27,8 @@ pub enum ClientCount {
 }
 
 impl Setpass {
-    /// [`Setpass::redeem`] for a client, named by its network, who may send so many wrong PINs and no more.
+    /// [`Setpass::redeem`] for a client, named by its network, who may send so many wrong PINs and no more. One whose
+    /// address is not known counts together with all others of whom that is so.
     ///
     /// The try is counted before anything is looked at, and taken back where it was no wrong guess: so many people
     /// behind one address can choose their passwords, and nobody there can try PINs over many links.
@@ -39,16 +39,14 @@ impl Setpass {
         &self,
         client: IpAddr,
         keystone: &Keystone,
-        token: &SecretString,
-        pin: &SecretString,
-        password: &SecretString,
+        redemption: &Redemption,
     ) -> Result<(), RedeemError> {
-        pin::check(pin)?;
+        pin::check(&redemption.pin)?;
         let id = match self.count_client(client, "attempt of client", self.inner.attempts_per_client).await? {
             Counted::Within(id) => id,
             Counted::Over { until } => return Err(RedeemError::TooManyFromClient { until }),
         };
-        let outcome = self.redeem(keystone, token, pin, password).await;
+        let outcome = self.redeem(keystone, redemption).await;
         if !is_wrong_guess(&outcome) {
             self.inner.database.take_event_back(id).await?;
         }

@@ -4,14 +4,17 @@
 //! Keystone refused the new password or could not be reached. It is not given back when Keystone
 //! says that the random password is wrong: each such call counts toward Keystone's own lockout.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Inner, InvalidPin, Setpass, SetpassError, password_purpose, pin, reset_link, token};
-use crate::database::{AttemptStart, Claim, CountedAttempt, DatabaseError, TokenHash};
-use crate::keystone::{ChangePasswordError, Keystone, KeystoneError};
+use super::{
+    Inner, InvalidPin, Setpass, SetpassError, UnusablePassword, password_purpose, pin, reset_link, token,
+};
+use crate::database::{Attempt, AttemptStart, Claim, CountedAttempt, DatabaseError, GrantedClaim, TokenHash};
+use crate::keystone::{ChangePasswordError, Keystone, KeystoneError, User};
 use crate::{fail_point, random};
 
 /// How long one request alone may work on a change: longer than any call to Keystone takes. It only
@@ -48,6 +51,9 @@ pub enum RedeemError {
     /// The PIN does not have the form of one. Nothing was counted.
     #[error(transparent)]
     InvalidPin(#[from] InvalidPin),
+    /// The new password cannot be one. The link stays usable.
+    #[error(transparent)]
+    UnusablePassword(#[from] UnusablePassword),
     /// Another request is setting the password with this link. Passing.
     #[error("the password is being set by another request at this moment")]
     Busy,
@@ -84,6 +90,19 @@ impl From<DatabaseError> for RedeemError {
     }
 }
 
+/// What somebody brings to set a password.
+#[derive(Clone, Debug)]
+pub struct Redemption {
+    /// The token of the link.
+    pub token: SecretString,
+    /// The PIN.
+    pub pin: SecretString,
+    /// The new password.
+    pub password: SecretString,
+    /// Where the request came from, as far as that is known.
+    pub client: Option<IpAddr>,
+}
+
 impl Setpass {
     /// Sets the password of the user whom the link was issued to, if the PIN is right, and erases
     /// the link.
@@ -93,20 +112,18 @@ impl Setpass {
     ///
     /// # Errors
     /// See [`RedeemError`].
-    pub async fn redeem(
-        &self,
-        keystone: &Keystone,
-        token: &SecretString,
-        pin: &SecretString,
-        password: &SecretString,
-    ) -> Result<(), RedeemError> {
+    pub async fn redeem(&self, keystone: &Keystone, redemption: &Redemption) -> Result<(), RedeemError> {
+        let Redemption { token, pin, password, client } = redemption;
         pin::check(pin)?;
+        // The same for everybody, so it tells nothing of the link.
+        self.inner.rules.check(password)?;
         let inner = Arc::clone(&self.inner);
         let (keystone, token_hash) = (keystone.clone(), token::hash(token));
         let (pin, password) = (pin.clone(), password.clone());
+        let client = self.inner.client_to_record(*client);
         let under_way = Arc::clone(&inner.changes).read_owned().await;
         let change = tokio::spawn(async move {
-            let outcome = redeem(&inner, &keystone, &token_hash, &pin, &password).await;
+            let outcome = redeem(&inner, &keystone, &token_hash, client.as_deref(), &pin, &password).await;
             drop(under_way);
             outcome
         });
@@ -121,11 +138,13 @@ async fn redeem(
     inner: &Inner,
     keystone: &Keystone,
     token_hash: &TokenHash,
+    client: Option<&str>,
     pin: &SecretString,
     password: &SecretString,
 ) -> Result<(), RedeemError> {
     let place = inner.hashing.queue()?;
-    let start = inner.database.count_attempt(token_hash, inner.clock.now(), inner.limits).await?;
+    let attempt = Attempt { token_hash, now: inner.clock.now(), limits: inner.limits, client };
+    let start = inner.database.count_attempt(&attempt).await?;
     let hash = match &start {
         AttemptStart::Counted(attempt) => Some(attempt.pin_hash.as_str()),
         _ => None,
@@ -140,11 +159,17 @@ async fn redeem(
         AttemptStart::UserExhausted => return Err(RedeemError::LockedForToday),
     };
     let outcome = match right {
-        Ok(true) => change_password(inner, keystone, token_hash, &attempt, password).await,
-        Ok(false) => Err(RedeemError::WrongPin { left: attempt.left }),
+        Ok(true) => change_password(inner, keystone, &attempt, password).await,
+        Ok(false) => {
+            // Only where none are left: any other wrong PIN takes as long as a link that nobody knows.
+            if attempt.left == 0 {
+                inner.database.lock_link(&attempt, inner.clock.now(), inner.limits.per_link).await?;
+            }
+            Err(RedeemError::WrongPin { left: attempt.left })
+        }
         // The user is not at fault where nobody can tell whether the PIN is right.
         Err(error) => {
-            inner.database.give_attempt_back(token_hash, &attempt).await?;
+            inner.database.give_attempt_back(&attempt, inner.clock.now(), "key missing").await?;
             Err(RedeemError::Setpass(error.into()))
         }
     };
@@ -159,54 +184,62 @@ async fn redeem(
 async fn change_password(
     inner: &Inner,
     keystone: &Keystone,
-    token_hash: &TokenHash,
     attempt: &CountedAttempt,
     password: &SecretString,
 ) -> Result<(), RedeemError> {
-    let database = &inner.database;
-    let now = inner.clock.now();
+    let (database, clock) = (&inner.database, &inner.clock);
+    // Whose password it is, Keystone tells. Where it does not, its own rules have to do: the user is not held up.
+    let user = keystone.user(&attempt.user_id).await;
+    match &user {
+        Ok(Some(user)) => {
+            if let Err(unusable) = inner.rules.check_for(password, user) {
+                database.give_attempt_back(attempt, clock.now(), "password too easy").await?;
+                return Err(unusable.into());
+            }
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "a new password is not compared with its user's name"),
+    }
+    let now = clock.now();
     let until = now.saturating_add(CLAIM_TIME).unwrap_or(Timestamp::MAX);
     let drawn =
         inner.keys.seal(&password_purpose(&attempt.user_id), random::password().expose_secret().as_bytes());
-    let claim = match database.claim_change(token_hash, &drawn, now, until).await? {
+    let claim = match database.claim_change(attempt, &drawn, now, until).await? {
         Claim::Granted(claim) => claim,
         Claim::Taken => {
-            database.give_attempt_back(token_hash, attempt).await?;
+            database.give_attempt_back(attempt, clock.now(), "another request is at it").await?;
             return Err(RedeemError::Busy);
         }
         Claim::Gone => return Err(RedeemError::Unknown),
     };
     fail_point::reached(|| "change claimed".to_owned());
-    let started = match open_password(inner, &attempt.user_id, &claim.password) {
-        Err(error) => Err(error.into()),
-        Ok(original) if claim.is_password_set => Ok(original),
-        Ok(original) => {
-            reset_link::set_random_password(inner, keystone, attempt, &original).await.map(|()| original)
-        }
-    };
-    let original = match started {
+    let original = match random_password(inner, keystone, attempt, &claim, user).await {
         Ok(original) => original,
         // The change itself was not begun.
         Err(error) => {
-            database.settle_unchanged(token_hash, attempt, true).await?;
+            database.settle_unchanged(attempt, clock.now(), reason_before(&error)).await?;
             return Err(error);
         }
     };
     let refusal = match keystone.change_password(&attempt.user_id, &original, password).await {
         Ok(()) => {
             fail_point::reached(|| "password changed".to_owned());
-            database.erase_used_link(attempt, claim.superseded.as_deref()).await?;
+            database.erase_used_link(attempt, claim.superseded.as_deref(), clock.now()).await?;
             return Ok(());
         }
         // Whether Keystone did it is not known: the answer may have been lost, not the question.
         Err(ChangePasswordError::Other(error)) => {
-            database.leave_unsettled(token_hash, attempt).await?;
+            database.leave_unsettled(attempt, clock.now(), "no answer from Keystone").await?;
             return Err(RedeemError::Keystone(error));
         }
         Err(refusal) => refusal,
     };
-    let wrong_original = matches!(refusal, ChangePasswordError::WrongOriginal);
-    database.settle_unchanged(token_hash, attempt, !wrong_original).await?;
+    let reason = reason(&refusal);
+    if matches!(refusal, ChangePasswordError::WrongOriginal) {
+        database.settle_counted(attempt, clock.now(), reason, inner.limits.per_link).await?;
+    } else {
+        database.settle_unchanged(attempt, clock.now(), reason).await?;
+    }
     Err(match refusal {
         ChangePasswordError::WrongOriginal if claim.unsettled => RedeemError::PerhapsChanged,
         ChangePasswordError::WrongOriginal => RedeemError::ChangedElsewhere,
@@ -216,6 +249,45 @@ async fn change_password(
         ChangePasswordError::Disabled => RedeemError::Disabled,
         ChangePasswordError::Other(error) => RedeemError::Keystone(error),
     })
+}
+
+/// The random password that the change starts from, once Keystone has it.
+async fn random_password(
+    inner: &Inner,
+    keystone: &Keystone,
+    attempt: &CountedAttempt,
+    claim: &GrantedClaim,
+    user: Result<Option<User>, KeystoneError>,
+) -> Result<SecretString, RedeemError> {
+    let original = open_password(inner, &attempt.user_id, &claim.password)?;
+    if !claim.is_password_set {
+        let user = user.map_err(RedeemError::Keystone)?;
+        reset_link::set_random_password(inner, keystone, attempt, user, &original).await?;
+    }
+    Ok(original)
+}
+
+/// What the audit trail says of a refusal, in fixed words.
+fn reason(refusal: &ChangePasswordError) -> &'static str {
+    match refusal {
+        ChangePasswordError::WrongOriginal => "changed elsewhere",
+        ChangePasswordError::Refused(_) => "refused by Keystone",
+        ChangePasswordError::Reused(_) => "used before",
+        ChangePasswordError::Locked(_) => "locked by Keystone",
+        ChangePasswordError::Disabled => "account disabled",
+        ChangePasswordError::Other(_) => "no answer from Keystone",
+    }
+}
+
+/// The same where the change itself was not begun.
+fn reason_before(failure: &RedeemError) -> &'static str {
+    match failure {
+        RedeemError::Disabled => "account disabled",
+        RedeemError::LockedByKeystone(_) => "locked by Keystone",
+        RedeemError::Keystone(_) => "no answer from Keystone",
+        RedeemError::Setpass(SetpassError::Keys(_)) => "key missing",
+        _ => "failure",
+    }
 }
 
 fn open_password(inner: &Inner, user_id: &str, sealed: &[u8]) -> Result<SecretString, SetpassError> {

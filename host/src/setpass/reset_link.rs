@@ -49,7 +49,8 @@ impl Setpass {
         }
     }
 
-    /// Records a link in the caller's transaction. The user's other links go on working.
+    /// Records a link in the caller's transaction, and in the audit trail what it answers. The user's other links go
+    /// on working.
     ///
     /// # Errors
     /// Where the database fails.
@@ -57,6 +58,7 @@ impl Setpass {
         &self,
         tx: &mut Transaction,
         prepared: &PreparedResetLink,
+        answers: &str,
     ) -> Result<(), SetpassError> {
         let link = ResetLink {
             user_id: &prepared.user_id,
@@ -66,6 +68,7 @@ impl Setpass {
             marker: prepared.marker.as_deref(),
             issued: prepared.issued_at,
             expires: prepared.issued.expires,
+            answers,
         };
         add_reset_link_in(tx, &link).await?;
         tracing::info!(user_id = prepared.user_id, "reset link recorded");
@@ -93,16 +96,17 @@ impl Setpass {
     }
 }
 
-/// Gives the user of a link the link's random password, unless that user may not change it afterwards.
+/// Gives the user of a link, as Keystone has it, the link's random password, unless that user may not change it
+/// afterwards.
 ///
 /// Asked again after a crash, Keystone gets the same password again.
 pub(super) async fn set_random_password(
     inner: &Inner,
     keystone: &Keystone,
     attempt: &CountedAttempt,
+    user: Option<User>,
     random_password: &SecretString,
 ) -> Result<(), RedeemError> {
-    let user = keystone.user(&attempt.user_id).await.map_err(RedeemError::Keystone)?;
     let Some(user) = user.filter(|user| user.enabled) else { return Err(RedeemError::Disabled) };
     if user.options.lock_password == Some(true) {
         let words = "an administrator has locked the password of this account";

@@ -2,6 +2,8 @@
 //!
 //! The page only records what was asked for, so that its answer and the time of it tell nothing about accounts.
 
+use std::net::IpAddr;
+
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -52,18 +54,25 @@ impl Setpass {
         self.hash_pin(pin).await
     }
 
-    /// Records that somebody asks for a link. `pin_hash` comes from [`Setpass::hash_stranger_pin`]. Where all together
+    /// Records that somebody asks for a link from this address. `pin_hash` comes from [`Setpass::hash_stranger_pin`]. Where all together
     /// have asked often enough of late, nothing is recorded, and nobody is told.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn ask_for_link(&self, asker: &Asker, pin_hash: &str) -> Result<(), SetpassError> {
+    pub async fn ask_for_link(
+        &self,
+        asker: &Asker,
+        pin_hash: &str,
+        client: Option<IpAddr>,
+    ) -> Result<(), SetpassError> {
         let inner = &self.inner;
         let plain = Zeroizing::new(serde_json::to_vec(asker).map_err(|_| damaged())?);
         let sealed = inner.keys.seal(REQUEST_PURPOSE, &plain);
         let most = inner.reset.max_in_total;
         let total = Limit { kind: "reset in total", subject: &[], most, window: TOTAL_WINDOW };
-        if inner.database.add_reset_request(&sealed, pin_hash, inner.clock.now(), &total).await? {
+        let client = inner.client_to_record(client);
+        let (database, now) = (&inner.database, inner.clock.now());
+        if database.add_reset_request(&sealed, pin_hash, client.as_deref(), now, &total).await? {
             tracing::info!("a link was asked for");
         } else {
             tracing::warn!(
@@ -108,7 +117,7 @@ impl Setpass {
         case: i64,
         pin_hash: &str,
     ) -> Result<(), SetpassError> {
-        self.inner.database.open_reset_case(tx, case, pin_hash).await?;
+        self.inner.database.open_reset_case(tx, case, pin_hash, self.inner.clock.now()).await?;
         tracing::info!(case, "reset case opened");
         Ok(())
     }

@@ -1,13 +1,15 @@
-mod reset;
-
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 use super::fixture::{
-    Fixture, PIN, RANDOM_PASSWORD, REFUSAL, USER, WEAK_PASSWORD, WRONG_PIN, settings, text,
+    Fixture, PIN, RANDOM_PASSWORD, REFUSAL, SITE, USER, WEAK_PASSWORD, WRONG_PIN, redemption, settings, text,
 };
 use super::*;
+
+mod endings;
+mod reset;
+mod trail;
 
 const CHOSEN: &str = "correct horse battery staple";
 
@@ -17,7 +19,7 @@ async fn a_link_and_its_pin_set_the_password_once() {
     let link = fixture.link().await;
     fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap();
     assert_eq!(fixture.password(), CHOSEN);
-    let again = fixture.redeem(&link.token, PIN, "another").await;
+    let again = fixture.redeem(&link.token, PIN, "another password").await;
     assert!(matches!(again, Err(RedeemError::Unknown)), "{again:?}");
     assert_eq!(fixture.password(), CHOSEN);
 }
@@ -48,13 +50,14 @@ async fn of_two_hundred_attempts_at_once_exactly_the_limit_are_compared() {
         fixture.keys.clone(),
         fixture.clock.clone(),
         &settings(),
+        SITE,
     );
     let attempts = (0..200).map(|number| {
         let setpass = if number % 2 == 0 { &fixture.setpass } else { &second };
         let (token, keystone) = (&link.token, &fixture.keystone);
         async move {
-            let pin = format!("{:04}", 1000 + number).into();
-            match setpass.redeem(keystone, token, &pin, &CHOSEN.into()).await.unwrap_err() {
+            let pin = format!("{:04}", 1000 + number);
+            match setpass.redeem(keystone, &redemption(token, &pin, CHOSEN)).await.unwrap_err() {
                 RedeemError::WrongPin { left } => format!("compared, {left} left"),
                 other => other.to_string(),
             }
@@ -78,7 +81,7 @@ async fn another_link_does_not_reset_what_was_tried_for_the_user_that_day() {
         let tried = fixture.redeem(&first.token, WRONG_PIN, CHOSEN).await;
         assert!(matches!(tried, Err(RedeemError::WrongPin { .. })), "{tried:?}");
     }
-    let second = fixture.setpass.renew(USER).await.unwrap();
+    let second = fixture.link().await;
     for left in [2, 1, 0] {
         let tried = fixture.redeem(&second.token, WRONG_PIN, CHOSEN).await;
         assert!(matches!(tried, Err(RedeemError::WrongPin { left: l }) if l == left), "{tried:?}");
@@ -89,7 +92,7 @@ async fn another_link_does_not_reset_what_was_tried_for_the_user_that_day() {
     assert!(matches!(fixture.redeem(&third.token, PIN, CHOSEN).await, Err(RedeemError::LockedForToday)));
 
     fixture.clock.advance(SignedDuration::from_hours(24));
-    let tomorrow = fixture.setpass.renew(USER).await.unwrap();
+    let tomorrow = fixture.link().await;
     fixture.redeem(&tomorrow.token, PIN, CHOSEN).await.unwrap();
 }
 
@@ -222,19 +225,6 @@ async fn a_change_goes_on_when_nobody_waits_for_it_any_more() {
 }
 
 #[tokio::test]
-async fn records_outlive_their_link_for_the_retention_and_no_longer() {
-    let fixture = Fixture::new().await;
-    fixture.link().await;
-    fixture.clock.advance(RETENTION - SignedDuration::from_millis(1));
-    assert_eq!(fixture.setpass.expire().await.unwrap(), 0);
-    let renewed = fixture.setpass.renew(USER).await.unwrap();
-    fixture.clock.advance(RETENTION);
-    assert_eq!(fixture.setpass.expire().await.unwrap(), 1);
-    assert!(matches!(fixture.setpass.renew(USER).await, Err(SetpassError::UnknownUser(_))));
-    assert!(matches!(fixture.redeem(&renewed.token, PIN, CHOSEN).await, Err(RedeemError::Unknown)));
-}
-
-#[tokio::test]
 async fn no_secret_reaches_the_disk_in_clear() {
     let fixture = Fixture::new().await;
     let pin = SecretString::from("830274615");
@@ -263,4 +253,29 @@ async fn a_stored_password_copied_to_another_user_does_not_open() {
     let sealed = fixture.keys.seal(&password_purpose(USER), b"secret");
     fixture.keys.open(&password_purpose(USER), &sealed).unwrap();
     assert!(fixture.keys.open(&password_purpose("other"), &sealed).is_err());
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_password_costs_no_attempt_and_reaches_nobody() {
+    use UnusablePassword as U;
+    let fixture = Fixture::new().await;
+    let link = fixture.link().await;
+    for _ in 0..3 {
+        for (password, why) in [
+            ("short", U::TooShort { shortest: SHORTEST_PASSWORD }),
+            ("password1", U::Common),
+            ("Example Cloud 1", U::Name),
+            ("with\0nul inside", U::ControlCharacter),
+            ("User@mail.example.org", U::Name),
+        ] {
+            let refused = fixture.redeem(&link.token, PIN, password).await;
+            assert!(matches!(refused, Err(RedeemError::UnusablePassword(w)) if w == why), "{refused:?}");
+        }
+    }
+    // Before the PIN is right, nobody learns whose name it is that cannot be a password.
+    let wrong = fixture.redeem(&link.token, WRONG_PIN, "User@mail.example.org").await;
+    assert!(matches!(wrong, Err(RedeemError::WrongPin { left: 4 })), "{wrong:?}");
+    assert_eq!(fixture.identity.lock().unwrap().changes, 0);
+    fixture.redeem(&link.token, PIN, "  ein Satz mit Ü und 🐎 ").await.unwrap();
+    assert_eq!(fixture.password(), "  ein Satz mit Ü und 🐎 ", "as it was typed");
 }

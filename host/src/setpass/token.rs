@@ -23,7 +23,7 @@ pub(super) fn hash(token: &SecretString) -> TokenHash {
 }
 
 /// The link with this token.
-pub(super) fn url(public_url: &Url, token: &SecretString) -> SecretString {
+pub(crate) fn url(public_url: &Url, token: &SecretString) -> SecretString {
     let mut url = public_url.clone();
     url.query_pairs_mut().append_pair("token", token.expose_secret());
     SecretString::from(String::from(url))

@@ -37,6 +37,21 @@ pub(super) fn of_key(text: &str, path: &str) -> usize {
     place
 }
 
+/// Whether a key such as `mail.login` is written.
+pub(super) fn is_written(text: &str, path: &str) -> bool {
+    let Ok(root) = DeTable::parse(text) else { return false };
+    let mut names = path.split('.').peekable();
+    let mut table = root.get_ref();
+    while let Some(name) = names.next() {
+        match (table.get(name).map(Spanned::get_ref), names.peek()) {
+            (Some(_), None) => return true,
+            (Some(DeValue::Table(inner)), Some(_)) => table = inner,
+            _ => return false,
+        }
+    }
+    false
+}
+
 /// Where the fault is that an error of [`Settings`] is about.
 pub(super) fn of_error(text: &str, error: &toml::de::Error) -> usize {
     let Some(span) = error.span() else { return 0 };

@@ -14,10 +14,10 @@ pub struct Plugins {
     pub cache: PathBuf,
     /// What each call may use up.
     pub limits: Limits,
-    /// Reads the rows of the sheets.
-    pub row_parser: Plugin,
-    /// Decides about quotas.
-    pub quota_policy: Plugin,
+    /// Reads the rows of the sheets; there whenever there are sheets.
+    pub row_parser: Option<Plugin>,
+    /// Decides about quotas; there whenever there are sheets.
+    pub quota_policy: Option<Plugin>,
     /// Words the mails.
     pub mail_templates: Plugin,
 }
@@ -50,8 +50,8 @@ struct Written {
     cache: PathBuf,
     #[serde(default)]
     limits: Limits,
-    row_parser: Plugin<OwnLimits>,
-    quota_policy: Plugin<OwnLimits>,
+    row_parser: Option<Plugin<OwnLimits>>,
+    quota_policy: Option<Plugin<OwnLimits>>,
     mail_templates: Plugin<OwnLimits>,
 }
 
@@ -61,8 +61,8 @@ impl From<Written> for Plugins {
         Self {
             cache,
             limits,
-            row_parser: row_parser.with_the_rest_of(limits),
-            quota_policy: quota_policy.with_the_rest_of(limits),
+            row_parser: row_parser.map(|plugin| plugin.with_the_rest_of(limits)),
+            quota_policy: quota_policy.map(|plugin| plugin.with_the_rest_of(limits)),
             mail_templates: mail_templates.with_the_rest_of(limits),
         }
     }
@@ -163,19 +163,21 @@ impl<'de> Deserialize<'de> for Sha256Pin {
 }
 
 impl Plugins {
-    /// The three components with the names of their roles.
+    /// The components that there are, with the names of their roles.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, &Plugin); 3] {
-        [
-            ("row_parser", &self.row_parser),
-            ("quota_policy", &self.quota_policy),
-            ("mail_templates", &self.mail_templates),
-        ]
+    pub fn all(&self) -> Vec<(&'static str, &Plugin)> {
+        let roles = [
+            ("row_parser", self.row_parser.as_ref()),
+            ("quota_policy", self.quota_policy.as_ref()),
+            ("mail_templates", Some(&self.mail_templates)),
+        ];
+        roles.into_iter().filter_map(|(role, plugin)| Some((role, plugin?))).collect()
     }
 
     pub(crate) fn resolve(&mut self, folder: &Path) {
         super::resolve(folder, &mut self.cache);
-        for plugin in [&mut self.row_parser, &mut self.quota_policy, &mut self.mail_templates] {
+        let for_sheets = self.row_parser.iter_mut().chain(&mut self.quota_policy);
+        for plugin in for_sheets.chain([&mut self.mail_templates]) {
             super::resolve(folder, &mut plugin.component);
             if let Some(files) = &mut plugin.files {
                 super::resolve(folder, files);
@@ -187,7 +189,7 @@ impl Plugins {
         let fail = |place: &str, key: &str| {
             Err((format!("plugins.{place}limits.{key}"), "expected 1 to 4096".to_owned()))
         };
-        let of_components = self.all().map(|(role, plugin)| (format!("{role}."), plugin.limits));
+        let of_components = self.all().into_iter().map(|(role, plugin)| (format!("{role}."), plugin.limits));
         for (place, limits) in std::iter::once((String::new(), Some(self.limits))).chain(of_components) {
             let Some(limits) = limits else { continue };
             if limits.memory_mib == 0 || limits.memory_mib > 4096 {
@@ -198,6 +200,18 @@ impl Plugins {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is what a site with sheets needs.
+    pub(crate) fn check_for_sheets(&self) -> Result<(), (String, String)> {
+        let missing = match (&self.row_parser, &self.quota_policy) {
+            (None, _) => "row_parser",
+            (_, None) => "quota_policy",
+            _ => return Ok(()),
+        };
+        let message = "a site with a [sheet] needs this component; write the section, or take [sheet] out where this \
+                       machine only serves setpass";
+        Err((format!("plugins.{missing}"), message.to_owned()))
     }
 }
 
@@ -217,10 +231,10 @@ mod tests {
             "#,
         )
         .unwrap();
-        let row_parser = plugins.row_parser.limits.unwrap();
+        let row_parser = plugins.row_parser.unwrap().limits.unwrap();
         assert_eq!((row_parser.memory_mib, row_parser.deadline), (512, Duration::from_secs(3)));
         assert_eq!((row_parser.answer_mib, row_parser.host_calls), (64, 7));
-        let quota_policy = plugins.quota_policy.limits.unwrap();
+        let quota_policy = plugins.quota_policy.unwrap().limits.unwrap();
         assert_eq!((quota_policy.memory_mib, quota_policy.deadline), (100, Duration::from_secs(60)));
         assert!(plugins.mail_templates.limits.is_none());
     }

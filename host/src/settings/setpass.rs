@@ -6,11 +6,29 @@ pub mod reset;
 pub mod tls;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
+
+use super::sheet::is_protected;
+
+/// What the setpass that `remote` names decides, so that it has no meaning here.
+const DECIDED_ELSEWHERE: [&str; 6] = [
+    "max_attempts",
+    "max_attempts_per_day",
+    "max_attempts_per_client",
+    "min_password_length",
+    "reset",
+    "page",
+];
+
+/// How few characters may be asked for: fewer than NIST SP 800-63B-4 allows are none.
+pub const SHORTEST_PASSWORD: usize = 8;
+
+/// How many characters may be asked for: more are a passphrase that few can type.
+const LONGEST_MINIMUM: usize = 64;
 
 /// The setpass page.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,8 +37,12 @@ pub struct Setpass {
     /// Address and port that `usher serve` listens on.
     #[serde(default = "listen")]
     pub listen: SocketAddr,
-    /// URL under which users reach the page; the links in mails start with it.
-    pub public_url: Url,
+    /// URL of the setpass on another machine, where users are registered with that one.
+    pub remote: Option<Url>,
+    /// Certificates of authorities to trust besides the system's when it is called, in PEM form.
+    pub remote_ca_file: Option<PathBuf>,
+    /// URL under which users reach the page, where it is not the one of `remote`; see [`Setpass::public_url`].
+    pub public_url: Option<Url>,
     /// How long a link works.
     #[serde(default = "a_day", deserialize_with = "super::duration::deserialize")]
     pub token_lifetime: Duration,
@@ -33,6 +55,15 @@ pub struct Setpass {
     /// How many wrong PINs one client may send within an hour, over all links.
     #[serde(default = "three_hundred")]
     pub max_attempts_per_client: u32,
+    /// How many characters a new password has to have.
+    #[serde(default = "eight")]
+    pub min_password_length: usize,
+    /// What the audit trail says of where a request came from.
+    #[serde(default)]
+    pub audit_client: RecordedClient,
+    /// How long the audit trail is kept.
+    #[serde(default = "a_year", deserialize_with = "super::duration::deserialize")]
+    pub audit_retention: Duration,
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
@@ -58,6 +89,19 @@ pub struct Setpass {
     pub page: page::Page,
 }
 
+/// What the audit trail says of where a request came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordedClient {
+    /// A name that stays the same for one client and tells nobody without the key file which it is.
+    #[default]
+    Pseudonym,
+    /// The address.
+    Address,
+    /// Nothing.
+    Nothing,
+}
+
 fn listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 5001))
 }
@@ -78,6 +122,14 @@ fn two_thousand() -> u32 {
     2048
 }
 
+fn a_year() -> Duration {
+    Duration::from_secs(365 * 86_400)
+}
+
+fn eight() -> usize {
+    SHORTEST_PASSWORD
+}
+
 fn five() -> u32 {
     5
 }
@@ -91,21 +143,42 @@ fn three_hundred() -> u32 {
 }
 
 impl Setpass {
+    /// URL under which users reach the page; the links in mails start with it.
+    #[must_use]
+    pub fn public_url(&self) -> &Url {
+        let url = self.public_url.as_ref().or(self.remote.as_ref());
+        url.expect("settings with neither public_url nor remote are refused when they are read")
+    }
+
     pub(crate) fn resolve(&mut self, folder: &Path) {
         self.page.resolve(folder);
         if let Some(tls) = &mut self.tls {
             tls.resolve(folder);
         }
+        if let Some(file) = &mut self.remote_ca_file {
+            super::resolve(folder, file);
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
         let fail = |key: &str, message: &str| Err((format!("setpass.{key}"), message.to_owned()));
-        let loopback =
-            self.public_url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127."));
-        match self.public_url.scheme() {
-            "https" => {}
-            "http" if loopback => {}
-            _ => return fail("public_url", "expected an https URL (http only for a loopback address)"),
+        let expected = "expected an https URL (http only for a loopback address)";
+        if self.public_url.is_none() && self.remote.is_none() {
+            let message = "the URL under which users reach the page is missing; write it, or name the setpass of \
+                           another machine as setpass.remote";
+            return fail("public_url", message);
+        }
+        if self.public_url.as_ref().is_some_and(|url| !is_protected(url)) {
+            return fail("public_url", expected);
+        }
+        if self.remote.as_ref().is_some_and(|url| !is_protected(url)) {
+            return fail("remote", expected);
+        }
+        if self.remote.as_ref().is_some_and(|url| url.query().is_some() || url.fragment().is_some()) {
+            return fail("remote", "expected the root of a setpass: a URL without a query");
+        }
+        if self.remote_ca_file.is_some() && self.remote.is_none() {
+            return fail("remote_ca_file", "it is of use only with setpass.remote; take it out");
         }
         if self.max_attempts == 0 {
             return fail("max_attempts", "with 0 attempts nobody can set a password; expected 1 or more");
@@ -123,6 +196,47 @@ impl Setpass {
                 "with 0 connections nobody can set a password; expected 1 or more",
             );
         }
+        if !(SHORTEST_PASSWORD..=LONGEST_MINIMUM).contains(&self.min_password_length) {
+            let message = format!("expected {SHORTEST_PASSWORD} to {LONGEST_MINIMUM} characters");
+            return Err(("setpass.min_password_length".to_owned(), message));
+        }
         self.page.check()
+    }
+
+    /// Refuses keys that are written here and have no meaning here.
+    pub(crate) fn check_written(&self, is_written: impl Fn(&str) -> bool) -> Result<(), (String, String)> {
+        let mut written = DECIDED_ELSEWHERE.into_iter().map(|key| format!("setpass.{key}"));
+        match (&self.remote, written.find(|key| is_written(key))) {
+            (Some(_), Some(key)) => {
+                let message = "the setpass that setpass.remote names decides this; write it into the settings of \
+                               that one, and take it out here";
+                Err((key, message.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_a_link_works_for_a_day_and_takes_five_pins() {
+        let setpass: Setpass = toml::from_str("public_url = \"https://setpass.example.org/\"").unwrap();
+        setpass.check().unwrap();
+        assert_eq!(setpass.token_lifetime, Duration::from_secs(24 * 3600));
+        assert_eq!((setpass.max_attempts, setpass.max_attempts_per_day), (5, 20));
+        assert_eq!((setpass.min_password_length, setpass.audit_client), (8, RecordedClient::Pseudonym));
+    }
+
+    #[test]
+    fn a_shortest_password_that_guards_nothing_is_refused() {
+        for length in [0, 7, 65] {
+            let text =
+                format!("public_url = \"https://setpass.example.org/\"\nmin_password_length = {length}");
+            let (key, message) = toml::from_str::<Setpass>(&text).unwrap().check().unwrap_err();
+            assert_eq!(key, "setpass.min_password_length", "{message}");
+        }
     }
 }

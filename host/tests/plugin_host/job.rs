@@ -11,6 +11,7 @@ use usher::clock::Clock;
 use usher::database::Database;
 use usher::keys::Keys;
 use usher::keystone::Keystone;
+use usher::links::Links;
 use usher::mailer::Mailer;
 use usher::outbox::Outbox;
 use usher::plugin::{Capabilities, Job, JobError, JobReport, Occasion, PluginError, PluginHost};
@@ -89,7 +90,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     let database = Database::open(&settings.database.file).await.unwrap();
     let mailer = Mailer::new(&settings.mail).unwrap();
     let outbox = Outbox::new(database.clone(), keys.clone(), clock.clone(), mailer, &settings.mail);
-    let setpass = Setpass::new(database.clone(), keys, clock.clone(), &settings.setpass);
+    let setpass = Setpass::new(database.clone(), keys, clock.clone(), &settings.setpass, &settings.site.name);
     let (password, pin) = (SecretString::from("initial"), SecretString::from("7359"));
     let mut transaction = database.begin().await.unwrap();
     let registration = Registration { user_id: USER, password: Some(&password), pin: Some(Pin::Clear(&pin)) };
@@ -99,8 +100,8 @@ async fn every_interface_reaches_the_client_behind_it() {
     let capabilities = Capabilities {
         keystone: Some(Keystone::new(&settings.keystone, clock).unwrap()),
         outbox: Some((outbox.clone(), database.clone())),
-        sheets: vec![Sheets::new(&settings.sheet).access],
-        setpass: Some(setpass),
+        sheets: Sheets::new(settings.sheet.as_ref()).iter().cloned().collect(),
+        links: Some(Links::Here(setpass)),
     };
     let host = PluginHost::new(&settings.plugins, capabilities).unwrap();
     let report = host.job(&job("")).await.unwrap().run(&occasion()).await.unwrap();

@@ -9,10 +9,11 @@ use usher_plugin::types::{MailContent, PasswordLink, PendingRequest, SheetKind};
 use crate::quotas;
 
 /// Every kind, by the name of its template files and its table in the settings.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "welcome",
     "password",
     "password-reset",
+    "password-changed",
     "new-project",
     "quota-update",
     "quota-denied",
@@ -28,6 +29,7 @@ pub fn name(content: &MailContent) -> &'static str {
         MailContent::Welcome(_) => "welcome",
         MailContent::Password(_) => "password",
         MailContent::PasswordReset(_) => "password-reset",
+        MailContent::PasswordChanged(_) => "password-changed",
         MailContent::NewProject(_) => "new-project",
         MailContent::QuotaUpdate(_) => "quota-update",
         MailContent::QuotaDenied(_) => "quota-denied",
@@ -47,6 +49,12 @@ pub fn values(content: &MailContent) -> BTreeMap<String, Value> {
             ("project", line(&mail.project)),
         ]),
         MailContent::Password(link) | MailContent::PasswordReset(link) => password_link(link),
+        MailContent::PasswordChanged(mail) => values_of([
+            ("fullname", line(&mail.full_name)),
+            ("username", line(&mail.username)),
+            ("changed", line(&mail.changed)),
+            ("support_email", line(&mail.support_email)),
+        ]),
         MailContent::NewProject(mail) => {
             values_of([("fullname", line(&mail.full_name)), ("project", line(&mail.project))])
         }

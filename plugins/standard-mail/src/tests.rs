@@ -53,6 +53,15 @@ fn link() -> PasswordLink {
     }
 }
 
+fn password_changed() -> MailContent {
+    MailContent::PasswordChanged(PasswordChangedMail {
+        full_name: "New User".to_owned(),
+        username: "user@example.org".to_owned(),
+        changed: "15 March 2018, 15:48".to_owned(),
+        support_email: "helpdesk@example.org".to_owned(),
+    })
+}
+
 fn ticket() -> MailContent {
     MailContent::HelpdeskTicket(TicketMail {
         username: "user@example.org".to_owned(),
@@ -87,6 +96,7 @@ fn every_kind() -> Vec<MailContent> {
         welcome("New User"),
         MailContent::Password(link()),
         MailContent::PasswordReset(link()),
+        password_changed(),
         MailContent::NewProject(project),
         ticket(),
         reminder(),
@@ -104,6 +114,19 @@ fn the_shipped_templates_render_with_all_settings_and_with_none() {
             assert!(!all.contains("{{") && !all.contains("{%") && !all.contains("\n\n\n"), "{all}");
             assert!(mail.text.ends_with('\n') && !mail.text.starts_with('\n'), "{all}");
         }
+    }
+}
+
+#[test]
+fn the_mail_about_a_changed_password_says_when_and_whom_to_write_to_and_holds_no_link_to_set_another() {
+    // The address comes with the mail, whatever the settings have besides.
+    for settings in [full_settings(), Settings::default()] {
+        let mail = render(&password_changed(), &settings, shipped).unwrap();
+        let html = mail.html.unwrap();
+        for part in ["user@example.org", "15 March 2018, 15:48", "helpdesk@example.org"] {
+            assert!(mail.text.contains(part) && html.contains(part), "{part}: {}", mail.text);
+        }
+        assert!(!mail.text.contains("http") && !html.contains("href=\"http"), "a mail to be imitated");
     }
 }
 

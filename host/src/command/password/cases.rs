@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -38,12 +39,13 @@ struct ListedCase {
 /// # Errors
 /// Where the records cannot be read, or Keystone cannot be asked.
 pub async fn list(app: &App, json: bool) -> anyhow::Result<ExitCode> {
+    here(app)?;
     let resets = PasswordResets::new(app).await?;
     let mut cases = Vec::new();
     for case in app.setpass.open_cases().await? {
         let (user, reason) = match plain(resets.account_of(&case).await)? {
             Account::Found { user, .. } => (Some(user.name), None),
-            Account::Skipped(reason) => (None, Some(reason.to_string())),
+            Account::Skipped { reason, .. } => (None, Some(reason.to_string())),
         };
         cases.push(ListedCase {
             case: case.number,
@@ -77,6 +79,7 @@ pub async fn list(app: &App, json: bool) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// Where nobody can be asked, or a service fails.
 pub async fn approve(app: &App, number: i64, yes: bool) -> anyhow::Result<ExitCode> {
+    here(app)?;
     let resets = PasswordResets::new(app).await?;
     let Some(case) = told(resets.case(number).await)? else { return Ok(Exit::Failed.into()) };
     let case = match case {
@@ -123,6 +126,7 @@ pub async fn approve(app: &App, number: i64, yes: bool) -> anyhow::Result<ExitCo
 /// # Errors
 /// Where the records cannot be written.
 pub async fn deny(app: &App, number: i64, reason: Option<&str>) -> anyhow::Result<ExitCode> {
+    here(app)?;
     let resets = PasswordResets::new(app).await?;
     match told(resets.deny(number, reason).await)? {
         Some(Decided::Now) => say!("reset case {number} is denied, and its PIN erased"),
@@ -130,6 +134,14 @@ pub async fn deny(app: &App, number: i64, reason: Option<&str>) -> anyhow::Resul
         None => return Ok(Exit::Failed.into()),
     }
     Ok(Exit::Done.into())
+}
+
+/// Refuses what is about cases where another machine has them.
+pub(super) fn here(app: &App) -> anyhow::Result<()> {
+    if let Some(remote) = &app.settings.setpass.remote {
+        bail!("reset cases are kept by the setpass at {remote}; run the command on its machine");
+    }
+    Ok(())
 }
 
 /// Says why a case cannot be decided so; failures of services end the command.

@@ -27,8 +27,12 @@ pub(super) async fn run(settings: Option<&Settings>, json: bool) -> anyhow::Resu
     let Some(settings) = settings else { return Err(crate::settings::SettingsError::Missing.into()) };
     let host = super::host(Some(settings))?;
     let mut all = Vec::new();
-    let worlds = [World::RowParser, World::QuotaPolicy, World::MailTemplates];
-    for ((role, plugin), world) in settings.plugins.all().into_iter().zip(worlds) {
+    for (role, plugin) in settings.plugins.all() {
+        let world = match role {
+            "row_parser" => World::RowParser,
+            "quota_policy" => World::QuotaPolicy,
+            _ => World::MailTemplates,
+        };
         all.push(look(&host, role, plugin, world).await);
     }
     if json {

@@ -31,7 +31,7 @@ pub(super) async fn run(args: &RunArgs, settings: Option<&Settings>) -> anyhow::
 /// are any. It gets every grant, because no service is behind one here: what it asks of them is
 /// answered with `unavailable`.
 fn plugin(args: &RunArgs, settings: Option<&Settings>) -> anyhow::Result<Plugin> {
-    let configured = settings.map(|settings| &settings.plugins.row_parser);
+    let configured = settings.and_then(|settings| settings.plugins.row_parser.as_ref());
     let own = match &args.settings_from {
         None => configured.map(|plugin| plugin.settings.clone()).unwrap_or_default(),
         Some(file) => {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sqlx::FromRow;
 
+use super::super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
 use super::super::{Counted, Database, DatabaseError, Limit, Transaction, count_event_in, timestamp};
 
 /// A case that is still to be decided.
@@ -37,6 +38,14 @@ impl CaseOutcome {
             Self::Approved => "approved",
             Self::Denied => "denied",
             Self::Ended => "ended",
+        }
+    }
+
+    fn event(self) -> SetpassEventKind {
+        match self {
+            Self::Approved => SetpassEventKind::ResetApproved,
+            Self::Denied => SetpassEventKind::ResetDenied,
+            Self::Ended => SetpassEventKind::ResetCaseEnded,
         }
     }
 
@@ -112,13 +121,21 @@ impl Database {
         tx: &mut Transaction,
         number: i64,
         pin_hash: &str,
+        now: Timestamp,
     ) -> Result<(), DatabaseError> {
-        sqlx::query("UPDATE reset_case SET pin_hash = ? WHERE number = ? AND closed IS NULL")
-            .bind(pin_hash)
-            .bind(number)
-            .execute(&mut **tx)
-            .await?;
-        Ok(())
+        let request: Option<Option<i64>> = sqlx::query_scalar(
+            "UPDATE reset_case SET pin_hash = ? WHERE number = ? AND closed IS NULL RETURNING request",
+        )
+        .bind(pin_hash)
+        .bind(number)
+        .fetch_optional(&mut **tx)
+        .await?;
+        let Some(request) = request else { return Ok(()) };
+        let detail = match request {
+            Some(request) => format!("request {request}, case {number}"),
+            None => format!("case {number}"),
+        };
+        record(tx, now, SetpassEventKind::ResetCaseOpened, "", &detail).await
     }
 
     /// The case with this number, unless it is closed or was opened before `opened_after`.
@@ -183,7 +200,8 @@ impl Database {
         Ok(found > 0)
     }
 
-    /// Closes a case and erases its PIN hash. False where it was closed already.
+    /// Closes a case and erases its PIN hash. False where it was closed already. `user_id` says whose it is, where
+    /// that is known.
     ///
     /// # Errors
     /// Where the database fails.
@@ -192,6 +210,7 @@ impl Database {
         tx: &mut Transaction,
         number: i64,
         now: Timestamp,
+        user_id: Option<&str>,
         outcome: CaseOutcome,
         reason: Option<&str>,
     ) -> Result<bool, DatabaseError> {
@@ -205,7 +224,11 @@ impl Database {
         .bind(number)
         .execute(&mut **tx)
         .await?;
-        Ok(closed.rows_affected() > 0)
+        if closed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        record(tx, now, outcome.event(), user_id.unwrap_or_default(), &format!("case {number}")).await?;
+        Ok(true)
     }
 
     /// Closes the cases that nobody has decided and that were not opened after a moment. Says how many.
@@ -213,14 +236,31 @@ impl Database {
     /// # Errors
     /// Where the database fails.
     pub async fn end_cases(&self, opened_before: Timestamp, now: Timestamp) -> Result<u64, DatabaseError> {
-        let ended = sqlx::query(
-            "UPDATE reset_case SET closed = ?, pin_hash = NULL, outcome = ? WHERE closed IS NULL AND created <= ?",
+        let mut tx = self.begin().await?;
+        let ended: Vec<i64> = sqlx::query_scalar(
+            "UPDATE reset_case SET closed = ?, pin_hash = NULL, outcome = ? WHERE closed IS NULL AND created <= ? \
+             RETURNING number",
         )
         .bind(now.as_millisecond())
         .bind(CaseOutcome::Ended.name())
         .bind(opened_before.as_millisecond())
-        .execute(&self.pool)
+        .fetch_all(&mut *tx)
         .await?;
-        Ok(ended.rows_affected())
+        for number in &ended {
+            record(&mut tx, now, CaseOutcome::Ended.event(), "", &format!("case {number}")).await?;
+        }
+        tx.commit().await?;
+        Ok(ended.len() as u64)
     }
+}
+
+/// Adds an event of a case to the audit trail.
+async fn record(
+    tx: &mut Transaction,
+    at: Timestamp,
+    kind: SetpassEventKind,
+    user_id: &str,
+    detail: &str,
+) -> Result<(), DatabaseError> {
+    record_setpass_event(tx, &SetpassEvent { at, kind, user_id, link: None, client: None, detail }).await
 }

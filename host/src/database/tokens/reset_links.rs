@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use super::super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
 use super::super::{Database, DatabaseError, Transaction, forget_step_password_in};
 use super::{CountedAttempt, TokenHash};
 
@@ -25,6 +26,8 @@ pub struct ResetLink<'a> {
     pub issued: Timestamp,
     /// When the link ends.
     pub expires: Timestamp,
+    /// What it answers, for the audit trail: a request or a case by its number.
+    pub answers: &'a str,
 }
 
 /// Records a link that was asked for.
@@ -46,7 +49,9 @@ pub async fn add_reset_link_in(tx: &mut Transaction, link: &ResetLink<'_>) -> Re
     .bind(link.marker)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    let ResetLink { user_id, token_hash, issued: at, answers: detail, .. } = *link;
+    let (kind, link) = (SetpassEventKind::Issued, Some(token_hash));
+    record_setpass_event(tx, &SetpassEvent { at, kind, user_id, link, client: None, detail }).await
 }
 
 impl Database {
@@ -75,22 +80,5 @@ pub(super) async fn erase_reset_links(tx: &mut Transaction, user_id: &str) -> Re
         .bind(user_id)
         .execute(&mut **tx)
         .await?;
-    Ok(())
-}
-
-/// Erases what is secret of links that were asked for and have ended. The rest stays, so that who comes late is told
-/// that the link has ended.
-pub(super) async fn erase_ended_reset_secrets(
-    tx: &mut Transaction,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    sqlx::query(
-        "UPDATE setpass_link SET password = NULL, pin_hash = '' WHERE kind = 'reset' AND expires <= ? \
-         AND (password IS NOT NULL OR pin_hash <> '') AND (claimed_until IS NULL OR claimed_until <= ?)",
-    )
-    .bind(now.as_millisecond())
-    .bind(now.as_millisecond())
-    .execute(&mut **tx)
-    .await?;
     Ok(())
 }

@@ -56,6 +56,11 @@ impl<'a> Frame<'a> {
         self.language.say(&Phrase::new(id))
     }
 
+    /// What a password has to be.
+    pub(super) fn password_hint(&self) -> String {
+        self.language.say(&Phrase::new("set-password-hint").with("shortest", self.look.shortest_password))
+    }
+
     /// How long links work.
     pub(super) fn lifetime(&self) -> String {
         let seconds = self.look.token_lifetime.as_secs();

@@ -22,6 +22,8 @@ pub struct Look {
     pub(in crate::http) login_url: Option<String>,
     /// How long links work.
     pub(in crate::http) token_lifetime: Duration,
+    /// How many characters a password has to have.
+    pub(in crate::http) shortest_password: usize,
     /// The image beside the name.
     pub(in crate::http) logo: Option<Asset>,
     /// The site's own style sheet.
@@ -40,6 +42,7 @@ impl Look {
             support_email: site.support_email.clone(),
             login_url: page.login_url.as_ref().map(url::Url::to_string),
             token_lifetime: setpass.token_lifetime,
+            shortest_password: setpass.min_password_length,
             logo: page.logo.as_deref().map(Logo::read).transpose()?.map(Logo::into_asset),
             style: Asset::new(STYLE, style(page)),
         })

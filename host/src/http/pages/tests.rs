@@ -47,7 +47,7 @@ async fn answers_to_what_was_sent_are_in_the_readers_language_also_as_json_and_t
         Request::post("/?token=unknown")
             .header("accept", accept)
             .header("accept-language", "id")
-            .body(Body::from(format!("pin={PIN}&password=a&confirm_password=a")))
+            .body(Body::from(format!("pin={PIN}&password=not+a+weak+one&confirm_password=not+a+weak+one")))
     };
     let json = served.call(unknown("application/json").unwrap()).await;
     assert_eq!((json.status, json.outcome().as_str()), (404, "unknown-link"));

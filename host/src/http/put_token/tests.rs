@@ -21,7 +21,7 @@ fn complete() -> String {
 }
 
 async fn set_password(served: &Served, token: &str, pin: &str) -> u16 {
-    let form = [("pin", pin), ("password", "chosen"), ("confirm_password", "chosen")];
+    let form = [("pin", pin), ("password", "chosen by me"), ("confirm_password", "chosen by me")];
     served.post(&format!("/?token={token}"), &form).await.status
 }
 

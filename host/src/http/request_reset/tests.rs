@@ -167,7 +167,7 @@ async fn the_time_does_not_tell_accounts_from_strangers_nor_from_those_who_ask_t
             let asker = asker(kinds[kind].clone());
             let begun = Instant::now();
             setpass.count_reset_for([192, 0, 2, 1].into()).await.unwrap();
-            setpass.ask_for_link(&asker, &hash).await.unwrap();
+            setpass.ask_for_link(&asker, &hash, None).await.unwrap();
             times[kind].push(begun.elapsed());
         }
     }

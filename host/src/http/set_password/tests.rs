@@ -1,9 +1,14 @@
+mod timing;
+
+use std::net::SocketAddr;
+
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use serde_json::json;
 
 use crate::http::tests::{Answer, Served};
-use crate::setpass::fixture::{PIN, RANDOM_PASSWORD, REFUSAL, WEAK_PASSWORD, WRONG_PIN, text};
+use crate::setpass::fixture::{PIN, RANDOM_PASSWORD, REFUSAL, USER, WEAK_PASSWORD, WRONG_PIN, text};
 
 const CHOSEN: &str = "Tr0ub4dor & Søn 🐎";
 
@@ -23,6 +28,7 @@ async fn a_browser_sets_the_password_with_any_character_of_unicode() {
     let (served, path) = linked().await;
     let form = served.get(&path).await;
     assert_eq!(form.status, 200);
+    assert!(form.body.contains("Links from the mail work for one hour."), "{}", form.body);
     for part in ["<form method=\"post\">", "autocomplete=\"new-password\"", "name=\"confirm_password\""] {
         assert!(form.body.contains(part), "{part}");
     }
@@ -69,8 +75,9 @@ async fn missing_and_different_fields_are_400_and_cost_no_attempt() {
             assert!(answer.body.contains("role=\"alert\"") && answer.body.contains("name=\"pin\""));
         }
     }
-    let wrong =
-        served.post_json(&path, &json!({"pin": WRONG_PIN, "password": "a", "confirm_password": "a"})).await;
+    let wrong = served
+        .post_json(&path, &json!({"pin": WRONG_PIN, "password": CHOSEN, "confirm_password": CHOSEN}))
+        .await;
     assert!(wrong.body.contains("Tries left: 4"), "{}", wrong.body);
 }
 
@@ -131,7 +138,7 @@ async fn a_password_changed_elsewhere_is_409() {
     for password in served.fixture.identity.lock().unwrap().passwords.values_mut() {
         "set by an administrator".clone_into(password);
     }
-    let json = json!({"pin": PIN, "password": "a", "confirm_password": "a"});
+    let json = json!({"pin": PIN, "password": CHOSEN, "confirm_password": CHOSEN});
     let answer = served.post_json(&path, &json).await;
     assert_eq!((answer.status, answer.outcome().as_str()), (409, "changed-elsewhere"));
 }
@@ -148,10 +155,49 @@ async fn json_is_read_whatever_its_type_and_answered_to_those_who_accept_it() {
     assert_eq!((answer.status, answer.outcome().as_str()), (404, "unknown-link"));
 }
 
+#[tokio::test]
+async fn what_cannot_be_a_password_is_told_with_what_to_do_and_costs_no_attempt() {
+    let (served, path) = linked().await;
+    for _ in 0..3 {
+        for (password, told) in [
+            ("short", "at least 8 characters"),
+            ("iloveyou1", "among the first"),
+            ("example cloud", "the name of this site"),
+            ("user@example.org", "your name"),
+            ("with\ttab inside", "cannot be typed"),
+        ] {
+            let refused = try_with(&served, &path, PIN, password).await;
+            assert_eq!(refused.status, 400, "{password}");
+            assert!(
+                refused.body.contains(told) && refused.body.contains("name=\"password\""),
+                "{}",
+                refused.body
+            );
+        }
+    }
+    let json = json!({"pin": PIN, "password": "short", "confirm_password": "short"});
+    assert_eq!(served.post_json(&path, &json).await.outcome(), "unusable-password");
+    assert_eq!(try_with(&served, &path, PIN, CHOSEN).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_audit_trail_tells_one_client_from_another() {
+    let (served, path) = linked().await;
+    for address in ["192.0.2.1", "192.0.2.1", "192.0.2.2"] {
+        let fields = json!({"pin": WRONG_PIN, "password": CHOSEN, "confirm_password": CHOSEN});
+        let mut request = Request::post(&path).body(Body::from(fields.to_string())).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address.parse().unwrap(), 4711)));
+        assert_eq!(served.call(request).await.status, 403);
+    }
+    let events = served.fixture.database.setpass_events(USER, 3).await.unwrap();
+    let clients: Vec<&str> = events.iter().map(|event| event.client.as_str()).collect();
+    assert!(!clients[0].is_empty() && clients[0] == clients[1] && clients[1] != clients[2], "{clients:?}");
+}
+
 #[test]
 fn every_refusal_has_words_in_every_language_and_a_title_where_it_is_a_page() {
     use crate::http::language::Language;
-    use crate::setpass::RedeemError as E;
+    use crate::setpass::{RedeemError as E, UnusablePassword as U};
 
     let words = || "<words>".to_owned();
     let errors = || {
@@ -164,6 +210,11 @@ fn every_refusal_has_words_in_every_language_and_a_title_where_it_is_a_page() {
             E::LockedForToday,
             E::InvalidPin(crate::setpass::InvalidPin),
             E::Busy,
+            E::UnusablePassword(U::TooShort { shortest: 12 }),
+            E::UnusablePassword(U::TooLong),
+            E::UnusablePassword(U::ControlCharacter),
+            E::UnusablePassword(U::Common),
+            E::UnusablePassword(U::Name),
             E::Refused(words()),
             E::Reused(words()),
             E::ChangedElsewhere,

@@ -10,9 +10,11 @@ use crate::database::{
 };
 use crate::fail_point;
 use crate::import::plan::{Action, Announcement, Link, Target};
+use crate::links::PreparedLink;
 use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
 use crate::outbox::{Compose, MailedLink};
-use crate::setpass::{IssuedToken, Pin, Prepared, Registration};
+use crate::random;
+use crate::setpass::{IssuedToken, Pin, Registration};
 
 /// Either everything of it is recorded or nothing, so that it can be taken again at any time.
 pub(super) async fn announce(
@@ -23,12 +25,18 @@ pub(super) async fn announce(
     link: Link,
 ) -> Result<(), StepError> {
     let step = action.step();
-    if let Begun::Finished(_) = journey.begin(action, None).await? {
-        return Ok(());
+    let work = async {
+        if let Begun::Finished(_) = journey.begin(action, None).await? {
+            return Ok(());
+        }
+        // Again where an operator resets the password meanwhile: the link that was prepared is worth nothing then.
+        while !prepare_and_record(journey, &step, to, mails, link).await? {}
+        Ok(())
+    };
+    match link {
+        Link::None => work.await,
+        Link::New => journey.tools.run.app.links.alone(&journey.user()?, work).await,
     }
-    // Again where an operator resets the password meanwhile: the link that was prepared is worth nothing then.
-    while !prepare_and_record(journey, &step, to, mails, link).await? {}
-    Ok(())
 }
 
 /// False where the password was reset between preparing and recording; nothing is recorded then.
@@ -49,7 +57,7 @@ async fn prepare_and_record(
     let mut composed = Vec::new();
     // Without a link there is nothing to say about one: who reset the password has mailed another.
     for mail in mails.iter().filter(|mail| **mail != Announcement::Password || prepared.is_some()) {
-        let content = content(journey, *mail, prepared.as_ref().map(Prepared::issued))?;
+        let content = content(journey, *mail, prepared.as_ref().map(PreparedLink::issued))?;
         let message = journey.tools.mail_templates.render(&content).await?;
         let link = match (mail, &prepared) {
             (Announcement::Password, Some(prepared)) => {
@@ -66,7 +74,7 @@ async fn prepare_and_record(
         if password.is_none() {
             return Ok(false);
         }
-        app.setpass.record(&mut transaction, prepared).await?;
+        prepared.record(&mut transaction).await?;
     }
     for (mail, compose) in &composed {
         let origin = format!("request:{}:{}", journey.request.id, mail.name());
@@ -81,6 +89,10 @@ async fn prepare_and_record(
     }
     if !finish_step_in(&mut transaction, journey.request.id, step, "", now).await? {
         // Another process was quicker: its link is the one that is mailed.
+        drop(transaction);
+        if matches!(prepared, Some(PreparedLink::Elsewhere(_))) {
+            mail_the_last_link(journey, to).await?;
+        }
         return Ok(true);
     }
     finish_request_in(&mut transaction, journey.request.id, now).await?;
@@ -88,6 +100,26 @@ async fn prepare_and_record(
     transaction.commit().await.map_err(DatabaseError::from)?;
     fail_point::reached(|| "announce finished".to_owned());
     Ok(true)
+}
+
+/// Mails one more link. This process was stalled for longer than its turn, another one has finished the step, and
+/// nobody can tell which of the two links was asked for last: the one that works. A third one, mailed, ends the doubt.
+async fn mail_the_last_link(journey: &Journey<'_>, to: &str) -> Result<(), StepError> {
+    let app = journey.tools.run.app;
+    let user_id = journey.user()?;
+    let registration = Registration { user_id: &user_id, password: None, pin: None };
+    let prepared = app.links.prepare(registration).await?;
+    let content = content(journey, Announcement::Password, Some(prepared.issued()))?;
+    let message = journey.tools.mail_templates.render(&content).await?;
+    let link = Some(MailedLink { user_id, ends: prepared.issued().expires });
+    let mail = Compose { to: vec![to.to_owned()], message, link };
+    let origin = format!("request:{}:password:{}", journey.request.id, random::identifier());
+    let mut transaction = app.database.begin().await?;
+    prepared.record(&mut transaction).await?;
+    app.outbox.enqueue(&mut transaction, &origin, content.kind(), &mail).await?;
+    transaction.commit().await.map_err(DatabaseError::from)?;
+    tracing::warn!("two processes registered the same user elsewhere; one more link is mailed");
+    Ok(())
 }
 
 /// Records what the quota policy gave the project that the request makes.
@@ -143,13 +175,13 @@ fn new_address<'a>(journey: &Journey<'a>) -> Option<&'a str> {
     (journey.work.user == Target::Made).then(|| journey.work.request.email.trim())
 }
 
-async fn prepare_link(journey: &Journey<'_>) -> Result<Option<Prepared>, StepError> {
+async fn prepare_link(journey: &Journey<'_>) -> Result<Option<PreparedLink>, StepError> {
     let user_id = journey.user()?;
     let Some(password) = journey.password().await? else { return Ok(None) };
     let pin = journey.work.request.pin.as_ref().ok_or(StepError::Missing("PIN"))?;
     let registration =
         Registration { user_id: &user_id, password: Some(&password), pin: Some(Pin::Clear(pin)) };
-    Ok(Some(journey.tools.run.app.setpass.prepare(registration).await?))
+    Ok(Some(journey.tools.run.app.links.prepare(registration).await?))
 }
 
 fn content(

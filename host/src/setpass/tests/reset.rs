@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use jiff::SignedDuration;
 
 use super::super::fixture::{
-    Fixture, PIN, RANDOM_PASSWORD, USER, WEAK_PASSWORD, WRONG_PIN, text, token_hash,
+    CLIENT, Fixture, PIN, RANDOM_PASSWORD, USER, WEAK_PASSWORD, WRONG_PIN, redemption, text, token_hash,
 };
-use super::super::{ClientCount, IssuedToken, PreparedResetLink, RETENTION, RedeemError};
+use super::super::{ClientCount, IssuedToken, PreparedResetLink, RETENTION, RedeemError, Redemption};
+use crate::database::{Attempt, AttemptLimits, AttemptStart, Swept};
 use crate::keystone::{User, UserOptions};
 
 const CHOSEN: &str = "correct horse battery staple";
@@ -32,7 +33,7 @@ async fn reset_link(fixture: &Fixture, pin: &str) -> PreparedResetLink {
     let hash = fixture.setpass.hash_pin(&pin.into()).await.unwrap();
     let link = fixture.setpass.prepare_reset_link(&user(None), &hash);
     let mut tx = fixture.database.begin().await.unwrap();
-    fixture.setpass.record_reset_link(&mut tx, &link).await.unwrap();
+    fixture.setpass.record_reset_link(&mut tx, &link, "request 1").await.unwrap();
     tx.commit().await.unwrap();
     link
 }
@@ -71,7 +72,7 @@ async fn a_link_that_is_asked_for_ends_no_other_and_the_first_that_is_used_ends_
     assert!(matches!(tried, Err(RedeemError::WrongPin { .. })), "each link has its own PIN: {tried:?}");
     redeem(&fixture, &welcome, PIN, CHOSEN).await.unwrap();
     for (link, pin) in [(&own, RESET_PIN), (&strangers, OTHER_PIN)] {
-        let used = redeem(&fixture, link.issued(), pin, "another").await;
+        let used = redeem(&fixture, link.issued(), pin, "another one").await;
         assert!(matches!(used, Err(RedeemError::Unknown)), "{used:?}");
     }
     assert_eq!((fixture.password().as_str(), administrative_changes(&fixture)), (CHOSEN, 0));
@@ -124,7 +125,7 @@ async fn a_failing_keystone_costs_no_attempt_and_a_lost_answer_is_recognised() {
     assert!(redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await.is_err());
     assert_eq!(fixture.password(), CHOSEN);
     fixture.identity.lock().unwrap().loses_answers = false;
-    let told = redeem(&fixture, link.issued(), RESET_PIN, "another").await;
+    let told = redeem(&fixture, link.issued(), RESET_PIN, "another one").await;
     assert!(matches!(told, Err(RedeemError::PerhapsChanged)), "{told:?}");
     assert_eq!(fixture.password(), CHOSEN);
 }
@@ -175,12 +176,12 @@ async fn a_link_that_has_ended_keeps_no_secret_and_is_told_to_have_ended() {
     let before = protected().await.unwrap();
     assert_eq!((before.secrets, before.pins), (1, 1));
     fixture.clock.advance(SignedDuration::from_hours(1));
-    fixture.setpass.expire().await.unwrap();
+    assert_eq!(fixture.setpass.sweep().await.unwrap(), Swept { destroyed: 1, forgotten: 0 });
     assert_eq!(protected().await, None);
     let told = redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await;
     assert!(matches!(told, Err(RedeemError::Expired)), "{told:?}");
     fixture.clock.advance(RETENTION);
-    assert_eq!(fixture.setpass.expire().await.unwrap(), 1);
+    assert_eq!(fixture.setpass.sweep().await.unwrap(), Swept { destroyed: 0, forgotten: 1 });
     let told = redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await;
     assert!(matches!(told, Err(RedeemError::Unknown)), "{told:?}");
 }
@@ -193,7 +194,11 @@ async fn a_random_password_whose_recording_was_lost_is_set_again() {
     let hash = token_hash(&link.issued().token);
     let drawn = fixture.keys.seal(&super::super::password_purpose(USER), b"drawn before the crash");
     let (now, until) = (fixture.clock.now(), fixture.clock.now() + SignedDuration::from_mins(5));
-    fixture.database.claim_change(&hash, &drawn, now, until).await.unwrap();
+    let limits = AttemptLimits { per_link: 5, per_window: 8 };
+    let attempt = Attempt { token_hash: &hash, now, limits, client: None };
+    let counted = fixture.database.count_attempt(&attempt).await.unwrap();
+    let AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
+    fixture.database.claim_change(&attempt, &drawn, now, until).await.unwrap();
     let busy = redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await;
     assert!(matches!(busy, Err(RedeemError::Busy)), "{busy:?}");
     fixture.clock.advance(SignedDuration::from_mins(5));
@@ -206,9 +211,10 @@ async fn a_random_password_whose_recording_was_lost_is_set_again() {
 #[tokio::test]
 async fn one_client_sends_so_many_wrong_pins_over_all_links_and_right_ones_do_not_count() {
     let fixture = Fixture::with("max_attempts_per_client = 5").await;
-    let client: IpAddr = [192, 0, 2, 7].into();
+    let client: IpAddr = CLIENT.parse().unwrap();
     let send = async |client: IpAddr, token: &secrecy::SecretString, pin: &str, password: &str| {
-        fixture.setpass.redeem_for(client, &fixture.keystone, token, &pin.into(), &password.into()).await
+        let redemption = Redemption { client: Some(client), ..redemption(token, pin, password) };
+        fixture.setpass.redeem_for(client, &fixture.keystone, &redemption).await
     };
     let link = reset_link(&fixture, RESET_PIN).await;
     let token = &link.issued().token;
@@ -229,7 +235,7 @@ async fn one_client_sends_so_many_wrong_pins_over_all_links_and_right_ones_do_no
     assert_eq!(fixture.setpass.seconds_until(until), 58 * 60);
     let other = send([192, 0, 2, 8].into(), token, WRONG_PIN, CHOSEN).await;
     assert!(matches!(other, Err(RedeemError::WrongPin { .. })), "another client may go on: {other:?}");
-    assert!(!fixture.is_on_disk("192.0.2.7"), "addresses are not written down");
+    assert!(!fixture.is_on_disk(CLIENT), "addresses are not written down");
     fixture.clock.advance(SignedDuration::from_mins(30));
     let fresh = reset_link(&fixture, RESET_PIN).await;
     fixture.clock.advance(SignedDuration::from_mins(28));
@@ -248,4 +254,64 @@ async fn one_client_asks_so_often_and_no_more() {
     assert_eq!(ask("2001:db8::").await, ClientCount::Within);
     fixture.clock.advance(SignedDuration::from_hours(1));
     assert_eq!(ask("192.0.2.7").await, ClientCount::Within);
+}
+
+/// What is on record of the user: the events with what they say besides.
+async fn trail(fixture: &Fixture) -> Vec<String> {
+    let events = fixture.database.setpass_events(USER, 100).await.unwrap();
+    events.iter().map(|event| format!("{} {}", event.event, event.detail).trim().to_owned()).collect()
+}
+
+async fn stored(fixture: &Fixture) -> (u64, u64) {
+    let protected = fixture.database.protected_by_keys().await.unwrap();
+    protected.values().fold((0, 0), |(secrets, pins), key| (secrets + key.secrets, pins + key.pins))
+}
+
+#[tokio::test]
+async fn a_link_that_was_asked_for_is_on_record_and_its_secrets_go_with_the_last_wrong_pin() {
+    let fixture = Fixture::new().await;
+    let locked = reset_link(&fixture, RESET_PIN).await;
+    // Refused, so that the link has a random password.
+    redeem(&fixture, locked.issued(), RESET_PIN, WEAK_PASSWORD).await.unwrap_err();
+    assert_eq!(stored(&fixture).await, (1, 1));
+    for left in [4, 3, 2, 1, 0] {
+        let tried = redeem(&fixture, locked.issued(), WRONG_PIN, CHOSEN).await;
+        assert!(matches!(tried, Err(RedeemError::WrongPin { left: l }) if l == left), "{tried:?}");
+    }
+    assert_eq!(stored(&fixture).await, (0, 0), "locked");
+    let tried = redeem(&fixture, locked.issued(), RESET_PIN, CHOSEN).await;
+    assert!(matches!(tried, Err(RedeemError::Locked)), "{tried:?}");
+    let expected = ["issued request 1", "tried", "not-set refused by Keystone"];
+    let trail_so_far = trail(&fixture).await;
+    assert_eq!(trail_so_far[..3], expected);
+    assert_eq!(trail_so_far[3..], ["tried", "tried", "tried", "tried", "tried", "locked"]);
+
+    fixture.clock.advance(SignedDuration::from_hours(24));
+    let expired = reset_link(&fixture, RESET_PIN).await;
+    fixture.clock.advance(SignedDuration::from_hours(1));
+    fixture.setpass.sweep().await.unwrap();
+    assert!(matches!(redeem(&fixture, expired.issued(), RESET_PIN, CHOSEN).await, Err(RedeemError::Expired)));
+    let used = reset_link(&fixture, RESET_PIN).await;
+    redeem(&fixture, used.issued(), RESET_PIN, CHOSEN).await.unwrap();
+    let expected = ["issued request 1", "expired", "issued request 1", "tried", "password-set"];
+    assert_eq!(trail(&fixture).await[9..], expected);
+    let owed = fixture.database.owed_notices(fixture.clock.now()).await.unwrap();
+    assert_eq!(owed.len(), 1, "the user is told of the change");
+}
+
+/// A link that was locked while its last right PIN was on the way to Keystone has nothing left to start from.
+#[tokio::test]
+async fn a_link_whose_secrets_are_destroyed_begins_no_change() {
+    let fixture = Fixture::new().await;
+    let link = reset_link(&fixture, RESET_PIN).await;
+    let limits = AttemptLimits { per_link: 5, per_window: 8 };
+    let (hash, now) = (token_hash(&link.issued().token), fixture.clock.now());
+    let attempt = Attempt { token_hash: &hash, now, limits, client: None };
+    let counted = fixture.database.count_attempt(&attempt).await.unwrap();
+    let AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
+    for _ in 0..4 {
+        redeem(&fixture, link.issued(), WRONG_PIN, CHOSEN).await.unwrap_err();
+    }
+    let claim = fixture.database.claim_change(&attempt, b"drawn", now, now).await.unwrap();
+    assert_eq!(claim, crate::database::Claim::Gone);
 }

@@ -1,0 +1,85 @@
+//! Changes of passwords that their users are still to be told of. Each is recorded in the transaction that records
+//! the change, and goes in the transaction that records the mail.
+
+use jiff::Timestamp;
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{Database, DatabaseError, Transaction, timestamp};
+
+/// A change that its user is still to be told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwedNotice {
+    /// Names it; no other ever has the same.
+    pub id: i64,
+    /// Keystone's id of the user.
+    pub user_id: String,
+    /// When the password was changed.
+    pub changed: Timestamp,
+    /// How often the mail could not be made.
+    pub tries: u32,
+}
+
+#[derive(FromRow)]
+struct NoticeRow {
+    id: i64,
+    user_id: String,
+    changed: i64,
+    tries: u32,
+}
+
+/// Records that a user is to be told.
+pub(super) async fn owe_notice(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    changed: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query("INSERT INTO setpass_notice (user_id, changed, next_try) VALUES (?, ?, ?)")
+        .bind(user_id)
+        .bind(changed.as_millisecond())
+        .bind(changed.as_millisecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes a notice from those that are owed, in the caller's transaction. False where somebody else has.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn settle_notice(tx: &mut Transaction, id: i64) -> Result<bool, DatabaseError> {
+    let gone = sqlx::query("DELETE FROM setpass_notice WHERE id = ?").bind(id).execute(&mut **tx).await?;
+    Ok(gone.rows_affected() == 1)
+}
+
+impl Database {
+    /// The notices that may be tried now, the oldest first.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn owed_notices(&self, now: Timestamp) -> Result<Vec<OwedNotice>, DatabaseError> {
+        let rows: Vec<NoticeRow> = sqlx::query_as(
+            "SELECT id, user_id, changed, tries FROM setpass_notice WHERE next_try <= ? ORDER BY id LIMIT 50",
+        )
+        .bind(now.as_millisecond())
+        .fetch_all(&self.pool)
+        .await?;
+        let notices = rows.into_iter().map(|row| {
+            let NoticeRow { id, user_id, changed, tries } = row;
+            Ok(OwedNotice { id, user_id, changed: timestamp(changed)?, tries })
+        });
+        notices.collect()
+    }
+
+    /// Records that a notice's mail could not be made, and when to try again.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn postpone_notice(&self, id: i64, next_try: Timestamp) -> Result<(), DatabaseError> {
+        sqlx::query("UPDATE setpass_notice SET tries = tries + 1, next_try = ? WHERE id = ?")
+            .bind(next_try.as_millisecond())
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}

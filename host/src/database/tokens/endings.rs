@@ -1,0 +1,150 @@
+//! How links end: used, locked or expired. Each destroys the password and the PIN's hash.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
+use super::super::setpass_notices::owe_notice;
+use super::super::{Database, DatabaseError};
+use super::{CountedAttempt, erase_attempt, window_start};
+
+/// How long a link that took its last attempt is left to whoever made it: longer than comparing a PIN takes.
+const LAST_ATTEMPT_MILLISECONDS: i64 = 60_000;
+
+/// Links that have ended by ?1.
+const EXPIRED: &str = "expires <= ?1";
+
+/// Links that took ?2 attempts, the last of them before ?3.
+const EXHAUSTED: &str = "expires > ?1 AND attempts >= ?2 AND NOT EXISTS (SELECT 1 FROM setpass_attempt \
+     WHERE setpass_attempt.user_id = setpass_link.user_id AND at > ?3)";
+
+/// What was destroyed and forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Links whose password and PIN were destroyed.
+    pub destroyed: u64,
+    /// Links and cases of which nothing is left.
+    pub forgotten: u64,
+}
+
+impl Database {
+    /// Erases the link after its password was changed, and the attempt that did it, and records that the user is
+    /// to be told.
+    ///
+    /// The link is found by the password, not by the token: where another link was issued for
+    /// the same password meanwhile, that one has nothing left to change and goes too. So do the links that were asked
+    /// for, and one that was registered with the `superseded` password, which Keystone has no more. One that was
+    /// registered after the change began stays: whoever did that has set a password since.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn erase_used_link(
+        &self,
+        attempt: &CountedAttempt,
+        superseded: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "DELETE FROM setpass_link \
+             WHERE user_id = ? AND (kind = 'reset' OR password_name = ? OR password_name = ?)",
+        )
+        .bind(&attempt.user_id)
+        .bind(&attempt.password_name)
+        .bind(superseded)
+        .execute(&mut *tx)
+        .await?;
+        erase_attempt(&mut tx, attempt.id).await?;
+        record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::PasswordSet, "")).await?;
+        owe_notice(&mut tx, &attempt.user_id, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Locks the link of an attempt whose PIN was wrong, if it was the last of `per_link`. Says whether it was.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn lock_link(
+        &self,
+        attempt: &CountedAttempt,
+        now: Timestamp,
+        per_link: u32,
+    ) -> Result<bool, DatabaseError> {
+        let mut tx = self.begin().await?;
+        let locked = lock(&mut tx, attempt, now, per_link).await?;
+        tx.commit().await?;
+        Ok(locked)
+    }
+
+    /// Destroys the password and the PIN of links that have ended, or took their last attempt and were not locked
+    /// because the process died; forgets links that were issued before `before`, cases opened before it, and
+    /// attempts that no limit counts any more. Leaves links alone whose password is being changed.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn sweep_links(
+        &self,
+        now: Timestamp,
+        before: Timestamp,
+        per_link: u32,
+    ) -> Result<Swept, DatabaseError> {
+        let mut tx = self.begin().await?;
+        let mut destroyed = 0;
+        for (kind, which) in [(SetpassEventKind::Expired, EXPIRED), (SetpassEventKind::Locked, EXHAUSTED)] {
+            let statement = format!(
+                "UPDATE setpass_link SET password = NULL, pin_hash = '' WHERE {which} AND pin_hash <> '' \
+                 AND (claimed_until IS NULL OR claimed_until <= ?1) RETURNING user_id, token_hash"
+            );
+            let ended: Vec<(String, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+                .bind(now.as_millisecond())
+                .bind(per_link)
+                .bind(now.as_millisecond().saturating_sub(LAST_ATTEMPT_MILLISECONDS))
+                .fetch_all(&mut *tx)
+                .await?;
+            for (user_id, token_hash) in &ended {
+                let link = token_hash.as_slice().try_into().ok();
+                let event = SetpassEvent { at: now, kind, user_id, link, client: None, detail: "" };
+                record_setpass_event(&mut tx, &event).await?;
+                destroyed += 1;
+            }
+        }
+        let links = sqlx::query("DELETE FROM setpass_link WHERE issued <= ? AND expires <= ?")
+            .bind(before.as_millisecond())
+            .bind(now.as_millisecond())
+            .execute(&mut *tx)
+            .await?;
+        let cases = sqlx::query("DELETE FROM reset_case WHERE created <= ?")
+            .bind(before.as_millisecond())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM setpass_attempt WHERE at <= ?")
+            .bind(window_start(now))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Swept { destroyed, forgotten: links.rows_affected() + cases.rows_affected() })
+    }
+}
+
+/// Locks the link of an attempt if no more are left and nobody is changing the password with it.
+pub(super) async fn lock(
+    connection: &mut SqliteConnection,
+    attempt: &CountedAttempt,
+    now: Timestamp,
+    per_link: u32,
+) -> Result<bool, DatabaseError> {
+    let locked = sqlx::query(
+        "UPDATE setpass_link SET password = NULL, pin_hash = '' WHERE token_hash = ? AND attempts >= ? \
+         AND pin_hash <> '' AND (claimed_until IS NULL OR claimed_until <= ?)",
+    )
+    .bind(attempt.token_hash.as_slice())
+    .bind(per_link)
+    .bind(now.as_millisecond())
+    .execute(&mut *connection)
+    .await?;
+    let locked = locked.rows_affected() == 1;
+    if locked {
+        record_setpass_event(connection, &attempt.event(now, SetpassEventKind::Locked, "")).await?;
+    }
+    Ok(locked)
+}
