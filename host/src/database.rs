@@ -6,10 +6,12 @@
 
 mod journal;
 mod leases;
+mod limits;
 mod mail_records;
 mod outbox;
 mod protected;
 mod quota_records;
+mod reset_requests;
 mod runs;
 mod setpass_events;
 mod setpass_notices;
@@ -25,10 +27,12 @@ use sqlx::{Sqlite, SqlitePool};
 
 pub use journal::*;
 pub use leases::*;
+pub use limits::*;
 pub use mail_records::*;
 pub use outbox::*;
 pub use protected::*;
 pub use quota_records::*;
+pub use reset_requests::*;
 pub use runs::*;
 pub use setpass_events::*;
 pub use setpass_notices::*;

@@ -23,6 +23,7 @@ pub mod mailer;
 pub mod mailing_list;
 pub mod outbox;
 pub mod password_notice;
+pub mod password_reset;
 pub mod plugin;
 pub mod process;
 pub mod project_quotas;

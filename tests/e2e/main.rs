@@ -33,6 +33,7 @@ mod quota_disturbed;
 mod quota_scene;
 mod remarks;
 mod remote_setpass;
+mod reset;
 mod scene;
 mod secrets_at_rest;
 mod setpass;
