@@ -41,6 +41,7 @@ fn the_example_settings_can_be_read() {
     assert!(settings.mail.login.is_none() && settings.mail.ca_file.is_none());
     assert!(settings.mailing_list.is_none());
     assert!(settings.setpass.page.logo.is_none() && settings.setpass.page.login_url.is_none());
+    assert!(settings.setpass.tls.is_none());
     assert!(
         settings.plugins.all().iter().all(|(_, plugin)| plugin.sha256.is_none() && plugin.limits.is_none())
     );
@@ -53,6 +54,7 @@ fn what_the_example_settings_comment_out_can_be_read_too() {
     assert!(settings.mail.login.is_some() && settings.mail.ca_file.is_some());
     assert!(settings.mailing_list.is_some());
     assert!(settings.setpass.page.logo.is_some() && settings.setpass.page.login_url.is_some());
+    assert!(settings.setpass.tls.is_some());
     let row_parser = settings.plugins.row_parser.unwrap();
     assert!(row_parser.sha256.is_some() && row_parser.limits.is_some());
     let Some(usher::settings::sheet::Sheet::Csv(csv)) = &settings.sheet else {
@@ -242,6 +244,8 @@ fn the_example_settings_name_every_key() {
         "mail.login",
         "mailing_list",
         "setpass",
+        "setpass.tls",
+        "setpass.reset",
         "import",
         "plugins",
         "plugins.limits",

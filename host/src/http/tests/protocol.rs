@@ -66,8 +66,8 @@ const CASES: &[Case] = &[
     case("GET", "/?token=", "", 404, Told),
 
     case("POST", "/?token={link}", "pin=4711&password=chosen-password&confirm_password=chosen-password", 200, Told),
-    case("POST", "/?token={link}", "{\"pin\": \"4711\", \"password\": \"c\", \"confirm_password\": \"c\"}", 200, Told),
-    case("POST", "/?token={link}", "pin=+4711+&password=%C3%BC&confirm_password=%C3%BC&submit=Set", 200, Told),
+    case("POST", "/?token={link}", "{\"pin\": \"4711\", \"password\": \"chosen too\", \"confirm_password\": \"chosen too\"}", 200, Told),
+    case("POST", "/?token={link}", "pin=+4711+&password=chosen+%C3%BC&confirm_password=chosen+%C3%BC&submit=Set", 200, Told),
     case("POST", "/?token={link}", "", 400, Told),
     case("POST", "/?token={link}", "password=c&confirm_password=c", 400, Told),
     case("POST", "/?token={link}", "pin=4711&confirm_password=c", 400, Told),
@@ -75,9 +75,10 @@ const CASES: &[Case] = &[
     case("POST", "/?token={link}", "pin=&password=c&confirm_password=c", 400, Told),
     case("POST", "/?token={link}", "pin=4711&password=c&confirm_password=C", 400, Told),
     case("POST", "/?token={link}", "pin=47a1&password=c&confirm_password=c", 400, Told),
+    case("POST", "/?token={link}", "pin=4711&password=short&confirm_password=short", 400, Told),
     case("POST", "/?token={link}", "{\"pin\": 4711, \"password\": \"c\", \"confirm_password\": \"c\"}", 400, Told),
     case("POST", "/?token={link}", "{\"pin\": ", 400, Told),
-    case("POST", "/?token=unknown", "pin=4711&password=c&confirm_password=c", 404, Told),
+    case("POST", "/?token=unknown", "pin=4711&password=chosen-password&confirm_password=chosen-password", 404, Told),
     case("POST", "/", "pin=4711&password=c&confirm_password=c", 400, Told),
 
     put("/token/{new}", None, COMPLETE, 401, ToldToPrograms),
