@@ -245,6 +245,7 @@ fn the_example_settings_name_every_key() {
         "mailing_list",
         "setpass",
         "setpass.tls",
+        "setpass.reset",
         "import",
         "plugins",
         "plugins.limits",

@@ -158,14 +158,17 @@ fn a_request_outlives_the_death_of_the_server_and_mails_one_link() {
         drop(killed);
 
         let serving = site.serve().unwrap();
-        let mails = stage.mail.wait_for(number + 1).unwrap();
+        // Each user before got two mails: the link, and word of the change.
+        let mails = stage.mail.wait_for(2 * number + 1).unwrap();
         assert_eq!(mails.last().unwrap().to, std::slice::from_ref(&user), "{place}");
         let links = newcomer::links(&stage.mail, &user);
         assert_eq!(links.len(), 1, "{place}");
         assert_eq!(newcomer::choose(&serving, &links[0], PIN, NEW).status, 200, "{place}");
         expect_logins(&stage.cloud.keystone_url().unwrap(), &user, 401, 201);
+        let mails = stage.mail.wait_for(2 * number + 2).unwrap();
+        assert_eq!(mails.last().unwrap().to, [user], "who chose a password is told: {place}");
     }
-    assert_eq!(stage.mail.received().unwrap().len(), 4, "none twice");
+    assert_eq!(stage.mail.received().unwrap().len(), 8, "none twice");
 }
 
 #[test]
