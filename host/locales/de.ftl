@@ -84,16 +84,21 @@ disabled = Ein Administrator hat es gesperrt, darum lässt sich das Passwort nic
 
 reset-title = Neues Passwort anfordern
 reset-lead = Der Helpdesk sieht sich Ihre Anfrage an und schickt einen Link an die Adresse Ihres Kontos.
+reset-lead-self-service = Ein Link geht an die Adresse Ihres Kontos. Ihr jetziges Passwort gilt, bis Sie den Link benutzt haben.
 reset-name-label = Name
 reset-email-label = E-Mail-Adresse Ihres Kontos
 reset-pin-label = Neue PIN
-reset-pin-hint = Sechs Ziffern oder mehr, die niemand errät: kein Geburtstag, keine Ziffernreihe. Sie brauchen sie zusammen mit dem Link.
+reset-pin-hint = Mindestens { $digits } Ziffern, die niemand errät: kein Geburtstag, keine Ziffernreihe. Sie brauchen sie zusammen mit dem Link.
 reset-action = Anfrage senden
 reset-for-programs = Dies ist ein Formular für Menschen. Programme senden name, email und pin mit POST an diese Adresse, als Formular oder als JSON.
+reset-off = Ein neues Passwort lässt sich hier nicht anfordern. Schreiben Sie stattdessen an die Adresse unten.
+    .title = Fragen Sie beim Support nach
 
 ## Wie die Anfrage ausging
 
 received = Falls es ein Konto mit dieser Adresse gibt, sieht sich der Helpdesk die Anfrage an und schickt einen Link an die Adresse des Kontos. Sie brauchen dann die PIN, die Sie eben gewählt haben; merken Sie sie sich.
+    .title = Ihre Anfrage ist angekommen
+received-self-service = Falls es ein Konto mit dieser Adresse gibt, ist eine E-Mail mit einem Link an die Adresse des Kontos unterwegs. Sie brauchen dann die PIN, die Sie eben gewählt haben. Ist nach zehn Minuten nichts da, sehen Sie im Ordner für unerwünschte Post nach und schreiben Sie dann an die Adresse unten.
     .title = Ihre Anfrage ist angekommen
 missing-email = Bitte geben Sie Ihre E-Mail-Adresse ein.
 emails-differ = Die beiden E-Mail-Adressen sind nicht gleich.
@@ -107,6 +112,10 @@ not-found = Prüfen Sie die Adresse, oder öffnen Sie den Link aus der E-Mail no
     .title = Diese Seite gibt es nicht
 other-site = Zu Ihrer Sicherheit nimmt diese Seite nur an, was in sie selbst eingegeben wurde. Öffnen Sie den Link aus der E-Mail noch einmal.
     .title = Das kam von einer anderen Website
+too-many-requests = Aus Ihrem Netz kamen in kurzer Zeit zu viele Anfragen. Bitte warten Sie eine Weile, höchstens eine Stunde, und versuchen Sie es dann noch einmal. An Ihrem Konto hat sich nichts geändert.
+    .title = Bitte warten Sie eine Weile
+overloaded = Gerade fragen sehr viele an. Bitte versuchen Sie es in einer Minute noch einmal.
+    .title = Bitte einen Moment Geduld
 too-long = Was geschickt wurde, ist länger als alles, wonach diese Seite fragt.
     .title = Das war zu viel
 too-slow = Was geschickt wurde, ist nicht rechtzeitig angekommen. Prüfen Sie Ihre Verbindung und öffnen Sie dann den Link aus der E-Mail noch einmal.

@@ -87,16 +87,21 @@ disabled = An administrator has disabled it, so the password cannot be set. Writ
 
 reset-title = Ask for a new password
 reset-lead = The helpdesk will look at your request and mail a link to the address of your account.
+reset-lead-self-service = A link will be mailed to the address of your account. Your present password works until you have used the link.
 reset-name-label = Name
 reset-email-label = E-mail address of your account
 reset-pin-label = New PIN
-reset-pin-hint = Six digits or more that nobody guesses: no birthday, no row of digits. You will need it together with the link.
+reset-pin-hint = { $digits } digits or more that nobody guesses: no birthday, no row of digits. You will need it together with the link.
 reset-action = Send request
 reset-for-programs = This is a form for people. Programs POST name, email and pin to this address, as a form or as JSON.
+reset-off = Here nobody can ask for a new password. Write to the address below instead.
+    .title = Ask the support
 
 ## How asking went
 
 received = If there is an account with this address, the helpdesk will look at the request and mail a link to the address of the account. You will need the PIN that you have just chosen, so remember it.
+    .title = Your request was received
+received-self-service = If there is an account with this address, a mail with a link is on its way to the address of the account. You will need the PIN that you have just chosen. Nothing has come after ten minutes? Look into the folder for unwanted mail, then write to the address below.
     .title = Your request was received
 missing-email = Please fill in your e-mail address.
 emails-differ = The two e-mail addresses are not the same.
@@ -110,6 +115,10 @@ not-found = Check the address, or open the link from the mail again.
     .title = There is no such page
 other-site = For your safety this page only takes what was typed into it. Open the link from the mail again.
     .title = This came from another site
+too-many-requests = Too many requests came from your network in a short time. Please wait a while, an hour at most, and try again. Nothing has changed with your account.
+    .title = Please wait a while
+overloaded = Many people are asking at this moment. Please try again in a minute.
+    .title = Many are asking now
 too-long = What was sent is longer than anything this page asks for.
     .title = That was too much
 too-slow = What was sent did not arrive in time. Check your connection, then open the link from the mail again.

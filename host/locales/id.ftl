@@ -75,16 +75,21 @@ disabled = Administrator telah menonaktifkannya, jadi kata sandi tidak dapat dia
 
 reset-title = Minta kata sandi baru
 reset-lead = Tim bantuan akan memeriksa permintaan Anda dan mengirim tautan ke alamat email akun Anda.
+reset-lead-self-service = Tautan akan dikirim ke alamat email akun Anda. Kata sandi Anda yang sekarang tetap berlaku sampai tautan itu dipakai.
 reset-name-label = Nama
 reset-email-label = Alamat email akun Anda
 reset-pin-label = PIN baru
-reset-pin-hint = Enam angka atau lebih yang tidak mudah ditebak: bukan tanggal lahir, bukan deret angka. Anda memerlukannya bersama tautan.
+reset-pin-hint = { $digits } angka atau lebih yang tidak mudah ditebak: bukan tanggal lahir, bukan deret angka. Anda memerlukannya bersama tautan.
 reset-action = Kirim permintaan
 reset-for-programs = Ini formulir untuk manusia. Program mengirim name, email, dan pin dengan POST ke alamat ini, sebagai formulir atau JSON.
+reset-off = Kata sandi baru tidak dapat diminta di sini. Silakan tulis ke alamat di bawah.
+    .title = Hubungi tim bantuan
 
 ## Hasil permintaan
 
 received = Jika ada akun dengan alamat ini, tim bantuan akan memeriksa permintaan dan mengirim tautan ke alamat email akun itu. Anda akan memerlukan PIN yang baru saja Anda pilih, jadi ingatlah baik-baik.
+    .title = Permintaan Anda sudah diterima
+received-self-service = Jika ada akun dengan alamat ini, email berisi tautan sedang dikirim ke alamat email akun itu. Anda akan memerlukan PIN yang baru saja Anda pilih. Jika setelah sepuluh menit belum ada email, periksa folder spam, lalu tulislah ke alamat di bawah.
     .title = Permintaan Anda sudah diterima
 missing-email = Isilah alamat email Anda.
 emails-differ = Kedua alamat email tidak sama.
@@ -98,6 +103,10 @@ not-found = Periksa alamatnya, atau buka lagi tautan dari email.
     .title = Halaman ini tidak ada
 other-site = Demi keamanan Anda, halaman ini hanya menerima apa yang diketik di dalamnya. Buka lagi tautan dari email.
     .title = Ini berasal dari situs lain
+too-many-requests = Terlalu banyak permintaan datang dari jaringan Anda dalam waktu singkat. Tunggulah sebentar, paling lama satu jam, lalu coba lagi. Akun Anda tidak berubah.
+    .title = Tunggulah sebentar
+overloaded = Saat ini banyak orang sedang meminta. Silakan coba lagi sebentar lagi.
+    .title = Layanan sedang sibuk
 too-long = Isi yang dikirim lebih panjang daripada apa pun yang diminta halaman ini.
     .title = Terlalu banyak
 too-slow = Isi yang dikirim tidak sampai tepat waktu. Periksa koneksi Anda, lalu buka lagi tautan dari email.

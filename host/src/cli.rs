@@ -245,6 +245,30 @@ pub enum PasswordCommand {
         #[arg(long, value_name = "NUMBER")]
         case: Option<String>,
     },
+    /// List the reset cases that wait for a decision
+    Cases {
+        /// Print JSON in place of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Mail the user of a reset case a link, for which the PIN of the case is needed
+    ///
+    /// The link goes to the address that Keystone has. The present password works until the link has been used.
+    Approve {
+        /// Number of the case
+        case: i64,
+        /// Do not ask whether that is the right user
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Close a reset case and erase its PIN; nobody is told
+    Deny {
+        /// Number of the case
+        case: i64,
+        /// Why, for the records
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
     /// Show what happened with a user's links and password: when links were issued, PINs tried, passwords set
     History {
         /// User name, or Keystone's id of a user who is gone

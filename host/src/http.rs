@@ -32,25 +32,16 @@ use axum::http::header::{
 };
 use axum::routing::{get, put};
 use axum::{Router, middleware};
-use futures::future::BoxFuture;
 use tower_http::set_header::SetResponseHeaderLayer;
 use url::Url;
 
 use crate::keystone::Keystone;
-use crate::mail_content::MailContent;
-use crate::mailer::Message;
-use crate::outbox::Outbox;
-use crate::plugin::PluginError;
 use crate::readiness::Readiness;
 use crate::setpass::Setpass;
 use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
 pub use client_address::ClientAddress;
 pub use pages::{Look, LookError};
-
-/// Words a mail as the site wants it.
-pub type RenderMail =
-    Arc<dyn Fn(MailContent) -> BoxFuture<'static, Result<Message, PluginError>> + Send + Sync>;
 
 /// What the handlers work with. Clones share everything.
 #[derive(Clone)]
@@ -59,14 +50,8 @@ pub struct Services {
     pub setpass: Setpass,
     /// Sets passwords, and says who may register users.
     pub keystone: Keystone,
-    /// Takes tickets for the helpdesk.
-    pub outbox: Outbox,
-    /// Words them.
-    pub render_mail: RenderMail,
     /// How the pages look.
     pub look: Arc<Look>,
-    /// Where tickets go.
-    pub helpdesk: String,
     /// Where browsers reach the pages.
     pub public_url: Url,
     /// The proxies whose word counts about where a request comes from.

@@ -12,8 +12,8 @@
 //! Knows nothing of where protected secrets are kept.
 
 mod file;
+mod fingerprint;
 mod pin;
-mod pseudonym;
 mod ring;
 mod seal;
 
@@ -29,6 +29,7 @@ use file::Stamp;
 use pin::PinCost;
 use ring::KeyRing;
 
+pub use fingerprint::Fingerprint;
 pub use ring::{InvalidKeyId, KeyId};
 
 /// The keys of one key file. Clones share them.
@@ -219,11 +220,12 @@ impl Keys {
         pin::verify(&self.fresh(), pin, hash)
     }
 
-    /// A name for what cannot be told from it without the key file, such as a client's address. The same thing has
-    /// the same name for as long as the key is in use.
+    /// A name for something that must not be written down, such as a client's address: the same for the same
+    /// `purpose` and text, and of no use to anybody without the key file. Another key gives another name, so what
+    /// is counted by it begins anew when the key changes.
     #[must_use]
-    pub fn pseudonym(&self, thing: &[u8]) -> String {
-        pseudonym::of(self.fresh().current(), thing)
+    pub fn fingerprint(&self, purpose: &str, text: &str) -> Fingerprint {
+        fingerprint::fingerprint(self.fresh().current(), purpose, text)
     }
 
     /// Whether the file can be used as it is now, whatever was read before.

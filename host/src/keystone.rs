@@ -38,7 +38,7 @@ pub use error::{Call, KeystoneError, Unreached};
 pub use password::ChangePasswordError;
 pub use project::{CreateProject, Project};
 pub use role::{Role, RoleAssignment};
-pub use user::{CreateUser, User};
+pub use user::{CreateUser, User, UserOptions};
 
 pub(crate) use bearer::Bearer;
 pub(crate) use catalog::Lookup;

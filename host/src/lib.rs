@@ -27,6 +27,7 @@ pub mod notices;
 pub mod notify;
 pub mod outbox;
 pub mod password_notice;
+pub mod password_reset;
 pub mod plugin;
 pub mod process;
 pub mod project_quotas;

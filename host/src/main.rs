@@ -86,6 +86,18 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let app = App::build(load()?, clock, Access::Write).await?;
             command::password::run(&app, &user, case.as_deref()).await
         }
+        Command::Password(PasswordCommand::Cases { json }) => {
+            let app = App::build(load()?, clock, Access::Write).await?;
+            command::password::list(&app, json).await
+        }
+        Command::Password(PasswordCommand::Approve { case, yes }) => {
+            let app = App::build(load()?, clock, Access::Write).await?;
+            command::password::approve(&app, case, yes).await
+        }
+        Command::Password(PasswordCommand::Deny { case, reason }) => {
+            let app = App::build(load()?, clock, Access::Write).await?;
+            command::password::deny(&app, case, reason.as_deref()).await
+        }
         Command::Password(PasswordCommand::History { user, last, json }) => {
             let app = App::build(load()?, clock, Access::Read).await?;
             command::password::history::run(&app, &user, last, json).await

@@ -46,7 +46,7 @@ pub use capabilities::Capabilities;
 pub use error::{Call, PluginError};
 pub use inspect::{ImportAccess, Inspection, RequiredImport};
 pub use job::{Job, JobError, JobReport, Occasion};
-pub use mail_templates::MailTemplates;
+pub use mail_templates::{MailTemplates, RenderMail};
 pub use quota_policy::{
     CurrentLimit, Decision, QuotaContext, QuotaOccasion, QuotaPolicy, QuotaProject, RequestedChange,
 };

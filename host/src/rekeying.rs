@@ -183,7 +183,8 @@ async fn purpose(database: &Database, place: &SecretPlace) -> Result<String, Dat
             import::journey::password_purpose(&database.marker_of_request(*request).await?)
         }
         SecretPlace::Mail { .. } => outbox::PURPOSE.to_owned(),
-        SecretPlace::Link { user_id } => setpass::password_purpose(user_id),
+        SecretPlace::Link { user_id, .. } => setpass::password_purpose(user_id),
+        SecretPlace::ResetRequest { .. } => setpass::REQUEST_PURPOSE.to_owned(),
     })
 }
 

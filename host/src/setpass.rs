@@ -5,6 +5,13 @@
 //! before it takes another. Issuing a link again replaces the token; the older links are unknown
 //! from then on.
 //!
+//! Users who forgot their password ask for a link themselves (see `reset_link`). Such a link has no random password
+//! before it is used: the present one stays until somebody has the link and its PIN, so that asking for somebody
+//! else's link takes nothing away. With the right PIN, Usher sets a random password as the administrator, and then
+//! changes it as the user would, so that Keystone's rules for new passwords and its history hold. These links live
+//! beside each other and beside the one that the user was registered with, each with a PIN of its own; the first one
+//! that is used ends them all, and a new registration ends those that were asked for.
+//!
 //! How long secrets are kept: a password that was changed erases the whole record at once. A link that is locked
 //! loses the password and the PIN with its last wrong PIN, and one that has ended within a minute ([`Setpass::sweep`]); what
 //! is left tells its user so for [`RETENTION`]. The protocol's renewal, which leaves out both, works as long as
@@ -23,10 +30,12 @@
 
 mod client;
 mod hashing;
+mod limits;
 mod password;
 mod pin;
 mod redeem;
-mod reset;
+mod reset_link;
+mod reset_request;
 mod token;
 
 use std::sync::Arc;
@@ -48,9 +57,14 @@ use crate::{random, settings};
 use hashing::PinHashing;
 use password::PasswordRules;
 
+pub use limits::ClientCount;
 pub use password::{LONGEST as LONGEST_PASSWORD, SHORTEST as SHORTEST_PASSWORD, UnusablePassword};
 pub use pin::{InvalidPin, LONGEST as LONGEST_PIN, SHORTEST as SHORTEST_PIN, check as check_pin, is_trivial};
 pub use redeem::{RedeemError, Redemption};
+pub use reset_link::PreparedResetLink;
+pub use reset_request::Asker;
+
+pub(crate) use reset_request::REQUEST_PURPOSE;
 pub(crate) use token::url as link_with;
 
 /// How long it is known of a link that was not used that it has ended or is locked, after it was last issued.
@@ -69,6 +83,8 @@ struct Inner {
     public_url: Url,
     lifetime: Duration,
     limits: AttemptLimits,
+    attempts_per_client: u32,
+    reset: settings::setpass::reset::Reset,
     rules: PasswordRules,
     /// How the audit trail names those who send requests.
     recorded_client: settings::setpass::RecordedClient,
@@ -172,6 +188,8 @@ impl Setpass {
                     per_link: settings.max_attempts,
                     per_window: settings.max_attempts_per_day,
                 },
+                attempts_per_client: settings.max_attempts_per_client,
+                reset: settings.reset.clone(),
                 rules: PasswordRules::new(settings.min_password_length, site_name),
                 recorded_client: settings.audit_client,
                 audit_retention: settings.audit_retention,
@@ -276,14 +294,15 @@ impl Setpass {
         Ok(self.inner.hashing.hash(pin, None).await)
     }
 
-    /// Destroys the secrets of links that have ended, and forgets records that have outlived [`RETENTION`] and events
-    /// that have outlived `setpass.audit_retention`.
+    /// Destroys the secrets of links that have ended, ends what was asked for long ago, and forgets records that have
+    /// outlived [`RETENTION`] and events that have outlived `setpass.audit_retention`.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn sweep(&self) -> Result<Swept, SetpassError> {
         let Inner { database, clock, limits, audit_retention, .. } = &*self.inner;
         let now = clock.now();
+        self.end_reset_requests(now).await?;
         let before = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
         let swept = database.sweep_links(now, before, limits.per_link).await?;
         let kept_from = now.saturating_sub(*audit_retention).unwrap_or(Timestamp::MIN);

@@ -111,7 +111,7 @@ fn a_setpass_on_another_machine_is_explained_and_checked() {
     let decided_there = "max_attempts = 5\n";
     assert!(example.contains(here) && example.contains(decided_there));
     // Without what the other machine decides.
-    let (before, page) = example.split_once("[setpass.page]\n").unwrap();
+    let (before, page) = example.split_once("[setpass.reset]\n").unwrap();
     let (_, after) = page.split_once("[import]\n").unwrap();
     let decided = ["max_attempts", "min_password_length"];
     let lines = before.lines().filter(|line| !decided.iter().any(|key| line.starts_with(key)));
@@ -136,10 +136,14 @@ fn a_setpass_on_another_machine_is_explained_and_checked() {
         ),
         (&format!("{remote}\nmax_attempts = 5"), "max_attempts", "setpass.max_attempts: the setpass that"),
         (remote, "[setpass.page]", "setpass.page: the setpass"),
+        (remote, "[setpass.reset]", "setpass.reset: the setpass"),
     ] {
         let mut text = bare.replace(here, &format!("{keys}\n"));
         if line == "[setpass.page]" {
             text.push_str("\n[setpass.page]\naccent = \"#0b57a4\"\n");
+        }
+        if line == "[setpass.reset]" {
+            text.push_str("\n[setpass.reset]\nmode = \"off\"\n");
         }
         let number = text.lines().position(|candidate| candidate.starts_with(line)).unwrap() + 1;
         let error = parse(&text).unwrap_err();
@@ -246,6 +250,7 @@ fn the_example_settings_name_every_key() {
         "mailing_list",
         "setpass",
         "setpass.tls",
+        "setpass.reset",
         "import",
         "reminder",
         "retention",

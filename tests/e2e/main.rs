@@ -34,6 +34,7 @@ mod quota_disturbed;
 mod quota_scene;
 mod remarks;
 mod remote_setpass;
+mod reset;
 mod scene;
 mod schedule;
 mod secrets_at_rest;

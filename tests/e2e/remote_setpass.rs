@@ -140,9 +140,17 @@ fn a_password_is_reset_with_the_old_setpass() {
     let site = old.stage.site(&[]);
     site.use_setpass_at(&old.setpass.url()).unwrap();
 
-    let case = site.usher(&["password", "reset", user, "--case", "1"]).unwrap();
-    expect_status(&case, 2);
-    expect_words(&case, &["reset cases are kept by the setpass at", "on its machine"]);
+    let about_cases: [&[&str]; 4] = [
+        &["password", "reset", user, "--case", "1"],
+        &["password", "cases"],
+        &["password", "approve", "1", "--yes"],
+        &["password", "deny", "1"],
+    ];
+    for arguments in about_cases {
+        let case = site.usher(arguments).unwrap();
+        expect_status(&case, 2);
+        expect_words(&case, &["reset cases are kept by the setpass at", "on its machine"]);
+    }
     let reset = |pin: &str| site.usher_with_input(&["password", "reset", user], &format!("{pin}\n")).unwrap();
     expect_status(&reset("12ab"), 2);
     assert_eq!(old.setpass.puts().unwrap(), [], "nothing is asked for with a PIN that is none");

@@ -217,7 +217,12 @@ fn programs_written_for_the_old_setpass_work_and_keystone_is_asked_once_about_th
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let keystone = stage.cloud.keystone_url().unwrap();
     assert_eq!(identity::authenticate(&keystone, name, CHOSEN, None).unwrap().status, 201);
-    assert_eq!(asked(), 2, "once for the tools' token, and once for the one that is none");
+    // Usher's own token is what it looks up with whose password it is that was chosen.
+    assert_eq!(
+        asked(),
+        3,
+        "once for the tools' token, once for the one that is none, and once for Usher's own"
+    );
 
     // Together they ask once; what Keystone has refused, it is asked again.
     proxy.calm();

@@ -2,8 +2,8 @@
 
     terminal.py [QUESTION ANSWER]... -- COMMAND...
 
-Each answer is typed once its question has appeared and the terminal echoes no more, as all of these answers are
-secrets, and no person types before that. Ends with the command's status, or with 124 where a
+Each answer is typed once its question has appeared and the terminal echoes no more, as most of these answers are
+secrets, and no person types before that. The answer to a question that is written with a + before it is no secret. Ends with the command's status, or with 124 where a
 question does not appear, or the command does not end, within a minute.
 """
 
@@ -18,7 +18,10 @@ import time
 
 words = sys.argv[1:sys.argv.index('--')]
 command = sys.argv[len(words) + 2:]
-dialogue = [(question.encode(), answer.encode()) for question, answer in zip(words[::2], words[1::2])]
+dialogue = [
+    (question.lstrip('+').encode(), answer.encode(), not question.startswith('+'))
+    for question, answer in zip(words[::2], words[1::2])
+]
 
 child, terminal = pty.fork()
 if child == 0:
@@ -35,8 +38,8 @@ def echoes():
 
 
 while time.monotonic() < end:
-    if dialogue and dialogue[0][0] in shown[answered:] and not echoes():
-        question, answer = dialogue.pop(0)
+    if dialogue and dialogue[0][0] in shown[answered:] and not (dialogue[0][2] and echoes()):
+        question, answer, _ = dialogue.pop(0)
         answered = shown.index(question, answered) + len(question)
         os.write(terminal, answer + b'\n')
     if not select.select([terminal], [], [], 0.01)[0]:

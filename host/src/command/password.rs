@@ -1,4 +1,5 @@
-//! `usher password reset`: a random password, and a link to choose another.
+//! `usher password`: helps users with their passwords. Cases are in a file of their own; here is `usher password
+//! reset`: a random password, and a link to choose another.
 //!
 //! The order makes every break harmless once the command is run again. All that can be refused
 //! comes first: the user, the PIN, the wording of the mail. Then Keystone takes the random password,
@@ -8,6 +9,8 @@
 //! asked for before Keystone is: it is worth as little as none until Keystone has the password.
 
 pub mod history;
+
+mod cases;
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
@@ -19,13 +22,15 @@ use super::Exit;
 use crate::app::App;
 use crate::batch::in_words;
 use crate::command::say::say;
-use crate::database::forget_step_password_in;
+use crate::database::{CaseOutcome, forget_step_password_in};
 use crate::keystone::User;
 use crate::mail_content::{MailContent, PasswordLink};
 use crate::outbox::{Compose, Delivery, DeliveryOutcome, MailedLink};
 use crate::random;
 use crate::registration::{fold, same_name};
 use crate::setpass::{Pin, Registration};
+
+pub use cases::{approve, deny, list};
 
 /// Where the link's PIN comes from.
 enum PinSource {
@@ -51,10 +56,8 @@ pub async fn run(app: &App, name: &str, case: Option<&str>) -> anyhow::Result<Ex
         );
         return Ok(Exit::Failed.into());
     };
-    if case.is_some()
-        && let Some(remote) = &app.settings.setpass.remote
-    {
-        bail!("reset cases are kept by the setpass at {remote}; run the command on its machine");
+    if case.is_some() {
+        cases::here(app)?;
     }
     let pin = match case {
         Some(number) => of_case(app, &user, &email, number).await?,
@@ -99,14 +102,19 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         }
         app.outbox.enqueue(&mut tx, &origin, content.kind(), &mail).await?;
         if let PinSource::Case { number, .. } = pin {
-            app.database.close_case(&mut tx, *number, app.clock.now()).await?;
+            let (now, outcome) = (app.clock.now(), CaseOutcome::Approved);
+            app.database.close_case(&mut tx, *number, now, Some(&user.id), outcome, None).await?;
         }
         tx.commit().await?;
         anyhow::Ok(())
     };
     recorded.await.context(again)?;
 
-    // Sent at once where that can be; `usher serve` sends it later where it cannot.
+    deliver(app, &origin, &user.name, email).await
+}
+
+/// Sends a mail with a link at once where that can be; `usher serve` sends it later where it cannot.
+async fn deliver(app: &App, origin: &str, user: &str, email: &str) -> anyhow::Result<ExitCode> {
     let deliveries = app.outbox.deliver_due().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "the outbox cannot be worked through now");
         Vec::new()
@@ -116,21 +124,20 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
     others.iter().for_each(Delivery::log);
     match own.into_iter().next().map(|delivery| delivery.outcome) {
         Some(DeliveryOutcome::Sent { refused }) => {
-            say!("{}: a link was mailed to {email}", user.name);
+            say!("{user}: a link was mailed to {email}");
             refused.iter().for_each(|recipient| say!("Warning: a copy to {recipient}"));
         }
         Some(DeliveryOutcome::Refused { error, kept_in }) => {
             eprintln!(
-                "{}: the mail to {email} was refused: {error}; it is kept in {}",
-                user.name,
+                "{user}: the mail to {email} was refused: {error}; it is kept in {}",
                 kept_in.display()
             );
             return Ok(Exit::Failed.into());
         }
         Some(DeliveryOutcome::Later { error, at }) => {
-            say!("{}: a link will be mailed to {email}; not yet, next try at {at}: {error}", user.name);
+            say!("{user}: a link will be mailed to {email}; not yet, next try at {at}: {error}");
         }
-        None => say!("{}: a link will be mailed to {email}", user.name),
+        None => say!("{user}: a link will be mailed to {email}"),
     }
     Ok(Exit::Done.into())
 }
@@ -138,8 +145,8 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
 /// The PIN of an open case, if the case is this user's.
 async fn of_case(app: &App, user: &User, email: &str, number: &str) -> anyhow::Result<PinSource> {
     let Ok(number) = number.trim().parse::<i64>() else { bail!("a case number is a whole number") };
-    let Some(case) = app.database.open_case(number).await? else {
-        bail!("there is no open reset case {number}");
+    let Some(case) = app.setpass.open_case(number).await? else {
+        bail!("there is no open reset case {number}; `usher password cases` lists those that are");
     };
     if case.email != fold(email) && !same_name(&case.email, &user.name) {
         bail!("reset case {number} was opened with another address than that of user {}", user.name);

@@ -13,16 +13,18 @@ use tokio::sync::watch;
 
 use super::Exit;
 use crate::app::App;
-use crate::http::{Look, RenderMail, Services, router, without_setpass};
+use crate::http::{Look, Services, router, without_setpass};
 use crate::outbox::Delivery;
 use crate::password_notice::PasswordNotices;
+use crate::password_reset::PasswordResets;
+use crate::plugin::RenderMail;
 use crate::readiness::Readiness;
 use crate::server::tls::Tls;
 use crate::server::{Limits, Server};
 use crate::service_manager;
 use crate::settings;
 
-/// How often the outbox is looked through.
+/// How often the outbox, and what users ask for, is looked through.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How long a change of a password that Keystone has been asked for is waited for after that. Whoever ends the
@@ -39,13 +41,16 @@ const TELLING: Duration = Duration::from_millis(500);
 /// # Errors
 /// Where the mail templates, the logo or the certificate cannot be loaded, or the address cannot be listened on.
 pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
-    let render_mail = render_mail(app).await?;
     let (stop, stopped) = watch::channel(false);
+    let render_mail = app.mail_templates().await?.into_function();
     let setpass = &app.settings.setpass;
-    let router = match &setpass.remote {
-        None => router(services(app, &render_mail, stopped.clone())?),
+    let (router, resets) = match &setpass.remote {
+        None => (
+            router(services(app, stopped.clone())?),
+            Some(PasswordResets::with(app, Arc::clone(&render_mail))),
+        ),
         // The pages are there: a form that was sent here would reach nobody.
-        Some(_) => without_setpass(),
+        Some(_) => (without_setpass(), None),
     };
     let server = listen(setpass).await?;
     let url = server.url().context("cannot tell the address that is listened on")?;
@@ -56,7 +61,8 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     service_manager::ready();
 
     let serving = server.run(router, stopped.clone());
-    let mut work = pin!(async { tokio::join!(serving, deliver(app, &render_mail, stopped)) });
+    let working = answer_requests(resets.as_ref(), stopped.clone());
+    let mut work = pin!(async { tokio::join!(serving, deliver(app, &render_mail, stopped), working) });
     let mut jobs = pin!(by_itself::run(app));
     tokio::select! {
         _ = &mut work => {}
@@ -97,24 +103,13 @@ async fn listen(setpass: &settings::setpass::Setpass) -> anyhow::Result<Server> 
         .with_context(|| format!("cannot listen on {} (setpass.listen)", setpass.listen))
 }
 
-async fn render_mail(app: &App) -> anyhow::Result<RenderMail> {
-    let templates = Arc::new(app.mail_templates().await?);
-    Ok(Arc::new(move |content| {
-        let templates = Arc::clone(&templates);
-        Box::pin(async move { templates.render(&content).await })
-    }))
-}
-
-fn services(app: &App, render_mail: &RenderMail, stopped: watch::Receiver<bool>) -> anyhow::Result<Services> {
-    let App { settings, clock, database, keys, keystone, setpass, outbox, .. } = app;
+fn services(app: &App, stopped: watch::Receiver<bool>) -> anyhow::Result<Services> {
+    let App { settings, clock, database, keys, keystone, setpass, .. } = app;
     let (database, keys) = (database.clone(), keys.clone());
     Ok(Services {
         setpass: setpass.clone(),
         keystone: keystone.clone(),
-        outbox: outbox.clone(),
-        render_mail: Arc::clone(render_mail),
         look: Arc::new(Look::load(&settings.site, &settings.setpass)?),
-        helpdesk: settings.mail.helpdesk.clone(),
         public_url: settings.setpass.public_url().clone(),
         trusted_proxies: settings.setpass.trusted_proxies.clone(),
         forwarded_header: settings.setpass.forwarded_header,
@@ -148,6 +143,22 @@ async fn deliver(app: &App, render_mail: &RenderMail, stopped: watch::Receiver<b
         match outbox.deliver_due().await {
             Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),
+        }
+        if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Works through what users ask for on the page `/reset`, again and again. Apart from the mail, which does not wait
+/// for Keystone; and not at once, so that nobody can tell from the server's load what a request led to.
+///
+/// Where the pages are on another machine, so are the requests.
+async fn answer_requests(resets: Option<&PasswordResets>, stopped: watch::Receiver<bool>) {
+    let Some(resets) = resets else { return };
+    loop {
+        if let Err(error) = resets.work_through(|| !*stopped.borrow()).await {
+            tracing::error!(%error, "requests for links cannot be worked through");
         }
         if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
             return;

@@ -17,12 +17,14 @@ const SECRETS: &str = "\
         FROM step WHERE secret IS NOT NULL \
     UNION ALL SELECT lower(hex(substr(payload, 2, 4))), 'mail', 0, '', origin \
         FROM outbox WHERE payload IS NOT NULL \
-    UNION ALL SELECT lower(hex(substr(password, 2, 4))), 'link', 0, '', user_id \
-        FROM setpass_link WHERE length(password) > 0";
+    UNION ALL SELECT lower(hex(substr(password, 2, 4))), 'link', 0, password_name, user_id \
+        FROM setpass_link WHERE password IS NOT NULL \
+    UNION ALL SELECT lower(hex(substr(who, 2, 4))), 'reset', id, '', '' FROM reset_request";
 
 /// Each hashed PIN: its key.
 const PINS: &str = "\
     SELECT substr(pin_hash, 1, 8) AS key FROM setpass_link WHERE pin_hash <> '' \
+    UNION ALL SELECT substr(pin_hash, 1, 8) FROM reset_request \
     UNION ALL SELECT substr(pin_hash, 1, 8) FROM reset_case WHERE pin_hash IS NOT NULL";
 
 /// How much a key protects.
@@ -61,6 +63,13 @@ pub enum SecretPlace {
     Link {
         /// Keystone's id of the user.
         user_id: String,
+        /// Which of the user's passwords it is.
+        name: String,
+    },
+    /// Who asked for a new password.
+    ResetRequest {
+        /// The request.
+        id: i64,
     },
 }
 
@@ -85,7 +94,8 @@ impl Database {
             Ok(match row.try_get::<String, _>("kind")?.as_str() {
                 "step" => SecretPlace::Step { request: row.try_get("request")?, name: row.try_get("name")? },
                 "mail" => SecretPlace::Mail { origin: owner },
-                _ => SecretPlace::Link { user_id: owner },
+                "reset" => SecretPlace::ResetRequest { id: row.try_get("request")? },
+                _ => SecretPlace::Link { user_id: owner, name: row.try_get("name")? },
             })
         });
         places.collect()
@@ -105,10 +115,15 @@ impl Database {
             SecretPlace::Mail { origin } => {
                 sqlx::query_scalar("SELECT payload FROM outbox WHERE origin = $1").bind(origin)
             }
-            SecretPlace::Link { user_id } => sqlx::query_scalar(
-                "SELECT password FROM setpass_link WHERE user_id = $1 AND length(password) > 0",
+            SecretPlace::Link { user_id, name } => sqlx::query_scalar(
+                "SELECT password FROM setpass_link \
+                 WHERE user_id = $1 AND password_name = $2 AND password IS NOT NULL",
             )
-            .bind(user_id),
+            .bind(user_id)
+            .bind(name),
+            SecretPlace::ResetRequest { id } => {
+                sqlx::query_scalar("SELECT who FROM reset_request WHERE id = $1").bind(*id)
+            }
         };
         Ok(query.fetch_optional(&self.pool).await?.flatten())
     }
@@ -159,11 +174,18 @@ pub async fn replace_secret_in(
                 .bind(old)
                 .bind(origin)
         }
-        SecretPlace::Link { user_id } => {
-            sqlx::query("UPDATE setpass_link SET password = $1 WHERE password = $2 AND user_id = $3")
+        SecretPlace::Link { user_id, name } => sqlx::query(
+            "UPDATE setpass_link SET password = $1 WHERE password = $2 AND user_id = $3 AND password_name = $4",
+        )
+        .bind(new)
+        .bind(old)
+        .bind(user_id)
+        .bind(name),
+        SecretPlace::ResetRequest { id } => {
+            sqlx::query("UPDATE reset_request SET who = $1 WHERE who = $2 AND id = $3")
                 .bind(new)
                 .bind(old)
-                .bind(user_id)
+                .bind(*id)
         }
     };
     Ok(query.execute(&mut **transaction).await?.rows_affected() == 1)

@@ -22,12 +22,18 @@ pub enum SetpassEventKind {
     Locked,
     /// The link had ended, and its secrets were destroyed.
     Expired,
-    /// Somebody asked for another link.
+    /// Somebody asked for another link. Which user that is about is not known yet.
     ResetRequested,
-    /// The helpdesk approved that.
+    /// No link is mailed for such a request.
+    ResetSkipped,
+    /// Such a request was put before the helpdesk.
+    ResetCaseOpened,
+    /// The helpdesk approved a case.
     ResetApproved,
-    /// The helpdesk denied that.
+    /// The helpdesk denied a case.
     ResetDenied,
+    /// Nobody decided about a case in time.
+    ResetCaseEnded,
     /// A mail that tells the user of a change was recorded.
     NoticeMailed,
     /// Such a mail cannot be made.
@@ -46,8 +52,11 @@ impl SetpassEventKind {
             Self::Locked => "locked",
             Self::Expired => "expired",
             Self::ResetRequested => "reset-requested",
+            Self::ResetSkipped => "reset-skipped",
+            Self::ResetCaseOpened => "reset-case-opened",
             Self::ResetApproved => "reset-approved",
             Self::ResetDenied => "reset-denied",
+            Self::ResetCaseEnded => "reset-case-ended",
             Self::NoticeMailed => "notice-mailed",
             Self::NoticeGivenUp => "notice-given-up",
         }

@@ -87,3 +87,47 @@ async fn a_database_of_an_earlier_version_keeps_what_is_in_it() {
     assert!(database.run("import", 1).await.unwrap().unwrap().report.is_none());
     assert!(database.steps_of_run(1).await.unwrap().is_empty());
 }
+
+/// A link from before links could be asked for goes on working, and a retired key is refused as before.
+#[tokio::test]
+async fn a_link_of_an_earlier_version_goes_on_working() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("usher.sqlite");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true).foreign_keys(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let mut earlier = sqlx::migrate!("./migrations");
+    earlier.migrations.to_mut().truncate(8);
+    earlier.run(&pool).await.unwrap();
+    sqlx::query(
+        "INSERT INTO setpass_link (user_id, token_hash, expires, attempts, password, password_name, pin_hash, issued) \
+         VALUES ('u1', ?, 2000, 1, x'0101010101ff', 'name', '01010101$hash', 1000)",
+    )
+    .bind([7_u8; 32].as_slice())
+    .execute(&pool)
+    .await
+    .unwrap();
+    sqlx::query("INSERT INTO retired_key (id, retired) VALUES ('02020202', 1)").execute(&pool).await.unwrap();
+    pool.close().await;
+
+    let database = Database::open(&file).await.unwrap();
+    let now = jiff::Timestamp::from_millisecond(1500).unwrap();
+    let limits = AttemptLimits { per_link: 5, per_window: 5 };
+    let attempt = Attempt { token_hash: &[7; 32], now, limits, client: None };
+    let counted = database.count_attempt(&attempt).await.unwrap();
+    let AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
+    assert_eq!((attempt.user_id.as_str(), attempt.left), ("u1", 3));
+    let claim = database.claim_change(&attempt, b"drawn", now, now).await.unwrap();
+    let Claim::Granted(claim) = claim else { panic!("{claim:?}") };
+    assert_eq!(claim.password, [1, 1, 1, 1, 1, 255]);
+    assert!(claim.is_password_set && !claim.unsettled && claim.superseded.is_none());
+    for statement in [
+        "UPDATE setpass_link SET password = x'0102020202ff'",
+        "UPDATE setpass_link SET pin_hash = '02020202$hash'",
+        "INSERT INTO reset_request (who, pin_hash, created, next_try) VALUES (x'0102020202ff', '', 1, 1)",
+        "INSERT INTO setpass_link (token_hash, user_id, kind, expires, pin_hash, issued) \
+         VALUES (x'08', 'u1', 'reset', 1, '02020202$hash', 1)",
+    ] {
+        let refused = sqlx::query(statement).execute(&database.pool).await.unwrap_err();
+        assert!(refused.to_string().contains("was retired"), "{statement}: {refused}");
+    }
+}

@@ -6,6 +6,7 @@
 mod attempts;
 mod cases;
 mod endings;
+mod reset_links;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
@@ -15,6 +16,7 @@ use super::{Database, DatabaseError, Transaction};
 
 pub use cases::*;
 pub use endings::*;
+pub use reset_links::*;
 
 /// The span that a user's attempts are counted over.
 pub const ATTEMPT_WINDOW: SignedDuration = SignedDuration::from_hours(24);
@@ -25,7 +27,7 @@ pub type TokenHash = [u8; 32];
 /// A link to record.
 ///
 /// One that has ended or is locked leaves its row for a while, so that its user is told so, but without the
-/// password and the hash of the PIN: those are blank then.
+/// password and the hash of the PIN: there is no password then, and the hash is blank.
 pub struct LinkIssue<'a> {
     /// Keystone's id of the user.
     pub user_id: &'a str,
@@ -98,28 +100,38 @@ pub struct CountedAttempt {
     pub client: Option<String>,
     /// Keystone's id of the user.
     pub user_id: String,
-    /// The sealed password.
-    pub password: Vec<u8>,
     /// Which password it is.
     pub password_name: String,
     /// The hashed PIN.
     pub pin_hash: String,
     /// How many more PINs may be tried at present.
     pub left: u32,
+    /// The marker of the request that created the user, where a link that was asked for knows it.
+    pub marker: Option<String>,
 }
 
 /// What asking to be the only one who changes a password came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Granted. `unsettled` says that an earlier change was begun and its outcome is not known.
-    Granted {
-        /// See above.
-        unsettled: bool,
-    },
+    /// Granted.
+    Granted(GrantedClaim),
     /// Another request has it.
     Taken,
-    /// The link was used or replaced meanwhile.
+    /// The link was used, replaced or ended meanwhile.
     Gone,
+}
+
+/// A change that the caller alone may make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantedClaim {
+    /// Whether an earlier change was begun whose outcome is not known.
+    pub unsettled: bool,
+    /// The random password that the change starts from, sealed.
+    pub password: Vec<u8>,
+    /// Whether Keystone is known to have it.
+    pub is_password_set: bool,
+    /// Which password the user's registered link is for, where it is another one than this.
+    pub superseded: Option<String>,
 }
 
 impl CountedAttempt {
@@ -131,9 +143,9 @@ impl CountedAttempt {
 }
 
 impl Database {
-    /// Records a user's new link, in place of the earlier one. False, and nothing recorded, where
-    /// password or PIN is missing and there is no earlier link that still has them: it has been used, has ended,
-    /// or is locked.
+    /// Records a user's new link, in place of the earlier one and of all that were asked for. False, and nothing
+    /// recorded, where password or PIN is missing and there is no earlier link that still has them: it has been used,
+    /// has ended, or is locked.
     ///
     /// The attempts with the link start again; those of the user within the window do not. A change
     /// that is under way goes on, as it depends on the password only.
@@ -153,7 +165,7 @@ impl Database {
              unsettled = CASE WHEN ? IS NULL THEN unsettled ELSE 0 END, \
              password = COALESCE(?, password), password_name = COALESCE(?, password_name), \
              pin_hash = COALESCE(?, pin_hash) \
-             WHERE user_id = ? AND (? OR (length(password) > 0 AND expires > ?))",
+             WHERE user_id = ? AND kind = 'registered' AND (? OR (pin_hash <> '' AND expires > ?))",
         )
         .bind(link.token_hash.as_slice())
         .bind(link.expires.as_millisecond())
@@ -171,8 +183,9 @@ impl Database {
         if updated.rows_affected() == 0 {
             let (Some(password), Some(pin_hash)) = (link.password, link.pin_hash) else { return Ok(false) };
             sqlx::query(
-                "INSERT INTO setpass_link (user_id, token_hash, expires, password, password_name, pin_hash, issued) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO setpass_link \
+                 (user_id, kind, token_hash, expires, password, password_name, pin_hash, issued) \
+                 VALUES (?, 'registered', ?, ?, ?, ?, ?, ?)",
             )
             .bind(link.user_id)
             .bind(link.token_hash.as_slice())
@@ -184,6 +197,7 @@ impl Database {
             .execute(&mut **tx)
             .await?;
         }
+        erase_reset_links(tx, link.user_id).await?;
         let (user_id, token_hash) = (link.user_id, Some(link.token_hash));
         let (at, kind) = (link.issued, SetpassEventKind::Issued);
         let event = SetpassEvent { at, kind, user_id, link: token_hash, client: None, detail: "" };

@@ -14,6 +14,22 @@ use super::audience::{Accepts, Audience};
 use super::language::Phrase;
 use super::pages::{Frame, NoticePage};
 
+/// An answer to somebody who has to wait for so many seconds.
+pub(super) fn retry_after(mut answer: Response, seconds: u64) -> Response {
+    answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+    answer
+}
+
+/// What a client is told that has asked too often. It tells nothing about accounts.
+pub(super) fn too_many_requests() -> Notice {
+    Notice {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        outcome: "too-many-requests",
+        phrase: "too-many-requests".into(),
+        next: NextStep::Nothing,
+    }
+}
+
 /// One thing to tell.
 #[derive(Debug)]
 pub(super) struct Notice {

@@ -36,6 +36,12 @@ impl ClientAddress {
         }
     }
 
+    /// The address, where it is known.
+    #[must_use]
+    pub fn known(self) -> Option<IpAddr> {
+        (self != Self::UNKNOWN).then_some(self.0)
+    }
+
     fn of_extensions(extensions: &Extensions) -> Self {
         extensions.get().copied().unwrap_or(Self::UNKNOWN)
     }

@@ -13,6 +13,9 @@ pub use look::{Look, LookError};
 pub(super) use frame::Frame;
 
 use super::answer::NextStep;
+use super::language::Phrase;
+use crate::setpass::{LONGEST_PIN, Setpass};
+use crate::settings::setpass::reset::ResetMode;
 
 /// What was wrong with the last try, shown above a form.
 pub(super) struct Problem {
@@ -37,11 +40,13 @@ impl SetPasswordPage<'_> {
     }
 }
 
-/// The form to ask the helpdesk for another link.
+/// The form to ask for another link.
 #[derive(Template)]
 #[template(path = "reset.html")]
 pub(super) struct ResetPage<'a> {
     pub(super) frame: Frame<'a>,
+    /// What is asked for, and who answers.
+    pub(super) setpass: &'a Setpass,
     pub(super) problem: Option<&'a Problem>,
     /// What was typed as the name.
     pub(super) name: &'a str,
@@ -50,6 +55,22 @@ pub(super) struct ResetPage<'a> {
 }
 
 impl ResetPage<'_> {
+    /// Whether the helpdesk answers, to whom a name tells something.
+    fn is_for_helpdesk(&self) -> bool {
+        self.setpass.reset_mode() == ResetMode::Helpdesk
+    }
+
+    /// What a browser takes for a PIN.
+    fn pin_pattern(&self) -> String {
+        format!(r"\s*[0-9]{{{},{LONGEST_PIN}}}\s*", self.setpass.digits_of_new_pin())
+    }
+
+    /// What a PIN is like.
+    fn pin_hint(&self) -> String {
+        let digits = self.setpass.digits_of_new_pin();
+        self.frame.language.say(&Phrase::new("reset-pin-hint").with("digits", digits))
+    }
+
     /// Whether the problem is about this field.
     fn is_about(&self, field: &str) -> bool {
         is_about(self.problem, field)

@@ -1,7 +1,8 @@
-//! `POST /reset`: asks the helpdesk for another link.
+//! `POST /reset`: asks for another link.
 //!
-//! The answer is the same whether the address belongs to an account or not, and so is the time, as
-//! nothing is looked up. The helpdesk gets a case number and never the PIN.
+//! What was asked for is recorded, and worked through by `usher serve` later: the answer is the same whether the
+//! address belongs to an account or not, and so is the time, as nothing is looked up. Only who asks too often from
+//! one address is told so, which says nothing about accounts.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -11,19 +12,17 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Services;
-use super::answer::{NextStep, Notice, Told, page};
+use super::answer::{NextStep, Notice, Told, page, retry_after, too_many_requests};
 use super::audience::{Accepts, Audience};
 use super::fields::{given, read_fields};
 use super::language::Phrase;
 use super::openapi::Everywhere;
 use super::pages::{Frame, Problem, ResetPage};
-use super::set_password::{failure, with_lengths};
-use crate::database::DatabaseError;
-use crate::mail_content::{MailContent, TicketMail};
-use crate::outbox::{Compose, OutboxError};
-use crate::plugin::PluginError;
-use crate::setpass::{SetpassError, is_trivial};
+use super::set_password::failure;
+use super::view_reset::off;
+use super::{ClientAddress, Services};
+use crate::setpass::{Asker, ClientCount, LONGEST_PIN, SetpassError, is_trivial};
+use crate::settings::setpass::reset::ResetMode;
 
 /// The longest address that SMTP can carry (RFC 5321, 4.5.3.1.3).
 const LONGEST_EMAIL: usize = 254;
@@ -47,25 +46,14 @@ pub(super) struct Fields {
     #[schema(example = "user@example.org")]
     confirm_email: Option<String>,
     /// The PIN for the next link.
-    #[schema(value_type = Option<String>, example = "6204")]
+    #[schema(value_type = Option<String>, example = "620417")]
     pin: Option<SecretString>,
-}
-
-/// Why no case was opened.
-#[derive(Debug, thiserror::Error)]
-enum RequestResetError {
-    #[error(transparent)]
-    Setpass(#[from] SetpassError),
-    #[error("the ticket cannot be worded: {0}")]
-    Render(#[from] PluginError),
-    #[error("the ticket cannot be recorded: {0}")]
-    Outbox(#[from] OutboxError),
 }
 
 /// Asks for another link.
 ///
-/// The answer is the same whether the address belongs to an account or not. A body that begins with a brace is read
-/// as JSON and any other as a form, whatever its type is called.
+/// The answer is the same whether the address belongs to an account or not, and whether that was asked for too often.
+/// A body that begins with a brace is read as JSON and any other as a form, whatever its type is called.
 #[utoipa::path(
     post,
     path = "/reset",
@@ -76,14 +64,20 @@ enum RequestResetError {
         (status = 200, description = "It is taken; where the address has an account, a link comes", body = Told),
         (status = 400, description = "A field is missing, or cannot be used", body = Told),
         (status = 403, description = "Another site's page sent this", body = Told),
+        (status = 404, description = "Nobody answers such requests here", body = Told),
         Everywhere,
     )
 )]
 pub(super) async fn request_reset(
     State(services): State<Services>,
+    client: ClientAddress,
     audience: Audience,
     body: Bytes,
 ) -> Response {
+    let setpass = &services.setpass;
+    if setpass.reset_mode() == ResetMode::Off {
+        return off().answer(audience, &services);
+    }
     let Ok(mut fields) = read_fields::<Fields>(&body) else {
         return again(&services, audience, ("", ""), "bad-body", None);
     };
@@ -103,51 +97,52 @@ pub(super) async fn request_reset(
     if is_trivial(&pin) {
         return again(&services, audience, typed, "trivial-pin", Some("pin"));
     }
-    match open_case(&services, &name, &email, &pin).await {
-        Ok(()) => received().answer(audience, &services),
-        Err(RequestResetError::Setpass(SetpassError::InvalidPin(_))) => {
-            again(&services, audience, typed, with_lengths("unusable-pin"), Some("pin"))
+    let shortest = setpass.digits_of_new_pin();
+    let unusable = || Phrase::new("unusable-pin").with("shortest", shortest).with("longest", LONGEST_PIN);
+    if pin.expose_secret().len() < shortest {
+        return again(&services, audience, typed, unusable(), Some("pin"));
+    }
+    let asker = Asker { name: name.clone(), email: email.clone() };
+    match ask(&services, client, &asker, &pin).await {
+        Ok(ClientCount::Within) => received(&services).answer(audience, &services),
+        Ok(ClientCount::Over { until }) => {
+            retry_after(too_many_requests().answer(audience, &services), setpass.seconds_until(until))
+        }
+        Err(SetpassError::InvalidPin(_)) => again(&services, audience, typed, unusable(), Some("pin")),
+        Err(SetpassError::Overloaded) => {
+            let (outcome, phrase) = ("unavailable", "overloaded".into());
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Notice { status, outcome, phrase, next: NextStep::TryAgain }.answer(audience, &services)
         }
         Err(error) => {
-            tracing::error!(%error, "no reset case opened");
+            tracing::error!(%error, "a request for a link is not recorded");
             failure().answer(audience, &services)
         }
     }
 }
 
-/// Records the case and the ticket that names it together.
-async fn open_case(
+/// Does the same for everybody who may ask: hashes the PIN, and records the request.
+async fn ask(
     services: &Services,
-    name: &str,
-    email: &str,
+    client: ClientAddress,
+    asker: &Asker,
     pin: &SecretString,
-) -> Result<(), RequestResetError> {
-    let pin_hash = services.setpass.hash_stranger_pin(pin).await?;
-    // The ticket is worded between two transactions: no component makes other writers wait.
-    let Some(case) = services.setpass.number_reset_case(email).await? else {
-        return Ok(());
-    };
-    let (first_name, last_name) = name.rsplit_once(' ').unwrap_or((name, ""));
-    let ticket = MailContent::HelpdeskTicket(TicketMail {
-        username: email.to_owned(),
-        first_name: first_name.to_owned(),
-        last_name: last_name.to_owned(),
-        project: String::new(),
-        request_type: "Password Reset".to_owned(),
-        comment: String::new(),
-        case_number: case.to_string(),
-    });
-    let message = (services.render_mail)(ticket).await?;
-    let mail = Compose { to: vec![services.helpdesk.clone()], message, link: None };
-    let mut tx = services.setpass.begin().await?;
-    services.setpass.open_reset_case(&mut tx, case, &pin_hash).await?;
-    services.outbox.enqueue(&mut tx, &format!("reset-case:{case}"), "helpdesk-ticket", &mail).await?;
-    tx.commit().await.map_err(|error| SetpassError::from(DatabaseError::from(error)))?;
-    Ok(())
+) -> Result<ClientCount, SetpassError> {
+    crate::setpass::check_pin(pin)?;
+    let counted = services.setpass.count_reset_for(client.network()).await?;
+    if counted == ClientCount::Within {
+        let pin_hash = services.setpass.hash_stranger_pin(pin).await?;
+        services.setpass.ask_for_link(asker, &pin_hash, client.known()).await?;
+    }
+    Ok(counted)
 }
 
-fn received() -> Notice {
-    Notice { status: StatusCode::OK, outcome: "received", phrase: "received".into(), next: NextStep::Nothing }
+fn received(services: &Services) -> Notice {
+    let phrase = match services.setpass.reset_mode() {
+        ResetMode::SelfService => "received-self-service",
+        ResetMode::Helpdesk | ResetMode::Off => "received",
+    };
+    Notice { status: StatusCode::OK, outcome: "received", phrase: phrase.into(), next: NextStep::Nothing }
 }
 
 /// The form again, with the name and the address that were typed.
@@ -165,7 +160,8 @@ fn again(
     }
     let frame = Frame::of(services, audience).in_all_languages(None);
     let problem = Problem { text: audience.language.say(&phrase), field };
-    page(status, audience, &ResetPage { frame, problem: Some(&problem), name, email })
+    let setpass = &services.setpass;
+    page(status, audience, &ResetPage { frame, setpass, problem: Some(&problem), name, email })
 }
 
 /// Whether it may be an address. Mail goes only where Keystone says, never here.

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::{NextStep, Notice, Told, page};
+use super::answer::{NextStep, Notice, Told, page, retry_after, too_many_requests};
 use super::audience::{Accepts, Audience};
 use super::fields::{TokenQuery, given, read_fields};
 use super::language::Phrase;
@@ -40,6 +40,8 @@ struct Outcome {
     notice: Notice,
     /// Whether to tell it above the form, because another try makes sense, and about which field it is.
     form: Option<Option<&'static str>>,
+    /// In how many seconds another try makes sense, where the client has made too many.
+    wait: Option<u64>,
 }
 
 /// Sets the password.
@@ -75,14 +77,18 @@ pub(super) async fn set_password(
     let Some(token) = query.token() else {
         return no_token(StatusCode::BAD_REQUEST).answer(audience, &services);
     };
-    let Outcome { notice, form } = attempt(&services, client, &token, &body).await;
-    match (audience.accepts, form) {
+    let Outcome { notice, form, wait } = attempt(&services, client, &token, &body).await;
+    let answer = match (audience.accepts, form) {
         (Accepts::Page, Some(field)) => {
             let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
             let problem = Problem { text: audience.language.say(&notice.phrase), field };
             page(notice.status, audience, &SetPasswordPage { frame, problem: Some(&problem) })
         }
         _ => notice.answer(audience, &services),
+    };
+    match wait {
+        Some(seconds) => retry_after(answer, seconds),
+        None => answer,
     }
 }
 
@@ -107,9 +113,13 @@ async fn attempt(services: &Services, client: ClientAddress, token: &SecretStrin
     }
     // Blanks come along when a PIN is copied from somewhere; they cannot be part of one.
     let pin = SecretString::from(pin.expose_secret().trim());
-    let client = Some(client.0).filter(|address| !address.is_unspecified());
-    let redemption = Redemption { token: token.clone(), pin, password: password.clone(), client };
-    match services.setpass.redeem(&services.keystone, &redemption).await {
+    let setpass = &services.setpass;
+    let redemption =
+        Redemption { token: token.clone(), pin, password: password.clone(), client: client.known() };
+    match setpass.redeem_for(client.network(), &services.keystone, &redemption).await {
+        Err(RedeemError::TooManyFromClient { until }) => {
+            Outcome { notice: too_many_requests(), form: None, wait: Some(setpass.seconds_until(until)) }
+        }
         Ok(()) => last(StatusCode::OK, "password-set", "password-set", NextStep::LogIn),
         Err(error) => refusal(error),
     }
@@ -129,6 +139,9 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::WrongPin { left } => {
             again(S::FORBIDDEN, "wrong-pin", Phrase::new("wrong-pin").with("left", left), Some("pin"))
+        }
+        RedeemError::TooManyFromClient { .. } => {
+            Outcome { notice: too_many_requests(), form: None, wait: None }
         }
         RedeemError::InvalidPin(_) => {
             again(S::BAD_REQUEST, "invalid-pin", with_lengths("invalid-pin"), Some("pin"))
@@ -163,7 +176,7 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::Setpass(error) => {
             tracing::error!(%error, "setpass failed");
-            Outcome { notice: failure(), form: None }
+            Outcome { notice: failure(), form: None, wait: None }
         }
     }
 }
@@ -182,7 +195,7 @@ fn words_of(unusable: UnusablePassword) -> Phrase {
 }
 
 /// A phrase that says how many digits a PIN has.
-pub(super) fn with_lengths(id: &'static str) -> Phrase {
+fn with_lengths(id: &'static str) -> Phrase {
     Phrase::new(id).with("shortest", SHORTEST_PIN).with("longest", LONGEST_PIN)
 }
 
@@ -197,7 +210,7 @@ pub(super) fn failure() -> Notice {
 }
 
 fn last(status: StatusCode, outcome: &'static str, phrase: impl Into<Phrase>, next: NextStep) -> Outcome {
-    Outcome { notice: Notice { status, outcome, phrase: phrase.into(), next }, form: None }
+    Outcome { notice: Notice { status, outcome, phrase: phrase.into(), next }, form: None, wait: None }
 }
 
 fn again(
@@ -207,7 +220,7 @@ fn again(
     field: Option<&'static str>,
 ) -> Outcome {
     let notice = Notice { status, outcome, phrase: phrase.into(), next: NextStep::TryAgain };
-    Outcome { notice, form: Some(field) }
+    Outcome { notice, form: Some(field), wait: None }
 }
 
 #[cfg(test)]

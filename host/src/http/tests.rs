@@ -11,16 +11,11 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::mailer::Mailer;
 use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, WRONG_PIN, text};
-use crate::settings;
 
 /// The router on a [`Fixture`].
 pub(super) struct Served {
     pub(super) fixture: Fixture,
-    pub(super) outbox: Outbox,
-    /// What mails were worded of.
-    pub(super) contents: Arc<Mutex<Vec<MailContent>>>,
     /// What the router works with.
     pub(super) services: Services,
     /// Tells it that the server is stopping.
@@ -38,37 +33,22 @@ pub(super) struct Answer {
 
 impl Served {
     pub(super) async fn new() -> Self {
-        Self::on(Fixture::new().await)
+        Self::with("").await
+    }
+
+    /// With these lines at the end of the settings' section `[setpass]`.
+    pub(super) async fn with(more: &str) -> Self {
+        Self::on(Fixture::with(more).await)
     }
 
     pub(super) fn on(fixture: Fixture) -> Self {
-        let mail: settings::mail::Mail = toml::from_str(
-            "host = \"mail.example.org\"\nsender = \"usher@example.org\"\nhelpdesk = \"helpdesk@example.org\"\n\
-             undeliverable = \"undeliverable\"\n",
-        )
-        .unwrap();
-        let mailer = Mailer::new(&mail).unwrap();
-        let outbox =
-            Outbox::new(fixture.database.clone(), fixture.keys.clone(), fixture.clock.clone(), mailer, &mail);
-        let contents = Arc::new(Mutex::new(Vec::new()));
-        let worded = Arc::clone(&contents);
-        let render_mail: RenderMail = Arc::new(move |content| {
-            let text = format!("{content:?}");
-            worded.lock().unwrap().push(content);
-            Box::pin(async {
-                Ok(Message { sender: None, cc: Vec::new(), subject: "Ticket".to_owned(), text, html: None })
-            })
-        });
         let site = toml::from_str("name = \"Cloud <One>\"\nsupport_email = \"support@example.org\"").unwrap();
         let look = Look::load(&site, &crate::setpass::fixture::settings()).unwrap();
         let (stop, stopped) = watch::channel(false);
         let services = Services {
             setpass: fixture.setpass.clone(),
             keystone: fixture.keystone.clone(),
-            outbox: outbox.clone(),
-            render_mail,
             look: Arc::new(look),
-            helpdesk: mail.helpdesk,
             public_url: "https://cloud.example.org/setpass/".parse().unwrap(),
             trusted_proxies: TrustedProxies::default(),
             forwarded_header: ForwardedHeader::default(),
@@ -82,7 +62,7 @@ impl Served {
             ),
         };
         let router = router(services.clone());
-        Self { fixture, outbox, contents, services, stop, router }
+        Self { fixture, services, stop, router }
     }
 
     pub(super) async fn call(&self, request: Request<Body>) -> Answer {
@@ -307,7 +287,7 @@ async fn no_log_line_of_any_level_holds_a_secret() {
     assert_eq!(issued.status, 200);
 
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-    for line in ["path=\"/\"", "password set", "reset case opened", "path=\"/token/u2\""] {
+    for line in ["path=\"/\"", "password set", "a link was asked for", "path=\"/token/u2\""] {
         assert!(logged.contains(line), "{line} is not logged");
     }
     let secrets = [

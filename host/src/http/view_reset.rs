@@ -1,4 +1,4 @@
-//! `GET /reset`: the form to ask the helpdesk for another link.
+//! `GET /reset`: the form to ask for another link.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,6 +9,7 @@ use super::answer::{NextStep, Notice, Told, page};
 use super::audience::{Accepts, Audience};
 use super::openapi::Everywhere;
 use super::pages::{Frame, ResetPage};
+use crate::settings::setpass::reset::ResetMode;
 
 /// Shows the form to ask for another link.
 #[utoipa::path(
@@ -16,14 +17,28 @@ use super::pages::{Frame, ResetPage};
     path = "/reset",
     operation_id = "viewReset",
     tag = "pages",
-    responses((status = 200, description = "The form", body = Told), Everywhere)
+    responses(
+        (status = 200, description = "The form", body = Told),
+        (status = 404, description = "Nobody answers such requests here", body = Told),
+        Everywhere,
+    )
 )]
 pub(super) async fn view_reset(State(services): State<Services>, audience: Audience) -> Response {
+    if services.setpass.reset_mode() == ResetMode::Off {
+        return off().answer(audience, &services);
+    }
     if audience.accepts != Accepts::Page {
         let (outcome, phrase) = ("form", "reset-for-programs".into());
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
             .answer(audience, &services);
     }
     let frame = Frame::of(&services, audience).in_all_languages(None);
-    page(StatusCode::OK, audience, &ResetPage { frame, problem: None, name: "", email: "" })
+    let setpass = &services.setpass;
+    page(StatusCode::OK, audience, &ResetPage { frame, setpass, problem: None, name: "", email: "" })
+}
+
+/// What is said where nobody can ask here for a link.
+pub(super) fn off() -> Notice {
+    let (outcome, phrase) = ("reset-off", "reset-off".into());
+    Notice { status: StatusCode::NOT_FOUND, outcome, phrase, next: NextStep::Nothing }
 }

@@ -51,7 +51,7 @@ pub(super) struct Key {
     pub(super) made: Option<Timestamp>,
     pub(super) sealing: Zeroizing<[u8; KEY_LENGTH]>,
     pub(super) pepper: Zeroizing<[u8; KEY_LENGTH]>,
-    pub(super) naming: Zeroizing<[u8; KEY_LENGTH]>,
+    pub(super) fingerprinting: Zeroizing<[u8; KEY_LENGTH]>,
 }
 
 impl KeyRing {
@@ -86,7 +86,7 @@ impl Key {
             made,
             sealing: expand(b"usher/1/seal"),
             pepper: expand(b"usher/1/pin"),
-            naming: expand(b"usher/1/name"),
+            fingerprinting: expand(b"usher/1/fingerprint"),
         }
     }
 }

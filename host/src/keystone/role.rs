@@ -105,12 +105,32 @@ impl Keystone {
         self.assignments("scope.project.id", project_id).await
     }
 
+    /// The names of the roles that a user has anywhere: on projects, domains and the system, directly, through a group
+    /// or by inheritance. One call.
+    ///
+    /// # Errors
+    /// Where the call fails.
+    pub async fn role_names_of_user(&self, user_id: &str) -> Result<Vec<String>, KeystoneError> {
+        let assignments = self.raw_assignments("user.id", user_id).await?;
+        Ok(assignments.into_iter().map(|assignment| assignment.role.name).collect())
+    }
+
     fn assignment(&self, method: Method, user_id: &str, project_id: &str, role_id: &str) -> Request {
         let url = self.url(&["projects", project_id, "users", user_id, "roles", role_id]);
         Request::new(NAME, method, url)
     }
 
     async fn assignments(&self, key: &str, value: &str) -> Result<Vec<RoleAssignment>, KeystoneError> {
+        let assignments = self.raw_assignments(key, value).await?;
+        Ok(assignments
+            .into_iter()
+            .filter_map(|Assignment { role, user, scope }| {
+                Some(RoleAssignment { user_id: user?.id, project_id: scope.project?.id, role })
+            })
+            .collect())
+    }
+
+    async fn raw_assignments(&self, key: &str, value: &str) -> Result<Vec<Assignment>, KeystoneError> {
         let mut url = self.url(&["role_assignments"]);
         // Keystone takes the mere presence of the two flags for yes.
         url.query_pairs_mut()
@@ -118,12 +138,6 @@ impl Keystone {
             .append_pair("effective", "1")
             .append_pair("include_names", "1");
         let answer = self.call(Request::new(NAME, Method::GET, url)).await?;
-        let assignments = answer.json::<Assignments>()?.role_assignments;
-        Ok(assignments
-            .into_iter()
-            .filter_map(|Assignment { role, user, scope }| {
-                Some(RoleAssignment { user_id: user?.id, project_id: scope.project?.id, role })
-            })
-            .collect())
+        Ok(answer.json::<Assignments>()?.role_assignments)
     }
 }

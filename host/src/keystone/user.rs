@@ -30,6 +30,17 @@ pub struct User {
     /// without knowing it.
     #[serde(rename = "usher_request")]
     pub marker: Option<String>,
+    /// What Keystone treats otherwise for this user.
+    #[serde(default)]
+    pub options: UserOptions,
+}
+
+/// What Keystone treats otherwise for one user. Options that Usher has no use for are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct UserOptions {
+    /// Whether the user may not change the password.
+    #[serde(default)]
+    pub lock_password: Option<bool>,
 }
 
 /// A user who is to be created.
@@ -87,6 +98,14 @@ impl Keystone {
             Err(KeystoneError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// All users of the settings' domain. As many calls as there are pages.
+    ///
+    /// # Errors
+    /// [`KeystoneError::ListCutShort`] where Keystone does not give all; else where a call fails.
+    pub async fn users(&self) -> Result<Vec<User>, KeystoneError> {
+        self.list_all(&self.domain).await
     }
 
     /// Creates a user, enabled, in the settings' domain. One call.

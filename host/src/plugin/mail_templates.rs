@@ -1,5 +1,8 @@
 //! The role of wording the mails.
 
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
 use secrecy::ExposeSecret;
 
 use crate::mail_content::{MailContent, PasswordLink};
@@ -14,6 +17,10 @@ use super::sheet_rows;
 mod quota_mails;
 
 const RENDER: &str = "render";
+
+/// Words a mail as the site wants it.
+pub type RenderMail =
+    Arc<dyn Fn(MailContent) -> BoxFuture<'static, Result<Message, PluginError>> + Send + Sync>;
 
 /// The component that words the mails.
 #[derive(Clone)]
@@ -48,6 +55,15 @@ impl MailTemplates {
             })?;
         check(&rendered).map_err(|reason| callee.bad_answer(RENDER, None, reason.to_owned()))?;
         Ok(message_from_wit(rendered))
+    }
+
+    /// As a function, for who has no business with components.
+    #[must_use]
+    pub fn into_function(self) -> RenderMail {
+        Arc::new(move |content| {
+            let templates = self.clone();
+            Box::pin(async move { templates.render(&content).await })
+        })
     }
 
     /// SHA-256 of the component that runs.

@@ -86,7 +86,7 @@ async fn a_password_change_that_a_rotation_overtakes_still_uses_the_link_up() {
     let counted = fixture.database.count_attempt(&attempt).await.unwrap();
     let crate::database::AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
     assert_eq!(rotate_all(&fixture).await.sealed_again, 1);
-    fixture.database.erase_used_link(&attempt, now).await.unwrap();
+    fixture.database.erase_used_link(&attempt, None, now).await.unwrap();
     let again = fixture.redeem(&link.token, PIN, CHOSEN).await;
     assert!(matches!(again, Err(RedeemError::Unknown)), "{again:?}");
 }
@@ -111,7 +111,7 @@ async fn who_still_has_a_retired_key_in_memory_cannot_store_anything_with_it() {
     let sealed = fixture.keys.seal(outbox::PURPOSE, b"sealed before");
     let password = fixture.keys.seal(&setpass::password_purpose(USER), b"sealed before");
     let pin_hash = fixture.keys.hash_pin(&PIN.into());
-    let case = fixture.setpass.number_reset_case("user@example.org").await.unwrap().unwrap();
+    let case = fixture.setpass.number_reset_case(1, "user@example.org").await.unwrap().unwrap();
     rotate_all(&fixture).await;
     retire_key(&fixture, first).await.unwrap();
 
@@ -119,7 +119,7 @@ async fn who_still_has_a_retired_key_in_memory_cannot_store_anything_with_it() {
     let mut tx = database.begin().await.unwrap();
     let mut refusals = vec![
         Database::add_mail(&mut tx, "origin", "kind", &sealed, now, None).await.unwrap_err(),
-        database.open_reset_case(&mut tx, case, &pin_hash).await.unwrap_err(),
+        database.open_reset_case(&mut tx, case, &pin_hash, now).await.unwrap_err(),
     ];
     let fresh = fixture.keys.seal(&setpass::password_purpose(USER), b"fresh");
     let fresh_hash = fixture.keys.hash_pin(&PIN.into());
@@ -206,4 +206,27 @@ async fn two_do_not_change_keys_at_once() {
     let refused = rotate(&key_file(&fixture), &fixture.database, &fixture.clock).await.unwrap_err();
     assert!(matches!(refused, RekeyingError::Busy(_)), "{refused}");
     assert_eq!(fixture.keys.list().len(), 1);
+}
+
+/// What users ask for waits a few seconds at most, and longer only while Keystone does not answer.
+#[tokio::test]
+async fn a_request_for_a_link_moves_to_the_new_key_and_its_pin_holds_the_old_one() {
+    let fixture = Fixture::new().await;
+    let (first, old_hash) = (current(&fixture.keys), fixture.keys.hash_pin(&PIN.into()));
+    let asker = setpass::Asker { name: "New User".to_owned(), email: "user@example.org".to_owned() };
+    fixture.setpass.ask_for_link(&asker, &old_hash, None).await.unwrap();
+    let rotation = rotate_all(&fixture).await;
+    assert_eq!((rotation.sealed_again, rotation.pins_of_older_keys), (1, 1));
+    assert!(matches!(retire_key(&fixture, first).await, Err(RekeyingError::Needed { .. })));
+
+    let (database, now) = (&fixture.database, fixture.clock.now());
+    let request = database.claim_reset_request("test", now, now, |_| false).await.unwrap().unwrap();
+    assert_eq!(fixture.setpass.open_asker(&request.who).unwrap(), asker);
+    let mut tx = database.begin().await.unwrap();
+    assert!(crate::database::finish_reset_request_in(&mut tx, request.id, "test").await.unwrap());
+    tx.commit().await.unwrap();
+    retire_key(&fixture, first).await.unwrap();
+    // Who still has the old key in memory is refused.
+    let refused = fixture.setpass.ask_for_link(&asker, &old_hash, None).await.unwrap_err();
+    assert!(refused.to_string().contains("try again"), "{refused}");
 }

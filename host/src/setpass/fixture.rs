@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use axum::extract::Path;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -38,6 +38,12 @@ pub(crate) const ADMIN_TOKEN: &str = "token-of-an-administrator";
 pub(crate) struct Identity {
     pub(crate) passwords: BTreeMap<String, String>,
     pub(crate) changes: usize,
+    /// Users besides [`USER`], and what is otherwise about that one, by their ids.
+    pub(crate) users: BTreeMap<String, Value>,
+    /// Names of the roles that users have, by the users' ids.
+    pub(crate) roles: BTreeMap<String, String>,
+    /// How often an administrator set a password.
+    pub(crate) administrative_changes: usize,
     /// Fails without doing anything.
     pub(crate) down: bool,
     /// Knows no e-mail address of anybody.
@@ -60,16 +66,27 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Five PINs a link, eight a day, a link for an hour.
     pub(crate) async fn new() -> Self {
-        Self::with(Keys::load, &settings()).await
+        Self::with("").await
     }
 
-    /// For thousands of tries: PINs are hashed at little cost, and twenty may be tried with a link.
+    /// The same with these lines at the end of the settings' section.
+    pub(crate) async fn with(more: &str) -> Self {
+        Self::on(Keys::load, &settings_with(more)).await
+    }
+
+    /// For thousands of tries: PINs are hashed at little cost, twenty may be tried with a link, and one client may send
+    /// as many as it likes.
     pub(crate) async fn for_many_tries() -> Self {
-        let limits = settings::setpass::Setpass { max_attempts: 20, max_attempts_per_day: 20, ..settings() };
-        Self::with(Keys::load_with_cheap_pins, &limits).await
+        let limits = settings::setpass::Setpass {
+            max_attempts: 20,
+            max_attempts_per_day: 20,
+            max_attempts_per_client: 1_000_000,
+            ..settings()
+        };
+        Self::on(Keys::load_with_cheap_pins, &limits).await
     }
 
-    async fn with(
+    async fn on(
         load: impl FnOnce(&std::path::Path) -> Result<Keys, crate::keys::KeysError>,
         settings: &settings::setpass::Setpass,
     ) -> Self {
@@ -137,15 +154,20 @@ pub(crate) fn redemption(token: &SecretString, pin: &str, password: &str) -> Red
 }
 
 pub(crate) fn settings() -> settings::setpass::Setpass {
-    toml::from_str(
+    settings_with("")
+}
+
+pub(crate) fn settings_with(more: &str) -> settings::setpass::Setpass {
+    let text = format!(
         "public_url = \"https://cloud.example.org/setpass/\"\ntoken_lifetime = \"1h\"\n\
-         max_attempts = 5\nmax_attempts_per_day = 8\n",
-    )
-    .unwrap()
+         max_attempts = 5\nmax_attempts_per_day = 8\n{more}\n"
+    );
+    toml::from_str(&text).unwrap()
 }
 
 fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
-    let (identity, users, asked) = (Arc::clone(identity), Arc::clone(identity), Arc::clone(identity));
+    type Shared = State<Arc<Mutex<Identity>>>;
+    let asked = Arc::clone(identity);
     Router::new()
         .route(
             "/v3",
@@ -155,16 +177,67 @@ fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
             }),
         )
         .route("/v3/auth/tokens", post(authenticate))
+        .route("/v3/users", get(async |State(identity): Shared| list_users(&identity.lock().unwrap())))
         .route(
             "/v3/users/{id}",
-            get(async move |Path(id): Path<String>| show_user(&users.lock().unwrap(), &id)),
+            get(async |State(identity): Shared, Path(id): Path<String>| {
+                show_user(&identity.lock().unwrap(), &id)
+            })
+            .patch(
+                async |State(identity): Shared, Path(id): Path<String>, Json(body): Json<Value>| {
+                    set_password(&mut identity.lock().unwrap(), &id, &body["user"])
+                },
+            ),
         )
         .route(
             "/v3/users/{id}/password",
-            post(async move |Path(id): Path<String>, Json(body): Json<Value>| {
+            post(async |State(identity): Shared, Path(id): Path<String>, Json(body): Json<Value>| {
                 change_password(&mut identity.lock().unwrap(), &id, &body["user"])
             }),
         )
+        .route(
+            "/v3/role_assignments",
+            get(async |State(identity): Shared, Query(query): Query<BTreeMap<String, String>>| {
+                list_roles(&identity.lock().unwrap(), &query["user.id"])
+            }),
+        )
+        .with_state(Arc::clone(identity))
+}
+
+fn user(identity: &Identity, id: &str) -> Value {
+    let email = (!identity.has_no_addresses).then_some("user@mail.example.org");
+    let usual = json!({ "id": id, "name": "user@example.org", "email": email, "enabled": true });
+    identity.users.get(id).cloned().unwrap_or(usual)
+}
+
+fn list_users(identity: &Identity) -> (StatusCode, Json<Value>) {
+    if identity.down {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
+    }
+    let mut users: Vec<Value> = identity.users.values().cloned().collect();
+    if !identity.users.contains_key(USER) {
+        users.push(user(identity, USER));
+    }
+    (StatusCode::OK, Json(json!({ "users": users, "links": {} })))
+}
+
+/// On the system, where assignments name no project.
+fn list_roles(identity: &Identity, user_id: &str) -> Json<Value> {
+    let role = identity.roles.get(user_id).map(|name| {
+        json!({
+            "role": { "id": "r1", "name": name }, "user": { "id": user_id }, "scope": { "system": { "all": true } },
+        })
+    });
+    Json(json!({ "role_assignments": role.into_iter().collect::<Vec<_>>() }))
+}
+
+fn set_password(identity: &mut Identity, id: &str, change: &Value) -> (StatusCode, Json<Value>) {
+    if identity.down {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
+    }
+    identity.passwords.insert(id.to_owned(), change["password"].as_str().unwrap().to_owned());
+    identity.administrative_changes += 1;
+    (StatusCode::OK, Json(json!({ "user": user(identity, id) })))
 }
 
 async fn authenticate(
@@ -182,9 +255,7 @@ fn show_user(identity: &Identity, id: &str) -> (StatusCode, Json<Value>) {
     if identity.down {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
     }
-    let email = (!identity.has_no_addresses).then_some("user@mail.example.org");
-    let user = json!({ "id": id, "name": "user@example.org", "email": email, "enabled": true });
-    (StatusCode::OK, Json(json!({ "user": user })))
+    (StatusCode::OK, Json(json!({ "user": user(identity, id) })))
 }
 
 fn change_password(identity: &mut Identity, id: &str, change: &Value) -> (StatusCode, Json<Value>) {

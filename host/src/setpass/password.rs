@@ -201,6 +201,7 @@ mod tests {
             enabled: true,
             default_project_id: None,
             marker: None,
+            options: crate::keystone::UserOptions::default(),
         };
         let check_for = |password: &str| rules().check_for(&password.into(), &user);
         for named in

@@ -27,8 +27,8 @@ pub fn check(pin: &SecretString) -> Result<(), InvalidPin> {
 }
 
 /// Whether a PIN is among those that are guessed first: one digit repeated, digits in a row up or
-/// down, two digits by turns, and, of four digits, a year of this century or the last. What is no PIN
-/// at all is not among them.
+/// down, a few digits said again, digits in pairs, and, of four digits, a year of this century or the last. What is no
+/// PIN at all is not among them.
 #[must_use]
 pub fn is_trivial(pin: &SecretString) -> bool {
     if check(pin).is_err() {
@@ -37,9 +37,11 @@ pub fn is_trivial(pin: &SecretString) -> bool {
     let pin = pin.expose_secret();
     let digits = pin.as_bytes();
     let every_step = |step: u8| digits.windows(2).all(|pair| (pair[0] - b'0' + step) % 10 == pair[1] - b'0');
-    let by_turns = digits.windows(3).all(|three| three[0] == three[2]);
+    let said_again =
+        (1..=digits.len() / 2).any(|part| digits.iter().zip(&digits[part..]).all(|(a, b)| a == b));
+    let in_pairs = digits.len().is_multiple_of(2) && digits.chunks(2).all(|pair| pair[0] == pair[1]);
     let year = digits.len() == 4 && (pin.starts_with("19") || pin.starts_with("20"));
-    every_step(1) || every_step(9) || by_turns || year
+    every_step(1) || every_step(9) || said_again || in_pairs || year
 }
 
 #[cfg(test)]
@@ -58,9 +60,10 @@ mod tests {
 
     #[test]
     fn pins_that_are_guessed_first_are_trivial() {
-        for trivial in
-            ["0000", "1234", "4321", "7890", "1984", "2026", "111111", "123456", "121212", "987654"]
-        {
+        for trivial in [
+            "0000", "1234", "4321", "7890", "1984", "2026", "111111", "123456", "121212", "987654", "123123",
+            "112233",
+        ] {
             assert!(is_trivial(&trivial.into()), "{trivial}");
         }
         for usable in ["4711", "0815", "274916", "1990427", "", "-1", "x"] {

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{Inner, InvalidPin, Setpass, SetpassError, UnusablePassword, password_purpose, pin, token};
-use crate::database::{Attempt, AttemptStart, Claim, CountedAttempt, DatabaseError, TokenHash};
-use crate::keystone::{ChangePasswordError, Keystone, KeystoneError};
+use super::{
+    Inner, InvalidPin, Setpass, SetpassError, UnusablePassword, password_purpose, pin, reset_link, token,
+};
+use crate::database::{Attempt, AttemptStart, Claim, CountedAttempt, DatabaseError, GrantedClaim, TokenHash};
+use crate::keystone::{ChangePasswordError, Keystone, KeystoneError, User};
+use crate::{fail_point, random};
 
 /// How long one request alone may work on a change: longer than any call to Keystone takes. It only
 /// matters after a crash, and then only for how soon the user may try again.
@@ -43,6 +46,12 @@ pub enum RedeemError {
     /// Too many wrong PINs were tried for this user within a day. Passing.
     #[error("too many wrong PINs were tried for this user within 24 hours")]
     LockedForToday,
+    /// Too many wrong PINs came from the client of late. Passing.
+    #[error("too many wrong PINs came from one client within an hour")]
+    TooManyFromClient {
+        /// When it may try again.
+        until: Timestamp,
+    },
     /// The PIN does not have the form of one. Nothing was counted.
     #[error(transparent)]
     InvalidPin(#[from] InvalidPin),
@@ -187,17 +196,11 @@ async fn change_password(
     password: &SecretString,
 ) -> Result<(), RedeemError> {
     let (database, clock) = (&inner.database, &inner.clock);
-    let original = match open_password(inner, attempt) {
-        Ok(original) => original,
-        Err(error) => {
-            database.give_attempt_back(attempt, clock.now(), "key missing").await?;
-            return Err(error.into());
-        }
-    };
     // Whose password it is, Keystone tells. Where it does not, its own rules have to do: the user is not held up.
-    match tokio::time::timeout(NAME_TIME, keystone.user(&attempt.user_id)).await {
+    let user = tokio::time::timeout(NAME_TIME, keystone.user(&attempt.user_id)).await;
+    match &user {
         Ok(Ok(Some(user))) => {
-            if let Err(unusable) = inner.rules.check_for(password, &user) {
+            if let Err(unusable) = inner.rules.check_for(password, user) {
                 database.give_attempt_back(attempt, clock.now(), "password too easy").await?;
                 return Err(unusable.into());
             }
@@ -206,18 +209,38 @@ async fn change_password(
         Ok(Err(error)) => tracing::warn!(%error, "a new password is not compared with its user's name"),
         Err(_) => tracing::warn!("Keystone takes long: a new password is not compared with its user's name"),
     }
-    let until = clock.now().saturating_add(CLAIM_TIME).unwrap_or(Timestamp::MAX);
-    let unsettled = match database.claim_change(attempt, clock.now(), until).await? {
-        Claim::Granted { unsettled } => unsettled,
+    let now = clock.now();
+    let until = now.saturating_add(CLAIM_TIME).unwrap_or(Timestamp::MAX);
+    let drawn =
+        inner.keys.seal(&password_purpose(&attempt.user_id), random::password().expose_secret().as_bytes());
+    let claim = match database.claim_change(attempt, &drawn, now, until).await? {
+        Claim::Granted(claim) => claim,
         Claim::Taken => {
             database.give_attempt_back(attempt, clock.now(), "another request is at it").await?;
             return Err(RedeemError::Busy);
         }
         Claim::Gone => return Err(RedeemError::Unknown),
     };
+    fail_point::reached(|| "change claimed".to_owned());
+    // A link that was asked for cannot do without knowing the user, however long Keystone takes.
+    let user = async {
+        match user {
+            Ok(found) => found,
+            Err(_) => keystone.user(&attempt.user_id).await,
+        }
+    };
+    let original = match random_password(inner, keystone, attempt, &claim, user).await {
+        Ok(original) => original,
+        // The change itself was not begun.
+        Err(error) => {
+            database.settle_unchanged(attempt, clock.now(), reason_before(&error)).await?;
+            return Err(error);
+        }
+    };
     let refusal = match keystone.change_password(&attempt.user_id, &original, password).await {
         Ok(()) => {
-            database.erase_used_link(attempt, clock.now()).await?;
+            fail_point::reached(|| "password changed".to_owned());
+            database.erase_used_link(attempt, claim.superseded.as_deref(), clock.now()).await?;
             return Ok(());
         }
         // Whether Keystone did it is not known: the answer may have been lost, not the question.
@@ -234,7 +257,7 @@ async fn change_password(
         database.settle_unchanged(attempt, clock.now(), reason).await?;
     }
     Err(match refusal {
-        ChangePasswordError::WrongOriginal if unsettled => RedeemError::PerhapsChanged,
+        ChangePasswordError::WrongOriginal if claim.unsettled => RedeemError::PerhapsChanged,
         ChangePasswordError::WrongOriginal => RedeemError::ChangedElsewhere,
         ChangePasswordError::Refused(words) => RedeemError::Refused(words),
         ChangePasswordError::Reused(words) => RedeemError::Reused(words),
@@ -242,6 +265,22 @@ async fn change_password(
         ChangePasswordError::Disabled => RedeemError::Disabled,
         ChangePasswordError::Other(error) => RedeemError::Keystone(error),
     })
+}
+
+/// The random password that the change starts from, once Keystone has it.
+async fn random_password(
+    inner: &Inner,
+    keystone: &Keystone,
+    attempt: &CountedAttempt,
+    claim: &GrantedClaim,
+    user: impl Future<Output = Result<Option<User>, KeystoneError>>,
+) -> Result<SecretString, RedeemError> {
+    let original = open_password(inner, &attempt.user_id, &claim.password)?;
+    if !claim.is_password_set {
+        let user = user.await.map_err(RedeemError::Keystone)?;
+        reset_link::set_random_password(inner, keystone, attempt, user, &original).await?;
+    }
+    Ok(original)
 }
 
 /// What the audit trail says of a refusal, in fixed words.
@@ -256,8 +295,19 @@ fn reason(refusal: &ChangePasswordError) -> &'static str {
     }
 }
 
-fn open_password(inner: &Inner, attempt: &CountedAttempt) -> Result<SecretString, SetpassError> {
-    let plain = inner.keys.open(&password_purpose(&attempt.user_id), &attempt.password)?;
+/// The same where the change itself was not begun.
+fn reason_before(failure: &RedeemError) -> &'static str {
+    match failure {
+        RedeemError::Disabled => "account disabled",
+        RedeemError::LockedByKeystone(_) => "locked by Keystone",
+        RedeemError::Keystone(_) => "no answer from Keystone",
+        RedeemError::Setpass(SetpassError::Keys(_)) => "key missing",
+        _ => "failure",
+    }
+}
+
+fn open_password(inner: &Inner, user_id: &str, sealed: &[u8]) -> Result<SecretString, SetpassError> {
+    let plain = inner.keys.open(&password_purpose(user_id), sealed)?;
     let text = std::str::from_utf8(&plain)
         .map_err(|_| DatabaseError::Damaged("a sealed password that is not text".to_owned()))?;
     Ok(SecretString::from(text))

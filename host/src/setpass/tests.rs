@@ -8,6 +8,7 @@ use super::fixture::{
 use super::*;
 
 mod endings;
+mod reset;
 mod trail;
 
 const CHOSEN: &str = "correct horse battery staple";
@@ -252,37 +253,6 @@ async fn a_stored_password_copied_to_another_user_does_not_open() {
     let sealed = fixture.keys.seal(&password_purpose(USER), b"secret");
     fixture.keys.open(&password_purpose(USER), &sealed).unwrap();
     assert!(fixture.keys.open(&password_purpose("other"), &sealed).is_err());
-}
-
-#[tokio::test]
-async fn strangers_open_a_bounded_number_of_cases() {
-    let fixture = Fixture::new().await;
-    let open = async |email: &str| {
-        let case = fixture.setpass.number_reset_case(email).await.unwrap()?;
-        assert!(fixture.database.open_case(case).await.unwrap().is_none(), "numbered is not open");
-        let mut tx = fixture.database.begin().await.unwrap();
-        fixture.setpass.open_reset_case(&mut tx, case, "hash").await.unwrap();
-        tx.commit().await.unwrap();
-        Some(case)
-    };
-    let first = open("User@Example.org").await.unwrap();
-    assert!(open("user@example.org ").await.is_some());
-    assert!(open("user@example.org").await.is_some());
-    assert!(open("USER@example.org").await.is_none());
-    for number in 0..197 {
-        assert!(open(&format!("user{number}@example.org")).await.is_some(), "{number}");
-    }
-    assert!(open("one-too-many@example.org").await.is_none());
-
-    let case = fixture.database.open_case(first).await.unwrap().unwrap();
-    assert_eq!((case.email.as_str(), case.pin_hash.as_str()), ("user@example.org", "hash"));
-    let mut tx = fixture.database.begin().await.unwrap();
-    assert!(fixture.database.close_case(&mut tx, first, fixture.clock.now()).await.unwrap());
-    assert!(!fixture.database.close_case(&mut tx, first, fixture.clock.now()).await.unwrap());
-    tx.commit().await.unwrap();
-    assert!(fixture.database.open_case(first).await.unwrap().is_none());
-    fixture.clock.advance(SignedDuration::from_hours(24));
-    assert!(open("user@example.org").await.is_some());
 }
 
 #[tokio::test]

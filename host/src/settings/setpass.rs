@@ -2,6 +2,7 @@
 
 pub mod page;
 pub mod proxies;
+pub mod reset;
 pub mod tls;
 
 use std::net::SocketAddr;
@@ -14,7 +15,14 @@ use url::Url;
 use super::sheet::is_protected;
 
 /// What the setpass that `remote` names decides, so that it has no meaning here.
-const DECIDED_ELSEWHERE: [&str; 4] = ["max_attempts", "max_attempts_per_day", "min_password_length", "page"];
+const DECIDED_ELSEWHERE: [&str; 6] = [
+    "max_attempts",
+    "max_attempts_per_day",
+    "max_attempts_per_client",
+    "min_password_length",
+    "reset",
+    "page",
+];
 
 /// How few characters may be asked for: fewer than NIST SP 800-63B-4 allows are none.
 pub const SHORTEST_PASSWORD: usize = 8;
@@ -44,6 +52,9 @@ pub struct Setpass {
     /// How many PINs may be tried for one user within 24 hours, over all of that user's links.
     #[serde(default = "twenty")]
     pub max_attempts_per_day: u32,
+    /// How many wrong PINs one client may send within an hour, over all links.
+    #[serde(default = "three_hundred")]
+    pub max_attempts_per_client: u32,
     /// How many characters a new password has to have.
     #[serde(default = "eight")]
     pub min_password_length: usize,
@@ -70,6 +81,9 @@ pub struct Setpass {
     /// The header in which they write it.
     #[serde(default)]
     pub forwarded_header: proxies::ForwardedHeader,
+    /// The page where users ask for a link.
+    #[serde(default)]
+    pub reset: reset::Reset,
     /// How the pages look.
     #[serde(default)]
     pub page: page::Page,
@@ -124,6 +138,10 @@ fn twenty() -> u32 {
     20
 }
 
+fn three_hundred() -> u32 {
+    300
+}
+
 impl Setpass {
     /// URL under which users reach the page; the links in mails start with it.
     #[must_use]
@@ -134,11 +152,11 @@ impl Setpass {
 
     pub(crate) fn resolve(&mut self, folder: &Path) {
         self.page.resolve(folder);
-        if let Some(file) = &mut self.remote_ca_file {
-            super::resolve(folder, file);
-        }
         if let Some(tls) = &mut self.tls {
             tls.resolve(folder);
+        }
+        if let Some(file) = &mut self.remote_ca_file {
+            super::resolve(folder, file);
         }
     }
 
@@ -181,6 +199,10 @@ impl Setpass {
             let message = format!("expected {SHORTEST_PASSWORD} to {LONGEST_MINIMUM} characters");
             return Err(("setpass.min_password_length".to_owned(), message));
         }
+        if self.max_attempts_per_client < self.max_attempts {
+            return fail("max_attempts_per_client", "must not be smaller than max_attempts");
+        }
+        self.reset.check()?;
         if self.max_connections == 0 {
             return fail(
                 "max_connections",

@@ -12,7 +12,7 @@ use crate::stage::Stage;
 const PICTURES: &str = "USHER_PAGES_PICTURES";
 
 /// The width of a small phone.
-const PHONE: u32 = 375;
+pub(super) const PHONE: u32 = 375;
 
 /// The pages that pictures are made of: language, page, dark.
 const PICTURED: [(&str, &str, bool); 4] =
@@ -110,7 +110,7 @@ fn look_at_every_page(pages: &Pages, proxy: &FaultProxy, browser: &Browser, lang
 }
 
 /// Looks at the page that the browser shows and that has this sign, and returns its title.
-fn check(browser: &Browser, language: &str, name: &str, sign: &str) -> String {
+pub(super) fn check(browser: &Browser, language: &str, name: &str, sign: &str) -> String {
     let what = format!("{name} in {language}");
     if let Err(error) = browser.wait_for(sign) {
         panic!("{what}: {error:#}; the page says:\n{}", browser.text("main").unwrap());

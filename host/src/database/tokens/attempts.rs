@@ -5,15 +5,23 @@ use sqlx::{FromRow, SqliteConnection};
 
 use super::super::setpass_events::{SetpassEventKind, record_setpass_event};
 use super::super::{Database, DatabaseError};
-use super::{Attempt, AttemptStart, Claim, CountedAttempt, take_back, window_start};
+use super::{Attempt, AttemptStart, Claim, CountedAttempt, GrantedClaim, take_back, window_start};
 
 #[derive(FromRow)]
 struct LinkRow {
     user_id: String,
-    password: Vec<u8>,
     password_name: String,
     pin_hash: String,
     attempts: i64,
+    marker: Option<String>,
+}
+
+#[derive(FromRow)]
+struct ClaimRow {
+    user_id: String,
+    unsettled: i64,
+    password: Vec<u8>,
+    is_password_set: bool,
 }
 
 impl Database {
@@ -49,34 +57,52 @@ impl Database {
     }
 
     /// Asks to be the only one who changes the password with this link until the given time, and
-    /// records that a change begins.
+    /// records that a change begins. Where the link has no random password yet, it gets the one that was `drawn`,
+    /// sealed, which is recorded before Keystone hears of it. One whose secrets are destroyed gets none.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn claim_change(
         &self,
         attempt: &CountedAttempt,
+        drawn: &[u8],
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Claim, DatabaseError> {
         let mut tx = self.begin().await?;
-        let begun: Option<i64> = sqlx::query_scalar(
-            "UPDATE setpass_link SET claimed_until = ?, unsettled = unsettled + 1 \
-             WHERE token_hash = ? AND (claimed_until IS NULL OR claimed_until <= ?) RETURNING unsettled",
+        let claimed: Option<ClaimRow> = sqlx::query_as(
+            "UPDATE setpass_link SET claimed_until = ?, unsettled = unsettled + 1, password = COALESCE(password, ?) \
+             WHERE token_hash = ? AND pin_hash <> '' AND (claimed_until IS NULL OR claimed_until <= ?) \
+             RETURNING user_id, unsettled, password, is_password_set",
         )
         .bind(until.as_millisecond())
+        .bind(drawn)
         .bind(attempt.token_hash.as_slice())
         .bind(now.as_millisecond())
         .fetch_optional(&mut *tx)
         .await?;
-        if let Some(begun) = begun {
-            tx.commit().await?;
-            return Ok(Claim::Granted { unsettled: begun > 1 });
-        }
-        let present: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM setpass_link WHERE token_hash = ?")
+        if let Some(claimed) = claimed {
+            let superseded = sqlx::query_scalar(
+                "SELECT password_name FROM setpass_link \
+                 WHERE user_id = ? AND kind = 'registered' AND token_hash <> ?",
+            )
+            .bind(&claimed.user_id)
             .bind(attempt.token_hash.as_slice())
-            .fetch_one(&mut *tx)
+            .fetch_optional(&mut *tx)
             .await?;
+            tx.commit().await?;
+            return Ok(Claim::Granted(GrantedClaim {
+                unsettled: claimed.unsettled > 1,
+                password: claimed.password,
+                is_password_set: claimed.is_password_set,
+                superseded,
+            }));
+        }
+        let present: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM setpass_link WHERE token_hash = ? AND pin_hash <> ''")
+                .bind(attempt.token_hash.as_slice())
+                .fetch_one(&mut *tx)
+                .await?;
         Ok(if present == 0 { Claim::Gone } else { Claim::Taken })
     }
 
@@ -167,8 +193,8 @@ async fn count(
     }
     let link: Option<LinkRow> = sqlx::query_as(
         "UPDATE setpass_link SET attempts = attempts + 1 \
-         WHERE token_hash = ? AND attempts < ? AND length(password) > 0 \
-         RETURNING user_id, password, password_name, pin_hash, attempts",
+         WHERE token_hash = ? AND attempts < ? AND pin_hash <> '' \
+         RETURNING user_id, password_name, pin_hash, attempts, marker",
     )
     .bind(token_hash.as_slice())
     .bind(limits.per_link)
@@ -187,10 +213,10 @@ async fn count(
         token_hash: *token_hash,
         client: client.map(str::to_owned),
         user_id: link.user_id,
-        password: link.password,
         password_name: link.password_name,
         pin_hash: link.pin_hash,
         left: u32::try_from(left).unwrap_or(0),
+        marker: link.marker,
     };
     if in_window > i64::from(limits.per_window) {
         // A refusal does not count as an attempt.

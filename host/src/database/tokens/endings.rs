@@ -19,7 +19,7 @@ const EXHAUSTED: &str = "expires > ?1 AND attempts >= ?2 AND NOT EXISTS (SELECT 
      WHERE setpass_attempt.user_id = setpass_link.user_id AND at > ?3)";
 
 /// Links that have secrets left, which nobody is using at ?1.
-const HELD_BY_NOBODY: &str = "length(password) > 0 AND (claimed_until IS NULL OR claimed_until <= ?1)";
+const HELD_BY_NOBODY: &str = "pin_hash <> '' AND (claimed_until IS NULL OR claimed_until <= ?1)";
 
 /// What was destroyed and forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,21 +35,28 @@ impl Database {
     /// to be told.
     ///
     /// The link is found by the password, not by the token: where another link was issued for
-    /// the same password meanwhile, that one has nothing left to change and goes too.
+    /// the same password meanwhile, that one has nothing left to change and goes too. So do the links that were asked
+    /// for, and one that was registered with the `superseded` password, which Keystone has no more. One that was
+    /// registered after the change began stays: whoever did that has set a password since.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn erase_used_link(
         &self,
         attempt: &CountedAttempt,
+        superseded: Option<&str>,
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
         let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND password_name = ?")
-            .bind(&attempt.user_id)
-            .bind(&attempt.password_name)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "DELETE FROM setpass_link \
+             WHERE user_id = ? AND (kind = 'reset' OR password_name = ? OR password_name = ?)",
+        )
+        .bind(&attempt.user_id)
+        .bind(&attempt.password_name)
+        .bind(superseded)
+        .execute(&mut *tx)
+        .await?;
         erase_attempt(&mut tx, attempt.id).await?;
         record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::PasswordSet, "")).await?;
         owe_notice(&mut tx, &attempt.user_id, now).await?;
@@ -88,7 +95,7 @@ impl Database {
         let mut destroyed = 0;
         for (kind, which) in [(SetpassEventKind::Expired, EXPIRED), (SetpassEventKind::Locked, EXHAUSTED)] {
             let statement = format!(
-                "UPDATE setpass_link SET password = x'', pin_hash = '' WHERE {which} AND {HELD_BY_NOBODY} \
+                "UPDATE setpass_link SET password = NULL, pin_hash = '' WHERE {which} AND {HELD_BY_NOBODY} \
                  RETURNING user_id, token_hash"
             );
             let ended: Vec<(String, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
@@ -157,8 +164,8 @@ pub(super) async fn lock(
     per_link: u32,
 ) -> Result<bool, DatabaseError> {
     let locked = sqlx::query(
-        "UPDATE setpass_link SET password = x'', pin_hash = '' WHERE token_hash = ? AND attempts >= ? \
-         AND length(password) > 0 AND (claimed_until IS NULL OR claimed_until <= ?)",
+        "UPDATE setpass_link SET password = NULL, pin_hash = '' WHERE token_hash = ? AND attempts >= ? \
+         AND pin_hash <> '' AND (claimed_until IS NULL OR claimed_until <= ?)",
     )
     .bind(attempt.token_hash.as_slice())
     .bind(per_link)

@@ -117,6 +117,7 @@ fn everything_that_templates_say_is_in_the_languages_files_and_nothing_else_is()
         "answer",
         "limits",
         "origin",
+        "pages",
         "pages/frame",
         "request_reset",
         "set_password",

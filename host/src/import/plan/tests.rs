@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::*;
 use crate::database::{JournalRequest, RequestState};
 use crate::import::directory::Directory;
-use crate::keystone::{Project, User};
+use crate::keystone::{Project, User, UserOptions};
 use crate::registration::{
     Account, Body, DecidedLimit, Outcome, ParsedRow, ProjectChoice, QuotaService, Request, Stage,
     UsernameRule,
@@ -22,6 +22,7 @@ fn user(name: &str, marker: Option<&str>) -> User {
         enabled: true,
         default_project_id: None,
         marker: marker.map(str::to_owned),
+        options: UserOptions::default(),
     }
 }
 

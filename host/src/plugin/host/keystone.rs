@@ -66,7 +66,8 @@ pub(super) fn service(state: &State) -> Result<Keystone, Error> {
 }
 
 pub(super) fn user(user: client::User) -> User {
-    let client::User { id, name, email, description, enabled, default_project_id, marker: _ } = user;
+    let client::User { id, name, email, description, enabled, default_project_id, marker: _, options: _ } =
+        user;
     User { id, name, email, description, enabled, default_project_id }
 }
 

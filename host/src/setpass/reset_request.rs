@@ -1,0 +1,171 @@
+//! Requests for a link, from the page to the one who works them through, and the helpdesk's cases.
+//!
+//! The page only records what was asked for, so that its answer and the time of it tell nothing about accounts.
+
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Setpass, SetpassError};
+use crate::database::{DatabaseError, Limit, ResetCase, Transaction};
+use crate::registration;
+use crate::settings::setpass::reset::ResetMode;
+
+/// What is sealed of who asked.
+pub(crate) const REQUEST_PURPOSE: &str = "setpass/reset-request";
+
+/// How long a request is tried that cannot be worked through.
+const REQUEST_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// The span that all requests are counted over.
+const TOTAL_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// Who asks for a link, as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// Name; may be blank.
+    pub name: String,
+    /// E-mail address or user name.
+    pub email: String,
+}
+
+impl Setpass {
+    /// Who answers those who ask.
+    #[must_use]
+    pub fn reset_mode(&self) -> ResetMode {
+        self.inner.reset.mode
+    }
+
+    /// How many digits a PIN that is chosen on the page has at least.
+    #[must_use]
+    pub fn digits_of_new_pin(&self) -> usize {
+        usize::try_from(self.inner.reset.pin_digits).unwrap_or(super::LONGEST_PIN)
+    }
+
+    /// Hashes the PIN of a stranger, who may have to be turned away.
+    ///
+    /// # Errors
+    /// Where the PIN cannot be one, or too many are waiting.
+    pub async fn hash_stranger_pin(&self, pin: &SecretString) -> Result<String, SetpassError> {
+        super::check_pin(pin)?;
+        let place = self.inner.hashing.queue()?;
+        Ok(self.inner.hashing.hash(pin, Some(place)).await)
+    }
+
+    /// Records that somebody asks for a link from this address. `pin_hash` comes from [`Setpass::hash_stranger_pin`]. Where all together
+    /// have asked often enough of late, nothing is recorded, and nobody is told.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn ask_for_link(
+        &self,
+        asker: &Asker,
+        pin_hash: &str,
+        client: Option<IpAddr>,
+    ) -> Result<(), SetpassError> {
+        let inner = &self.inner;
+        let plain = Zeroizing::new(serde_json::to_vec(asker).map_err(|_| damaged())?);
+        let sealed = inner.keys.seal(REQUEST_PURPOSE, &plain);
+        let most = inner.reset.max_in_total;
+        let total = Limit { kind: "reset in total", subject: &[], most, window: TOTAL_WINDOW };
+        let client = inner.client_to_record(client);
+        let (database, now) = (&inner.database, inner.clock.now());
+        if database.add_reset_request(&sealed, pin_hash, client.as_deref(), now, &total).await? {
+            tracing::info!("a link was asked for");
+        } else {
+            tracing::warn!(
+                most,
+                "too many links were asked for within 24 hours (setpass.reset.max_in_total); a request is dropped"
+            );
+        }
+        Ok(())
+    }
+
+    /// Who asked, from the sealed record.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn open_asker(&self, sealed: &[u8]) -> Result<Asker, SetpassError> {
+        let plain = self.inner.keys.open(REQUEST_PURPOSE, sealed)?;
+        // The JSON error is left out: it may quote the record.
+        serde_json::from_slice(&plain).map_err(|_| damaged())
+    }
+
+    /// The number of the case of a request, which is about to be opened. None where too many were within 24 hours for
+    /// this address.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn number_reset_case(&self, request: i64, email: &str) -> Result<Option<i64>, SetpassError> {
+        let inner = &self.inner;
+        let email = registration::fold(email);
+        let subject = self.account_fingerprint(&email);
+        let limit = self.account_limit(&subject);
+        Ok(inner.database.number_reset_case(request, &email, inner.clock.now(), &limit).await?)
+    }
+
+    /// Opens a case in the caller's transaction, so that the case and the ticket which names it are
+    /// recorded together.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn open_reset_case(
+        &self,
+        tx: &mut Transaction,
+        case: i64,
+        pin_hash: &str,
+    ) -> Result<(), SetpassError> {
+        self.inner.database.open_reset_case(tx, case, pin_hash, self.inner.clock.now()).await?;
+        tracing::info!(case, "reset case opened");
+        Ok(())
+    }
+
+    /// When a case that was opened at a moment ends by itself.
+    #[must_use]
+    pub fn end_of_case(&self, opened: Timestamp) -> Timestamp {
+        opened.saturating_add(self.inner.reset.case_lifetime).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The cases that wait for a decision, the oldest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn open_cases(&self) -> Result<Vec<ResetCase>, SetpassError> {
+        Ok(self.inner.database.open_cases(self.oldest_open_case(self.inner.clock.now())).await?)
+    }
+
+    /// The case of this number, where it waits for a decision.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn open_case(&self, number: i64) -> Result<Option<ResetCase>, SetpassError> {
+        Ok(self.inner.database.open_case(number, self.oldest_open_case(self.inner.clock.now())).await?)
+    }
+
+    /// Ends what has lived long enough: cases, requests that nobody could work through, and what counted toward limits.
+    pub(super) async fn end_reset_requests(&self, now: Timestamp) -> Result<(), SetpassError> {
+        let database = &self.inner.database;
+        let cases = database.end_cases(self.oldest_open_case(now), now).await?;
+        let before = now.saturating_sub(REQUEST_LIFETIME).unwrap_or(Timestamp::MIN);
+        let requests = database.erase_reset_requests(before).await?;
+        if requests > 0 {
+            tracing::error!(
+                requests,
+                "requests for links could not be worked through within 24 hours and are erased"
+            );
+        }
+        tracing::debug!(cases, "reset cases that nobody decided have ended");
+        Ok(database.erase_ended_events(now).await?)
+    }
+
+    fn oldest_open_case(&self, now: Timestamp) -> Timestamp {
+        now.saturating_sub(self.inner.reset.case_lifetime).unwrap_or(Timestamp::MIN)
+    }
+}
+
+fn damaged() -> SetpassError {
+    SetpassError::Database(DatabaseError::Damaged("a request for a link that cannot be read".to_owned()))
+}
