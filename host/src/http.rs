@@ -9,6 +9,7 @@ mod asset;
 mod assets;
 mod audience;
 mod client_address;
+mod every_request;
 mod fields;
 mod health;
 mod language;
@@ -26,13 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
-};
 use axum::routing::{get, put};
 use axum::{Router, middleware};
-use tower_http::set_header::SetResponseHeaderLayer;
 use url::Url;
 
 use crate::keystone::Keystone;
@@ -43,7 +39,7 @@ use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 pub use client_address::ClientAddress;
 pub use pages::{Look, LookError};
 
-/// What the handlers work with. Clones share everything.
+/// What the handlers work with.
 #[derive(Clone)]
 pub struct Services {
     /// Links and PINs.
@@ -66,7 +62,9 @@ pub struct Services {
 
 /// Every operation.
 pub fn router(services: Services) -> Router {
-    let router = Router::new()
+    // Handlers and steps get the services themselves and not a copy of them, which is made of dozens.
+    let services = Arc::new(services);
+    Router::new()
         .route("/", get(view_form::view_form).post(set_password::set_password))
         .route("/token/{user_id}", put(put_token::put_token))
         .route("/reset", get(view_reset::view_reset).post(request_reset::request_reset))
@@ -83,44 +81,19 @@ pub fn router(services: Services) -> Router {
         .route("/openapi.json", get(openapi::openapi))
         .fallback(answer::no_such_page)
         .method_not_allowed_fallback(answer::no_such_method)
-        .layer(middleware::from_fn_with_state(services.clone(), limits::read_body))
-        .layer(middleware::from_fn_with_state(services.clone(), limits::within_time))
-        .layer(middleware::from_fn_with_state(services.clone(), origin::refuse_other_sites));
-    guarded(router)
-        .layer(middleware::from_fn_with_state(services.clone(), client_address::find))
-        .layer(middleware::from_fn(access_log::record))
+        .layer(middleware::from_fn_with_state(Arc::clone(&services), every_request::admit))
+        .layer(middleware::from_fn(every_request::guard))
         .with_state(services)
 }
 
 /// What a machine answers whose users go to the setpass of another one.
 pub fn without_setpass() -> Router {
     let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
-    let router = Router::new().route("/healthz", get(health::alive)).fallback(elsewhere);
-    guarded(router).layer(middleware::from_fn(access_log::record))
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .fallback(elsewhere)
+        .layer(middleware::from_fn(every_request::guard))
 }
-
-/// A router whose every answer has [`RESPONSE_HEADERS`], whoever makes it.
-fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    RESPONSE_HEADERS.into_iter().fold(router, |router, (name, value)| {
-        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-    })
-}
-
-/// What every response says, unless it says otherwise itself.
-const RESPONSE_HEADERS: [(HeaderName, &str); 7] = [
-    (CACHE_CONTROL, "no-store"),
-    (REFERRER_POLICY, "no-referrer"),
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
-         frame-ancestors 'none'; base-uri 'none'",
-    ),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // What the policy says of frames, for browsers that do not know it.
-    (X_FRAME_OPTIONS, "DENY"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-];
 
 #[cfg(test)]
 mod tests;

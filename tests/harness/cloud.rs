@@ -46,9 +46,17 @@ impl Cloud {
     /// # Errors
     /// Where it does not come up.
     pub fn fresh(folder: &Path) -> Result<Self> {
+        Self::fresh_with(folder, &[])
+    }
+
+    /// The same with some of the script's settings, which the folder keeps from its first start on.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn fresh_with(folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let cloud = Self { folder: folder.to_owned(), owned: true };
         let verb = if folder.join("pristine/keystone.db").exists() { "reset" } else { "up" };
-        run(verb, folder)?;
+        run_with(verb, folder, settings)?;
         Ok(cloud)
     }
 
@@ -137,12 +145,17 @@ impl Drop for Cloud {
 
 /// Runs one verb of the script. What it prints goes to standard error.
 fn run(verb: &str, folder: &Path) -> Result<()> {
+    run_with(verb, folder, &[])
+}
+
+fn run_with(verb: &str, folder: &Path, settings: &[(&str, &str)]) -> Result<()> {
     let mut command = Command::new(workspace::root().join("tests/harness/minicloud/minicloud.sh"));
     command
         .arg(verb)
         .arg(folder)
         .env("MINICLOUD_UV", "1")
         .env("MINICLOUD_VENV", workspace::python_packages())
+        .envs(settings.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     let status = if verb == "down" {

@@ -44,15 +44,6 @@ impl Request {
     }
 }
 
-/// Sends the same request again and again for some time.
-///
-/// # Errors
-/// Where a connection fails.
-pub fn repeat(url: &str, request: &Request, clients: usize, time: Duration) -> Result<Outcome> {
-    let start = Instant::now();
-    load(url, clients, || (start.elapsed() < time).then_some(request))
-}
-
 /// Sends each request once.
 ///
 /// # Errors

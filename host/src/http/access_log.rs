@@ -4,23 +4,34 @@
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::middleware::Next;
+use axum::http::Method;
 use axum::response::Response;
 
 use super::health::is_probe;
 
-/// Writes one line for each request.
-pub(super) async fn record(request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if is_probe(&path) {
-        tracing::debug!(%method, path, status, milliseconds, "request");
-    } else {
-        tracing::info!(%method, path, status, milliseconds, "request");
+/// The line for one request.
+pub(super) struct Line {
+    begun: Instant,
+    method: Method,
+    path: String,
+}
+
+impl Line {
+    /// What is told of a request that has come.
+    pub(super) fn begin(request: &Request) -> Self {
+        let path = request.uri().path().to_owned();
+        Self { begun: Instant::now(), method: request.method().clone(), path }
     }
-    response
+
+    /// Writes the line, with what was answered.
+    pub(super) fn end(self, response: &Response) {
+        let Self { begun, method, path } = self;
+        let status = response.status().as_u16();
+        let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if is_probe(&path) {
+            tracing::debug!(%method, path, status, milliseconds, "request");
+        } else {
+            tracing::info!(%method, path, status, milliseconds, "request");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Answers: a page for people, JSON or plain text for those who accept it, of one and the same content.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::State;
@@ -137,7 +139,7 @@ pub(super) async fn no_such_method(audience: Audience) -> Response {
 }
 
 /// What is answered where there is nothing.
-pub(super) async fn no_such_page(State(services): State<Services>, audience: Audience) -> Response {
+pub(super) async fn no_such_page(State(services): State<Arc<Services>>, audience: Audience) -> Response {
     Notice {
         status: StatusCode::NOT_FOUND,
         outcome: "not-found",

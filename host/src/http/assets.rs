@@ -1,5 +1,6 @@
 //! What pages load.
 
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 use axum::extract::State;
@@ -35,7 +36,7 @@ pub(super) async fn style_sheet(headers: HeaderMap) -> Response {
 }
 
 /// The site's colours.
-pub(super) async fn site_style_sheet(State(services): State<Services>, headers: HeaderMap) -> Response {
+pub(super) async fn site_style_sheet(State(services): State<Arc<Services>>, headers: HeaderMap) -> Response {
     services.look.style.answer(&headers)
 }
 
@@ -67,7 +68,7 @@ pub(super) async fn icon(headers: HeaderMap) -> Response {
 
 /// The site's logo, where there is one.
 pub(super) async fn logo(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     audience: Audience,
     headers: HeaderMap,
 ) -> Response {

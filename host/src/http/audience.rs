@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use url::form_urlencoded;
 
 use super::language::Language;
@@ -58,12 +58,23 @@ pub(super) struct Audience {
 }
 
 impl Audience {
-    /// Who sent a request: `lang` in the query counts before what the browser says.
-    pub(super) fn of(headers: &HeaderMap, uri: &Uri) -> Self {
+    /// Finds out who sent a request, for the extractor.
+    pub(super) fn note(request: &mut Request) -> Self {
+        let audience = Self::of(request.method(), request.headers(), request.uri());
+        request.extensions_mut().insert(audience);
+        audience
+    }
+
+    /// Who sent a request: `lang` in the query counts before what the browser says. What PUT answers is never a page:
+    /// those who send it are programs, whatever they accept.
+    fn of(method: &Method, headers: &HeaderMap, uri: &Uri) -> Self {
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         let chosen = query.filter(|(name, _)| name == "lang").find_map(|(_, tag)| Language::tagged(&tag));
         Self {
-            accepts: Accepts::of(headers),
+            accepts: match Accepts::of(headers) {
+                Accepts::Page if method == Method::PUT => Accepts::Plain,
+                accepts => accepts,
+            },
             language: chosen.unwrap_or_else(|| Language::accepted(text(headers, &ACCEPT_LANGUAGE))),
             has_chosen: chosen.is_some(),
         }
@@ -74,7 +85,11 @@ impl<S: Sync> FromRequestParts<S> for Audience {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers, &parts.uri))
+        Ok(parts
+            .extensions
+            .get()
+            .copied()
+            .unwrap_or_else(|| Self::of(&parts.method, &parts.headers, &parts.uri)))
     }
 }
 
@@ -116,7 +131,7 @@ mod tests {
             ("/reset?lang=xx", "ja", false),
             ("/?lang=", "ja", false),
         ] {
-            let audience = Audience::of(&headers, &uri.parse().unwrap());
+            let audience = Audience::of(&Method::GET, &headers, &uri.parse().unwrap());
             assert_eq!((audience.language.tag, audience.has_chosen), (tag, has_chosen), "{uri}");
         }
     }

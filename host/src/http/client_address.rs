@@ -7,12 +7,10 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::header::{FORWARDED, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
-use axum::middleware::Next;
-use axum::response::Response;
 
 use super::Services;
 use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
@@ -56,13 +54,12 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
 }
 
 /// Finds out the client's address, for the extractor.
-pub(super) async fn find(State(services): State<Services>, mut request: Request, next: Next) -> Response {
+pub(super) fn note(services: &Services, request: &mut Request) {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
         let address =
             behind(peer.ip(), request.headers(), &services.trusted_proxies, services.forwarded_header);
         request.extensions_mut().insert(ClientAddress(address));
     }
-    next.run(request).await
 }
 
 fn behind(

@@ -1,5 +1,7 @@
 //! `GET /healthz` and `GET /readyz`: for what watches the server, and for what sends users to it.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -35,7 +37,7 @@ pub(super) async fn alive() -> &'static str {
         (status = 503, description = "A user could not, and which part is to blame", body = inline(Readiness))
     )
 )]
-pub(super) async fn ready(State(services): State<Services>) -> Response {
+pub(super) async fn ready(State(services): State<Arc<Services>>) -> Response {
     let state = services.readiness.state().await;
     let status = if state.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(state)).into_response()

@@ -3,13 +3,15 @@
 //! What is said is in `locales/`, one file for each language in the syntax of Project Fluent: it has plurals,
 //! lets the order of words differ, and translators' tools know it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::LazyLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
+use fluent_syntax::ast::{Entry, PatternElement};
 use unic_langid::LanguageIdentifier;
 
 /// Every language: its tag, its own name for itself, and what it says. The first one is for readers of none.
@@ -31,8 +33,8 @@ pub(super) struct Language {
     pub(super) name: &'static str,
     id: LanguageIdentifier,
     bundle: FluentBundle<FluentResource>,
-    /// What was said already of messages without variables: putting one together costs more than the rest of a page.
-    said: RwLock<HashMap<&'static str, String>>,
+    /// What the messages without variables say: putting one together costs more than the rest of a page.
+    fixed: HashMap<String, String>,
 }
 
 /// Something to say: a message of the languages' files, and the values of its variables.
@@ -81,19 +83,14 @@ impl Language {
     }
 
     /// Says something.
-    pub(super) fn say(&self, phrase: &Phrase) -> String {
-        if !phrase.values.is_empty() {
-            return self.say_anew(phrase);
+    pub(super) fn say(&self, phrase: &Phrase) -> Cow<'_, str> {
+        match self.fixed.get(phrase.id) {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.put_together(phrase)),
         }
-        if let Some(text) = self.said.read().unwrap_or_else(PoisonError::into_inner).get(phrase.id) {
-            return text.clone();
-        }
-        let text = self.say_anew(phrase);
-        self.said.write().unwrap_or_else(PoisonError::into_inner).insert(phrase.id, text.clone());
-        text
     }
 
-    fn say_anew(&self, phrase: &Phrase) -> String {
+    fn put_together(&self, phrase: &Phrase) -> String {
         self.format(phrase, None).unwrap_or_else(|| {
             // The tests compare the files; this would be a message that no file has.
             tracing::error!(message = phrase.id, language = self.tag, "nothing to say");
@@ -129,9 +126,20 @@ impl Language {
         // The marks that keep directions of writing apart would be copied along with addresses, and no language
         // here is written from right to left.
         bundle.set_use_isolating(false);
+        let fixed = resource.entries().filter_map(fixed).collect();
         bundle.add_resource_overriding(resource);
-        Self { tag, name, id, bundle, said: RwLock::default() }
+        Self { tag, name, id, bundle, fixed }
     }
+}
+
+/// The id and the text of a message that is the same whatever it is about.
+fn fixed(entry: &Entry<&str>) -> Option<(String, String)> {
+    let Entry::Message(message) = entry else { return None };
+    let texts = message.value.as_ref()?.elements.iter().map(|element| match element {
+        PatternElement::TextElement { value } => Some(*value),
+        PatternElement::Placeable { .. } => None,
+    });
+    Some((message.id.name.to_owned(), texts.collect::<Option<String>>()?))
 }
 
 impl fmt::Debug for Language {

@@ -6,16 +6,15 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{CONNECTION, EXPECT, HeaderValue};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
-use axum::middleware::Next;
+use axum::http::{StatusCode, Version};
 use axum::response::Response;
 use futures::StreamExt as _;
 
 use super::Services;
 use super::answer::{NextStep, Notice};
-use super::audience::{Accepts, Audience};
+use super::audience::Audience;
 
 /// The longest body that is read, in bytes: a form with a long password is far below it.
 pub(super) const LONGEST_BODY: usize = 16 * 1024;
@@ -38,12 +37,17 @@ enum Unread {
     Broken,
 }
 
-/// Reads the body: 413 where it is too long, 408 where it does not come in time.
-pub(super) async fn read_body(State(services): State<Services>, request: Request, next: Next) -> Response {
+/// The request with its body read, or the answer to one whose body is not read: 413 where it is too long, 408 where it
+/// does not come in time.
+pub(super) async fn with_body(
+    services: &Services,
+    request: Request,
+    audience: Audience,
+) -> Result<Request, Response> {
     let (parts, mut body) = request.into_parts();
     let read = tokio::time::timeout(services.client_timeout, read(&mut body)).await;
     let refused = match read.unwrap_or(Err(Unread::TooSlow)) {
-        Ok(bytes) => return next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(bytes) => return Ok(Request::from_parts(parts, Body::from(bytes))),
         Err(refused) => refused,
     };
     // Who expects a sign before sending the body does not send it now.
@@ -56,45 +60,40 @@ pub(super) async fn read_body(State(services): State<Services>, request: Request
         Unread::Broken => (StatusCode::BAD_REQUEST, "bad-body"),
     };
     let notice = Notice { status, outcome, phrase: outcome.into(), next: NextStep::Nothing };
-    let mut response = notice.answer(audience(&parts.method, &parts.headers, &parts.uri), &services);
+    let mut response = notice.answer(audience, services);
     if parts.version < Version::HTTP_2 {
         // The rest of the body would be taken for the next request.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response
+    Err(response)
 }
 
 /// Gives an answer in time: 503 where there is none. A change of a password that is under way goes on.
-pub(super) async fn within_time(State(services): State<Services>, request: Request, next: Next) -> Response {
-    let audience = audience(request.method(), request.headers(), request.uri());
-    match tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            tracing::warn!(seconds = LONGEST_REQUEST.as_secs(), "a request took too long and was given up");
-            Notice {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                outcome: "unavailable",
-                phrase: "unavailable".into(),
-                next: NextStep::TryAgain,
-            }
-            .answer(audience, &services)
-        }
+pub(super) async fn within_time(
+    services: &Services,
+    audience: Audience,
+    answering: impl Future<Output = Response>,
+) -> Response {
+    if let Ok(response) = tokio::time::timeout(LONGEST_REQUEST, answering).await {
+        return response;
     }
-}
-
-/// Who is answered. What PUT answers is never a page: those who send it are programs, whatever they accept.
-fn audience(method: &Method, headers: &HeaderMap, uri: &Uri) -> Audience {
-    let audience = Audience::of(headers, uri);
-    match audience.accepts {
-        Accepts::Page if method == Method::PUT => Audience { accepts: Accepts::Plain, ..audience },
-        _ => audience,
+    tracing::warn!(seconds = LONGEST_REQUEST.as_secs(), "a request took too long and was given up");
+    Notice {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        outcome: "unavailable",
+        phrase: "unavailable".into(),
+        next: NextStep::TryAgain,
     }
+    .answer(audience, services)
 }
 
 async fn read(body: &mut Body) -> Result<Bytes, Unread> {
     let announced = body.size_hint().lower();
     if announced > LONGEST_BODY as u64 {
         return Err(Unread::TooLong);
+    }
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
     }
     let mut chunks = std::mem::take(body).into_data_stream();
     let mut bytes = Vec::new();

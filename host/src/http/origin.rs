@@ -1,9 +1,8 @@
 //! Requests that change something come from our own pages, or from clients that are no browsers.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
 use url::Url;
 
@@ -11,22 +10,18 @@ use super::Services;
 use super::answer::{NextStep, Notice};
 use super::audience::Audience;
 
-/// Refuses POST requests that another site's page made a browser send.
-pub(super) async fn refuse_other_sites(
-    State(services): State<Services>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if request.method() == Method::POST && is_from_elsewhere(request.headers(), &services.public_url) {
-        let notice = Notice {
-            status: StatusCode::FORBIDDEN,
-            outcome: "other-site",
-            phrase: "other-site".into(),
-            next: NextStep::Nothing,
-        };
-        return notice.answer(Audience::of(request.headers(), request.uri()), &services);
+/// The answer to a POST request that another site's page made a browser send.
+pub(super) fn refusal(services: &Services, request: &Request, audience: Audience) -> Option<Response> {
+    if request.method() != Method::POST || !is_from_elsewhere(request.headers(), &services.public_url) {
+        return None;
     }
-    next.run(request).await
+    let notice = Notice {
+        status: StatusCode::FORBIDDEN,
+        outcome: "other-site",
+        phrase: "other-site".into(),
+        next: NextStep::Nothing,
+    };
+    Some(notice.answer(audience, services))
 }
 
 /// Browsers tell with `Sec-Fetch-Site` where a request comes from. Those that do not know it send

@@ -6,6 +6,8 @@ mod frame;
 mod logo;
 mod look;
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 pub use look::{Look, LookError};
@@ -66,7 +68,7 @@ impl ResetPage<'_> {
     }
 
     /// What a PIN is like.
-    fn pin_hint(&self) -> String {
+    fn pin_hint(&self) -> Cow<'_, str> {
         let digits = self.setpass.digits_of_new_pin();
         self.frame.language.say(&Phrase::new("reset-pin-hint").with("digits", digits))
     }

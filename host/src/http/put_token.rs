@@ -1,5 +1,7 @@
 //! `PUT /token/{user_id}`: registers a user and answers with a token, for the tools that mail links.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -97,7 +99,7 @@ impl PutTokenError {
     )
 )]
 pub(super) async fn put_token(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     audience: Audience,
     Path(user_id): Path<String>,
     headers: HeaderMap,

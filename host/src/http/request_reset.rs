@@ -4,6 +4,8 @@
 //! address belongs to an account or not, and so is the time, as nothing is looked up. Only who asks too often from
 //! one address is told so, which says nothing about accounts.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -69,7 +71,7 @@ pub(super) struct Fields {
     )
 )]
 pub(super) async fn request_reset(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     client: ClientAddress,
     audience: Audience,
     body: Bytes,
@@ -159,7 +161,7 @@ fn again(
         return notice.answer(audience, services);
     }
     let frame = Frame::of(services, audience).in_all_languages(None);
-    let problem = Problem { text: audience.language.say(&phrase), field };
+    let problem = Problem { text: audience.language.say(&phrase).into_owned(), field };
     let setpass = &services.setpass;
     page(status, audience, &ResetPage { frame, setpass, problem: Some(&problem), name, email })
 }

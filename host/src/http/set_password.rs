@@ -1,5 +1,7 @@
 //! `POST /?token=`: sets the password.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -68,7 +70,7 @@ struct Outcome {
     )
 )]
 pub(super) async fn set_password(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     audience: Audience,
     client: ClientAddress,
     query: TokenQuery,
@@ -81,7 +83,7 @@ pub(super) async fn set_password(
     let answer = match (audience.accepts, form) {
         (Accepts::Page, Some(field)) => {
             let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
-            let problem = Problem { text: audience.language.say(&notice.phrase), field };
+            let problem = Problem { text: audience.language.say(&notice.phrase).into_owned(), field };
             page(notice.status, audience, &SetPasswordPage { frame, problem: Some(&problem) })
         }
         _ => notice.answer(audience, &services),

@@ -5,7 +5,7 @@ mod protocol;
 use std::sync::Mutex;
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -179,7 +179,7 @@ async fn every_kind_of_answer_forbids_what_the_pages_do_not_need_and_logs_nobody
 #[tokio::test]
 async fn an_answer_that_a_layer_makes_forbids_it_too() {
     let refused = async || StatusCode::SERVICE_UNAVAILABLE;
-    let router = guarded(Router::new().route("/late", get(refused)));
+    let router = Router::new().route("/late", get(refused)).layer(middleware::from_fn(every_request::guard));
     let response = router.oneshot(Request::get("/late").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let answer = Answer { status: 503, headers: response.headers().clone(), body: String::new() };

@@ -2,6 +2,8 @@
 //!
 //! Looks nothing up and counts nothing: mail scanners open links before people do.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -31,7 +33,7 @@ use super::pages::{Frame, SetPasswordPage};
     )
 )]
 pub(super) async fn view_form(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     audience: Audience,
     query: TokenQuery,
 ) -> Response {

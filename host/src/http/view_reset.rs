@@ -1,5 +1,7 @@
 //! `GET /reset`: the form to ask for another link.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -23,7 +25,7 @@ use crate::settings::setpass::reset::ResetMode;
         Everywhere,
     )
 )]
-pub(super) async fn view_reset(State(services): State<Services>, audience: Audience) -> Response {
+pub(super) async fn view_reset(State(services): State<Arc<Services>>, audience: Audience) -> Response {
     if services.setpass.reset_mode() == ResetMode::Off {
         return off().answer(audience, &services);
     }

@@ -99,7 +99,10 @@ async fn handlers_are_told_the_address_and_an_unspecified_one_where_there_is_no_
     let services = Services { trusted_proxies: trusted(), ..served.services };
     let router = Router::new()
         .route("/", get(async |ClientAddress(address): ClientAddress| address.to_string()))
-        .layer(middleware::from_fn_with_state(services, find));
+        .layer(middleware::map_request(move |mut request: axum::extract::Request| {
+            note(&services, &mut request);
+            std::future::ready(request)
+        }));
     for (peer, told) in [
         (None, "0.0.0.0"),
         (Some("192.0.2.1:50000"), "198.51.100.7"),

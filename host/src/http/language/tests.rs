@@ -37,6 +37,17 @@ fn every_language_says_everything_with_the_same_variables() {
 }
 
 #[test]
+fn what_is_the_same_on_every_page_is_what_would_be_put_together() {
+    for language in Language::all() {
+        assert!(language.fixed.len() > 40, "{language:?}: {}", language.fixed.len());
+        for (id, text) in &language.fixed {
+            let phrase = Phrase { id: id.clone().leak(), values: Vec::new() };
+            assert_eq!(language.put_together(&phrase), *text, "{language:?}: {id}");
+        }
+    }
+}
+
+#[test]
 fn every_file_is_a_language() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/locales");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());

@@ -1,5 +1,7 @@
 //! What every page shows around its content.
 
+use std::borrow::Cow;
+
 use crate::http::Services;
 use crate::http::audience::Audience;
 use crate::http::language::{Language, Phrase};
@@ -52,24 +54,17 @@ impl<'a> Frame<'a> {
     }
 
     /// Says something in the page's language.
-    pub(super) fn say(&self, id: &'static str) -> String {
+    pub(super) fn say(&self, id: &'static str) -> Cow<'_, str> {
         self.language.say(&Phrase::new(id))
     }
 
     /// What a password has to be.
-    pub(super) fn password_hint(&self) -> String {
-        self.language.say(&Phrase::new("set-password-hint").with("shortest", self.look.shortest_password))
+    pub(super) fn password_hint(&self) -> &str {
+        &self.look.rules_in(self.language).password_hint
     }
 
     /// How long links work.
-    pub(super) fn lifetime(&self) -> String {
-        let seconds = self.look.token_lifetime.as_secs();
-        let (id, unit) = match seconds {
-            172_800.. if seconds.is_multiple_of(86_400) => ("set-lead-days", 86_400),
-            3600.. if seconds.is_multiple_of(3600) => ("set-lead-hours", 3600),
-            _ => ("set-lead-minutes", 60),
-        };
-        // Less than a minute is only ever set to try something.
-        self.language.say(&Phrase::new(id).with("count", (seconds / unit).max(1)))
+    pub(super) fn lifetime(&self) -> &str {
+        &self.look.rules_in(self.language).lifetime
     }
 }

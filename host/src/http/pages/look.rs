@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::http::asset::Asset;
 use crate::http::assets::STYLE;
+use crate::http::language::{Language, Phrase};
 use crate::settings::setpass::Setpass;
 use crate::settings::setpass::page::{Colour, Page};
 use crate::settings::site::Site;
@@ -20,10 +21,8 @@ pub struct Look {
     pub(in crate::http) support_email: String,
     /// Where users log in.
     pub(in crate::http) login_url: Option<String>,
-    /// How long links work.
-    pub(in crate::http) token_lifetime: Duration,
-    /// How many characters a password has to have.
-    pub(in crate::http) shortest_password: usize,
+    /// What the form for a password says of the site's rules, in each language.
+    rules: Vec<Rules>,
     /// The image beside the name.
     pub(in crate::http) logo: Option<Asset>,
     /// The site's own style sheet.
@@ -41,12 +40,49 @@ impl Look {
             site: site.name.clone(),
             support_email: site.support_email.clone(),
             login_url: page.login_url.as_ref().map(url::Url::to_string),
-            token_lifetime: setpass.token_lifetime,
-            shortest_password: setpass.min_password_length,
+            rules: Language::all().iter().map(|language| Rules::of(setpass, language)).collect(),
             logo: page.logo.as_deref().map(Logo::read).transpose()?.map(Logo::into_asset),
             style: Asset::new(STYLE, style(page)),
         })
     }
+
+    /// What the site's rules are, in a language.
+    pub(super) fn rules_in(&self, language: &'static Language) -> &Rules {
+        self.rules.iter().find(|rules| rules.language == language).unwrap_or(&self.rules[0])
+    }
+}
+
+/// What a site's rules are, in the words of one language. They are the same on each page, and cost more to put together
+/// than the rest of it.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    language: &'static Language,
+    /// What a password has to be.
+    pub(super) password_hint: String,
+    /// How long links work.
+    pub(super) lifetime: String,
+}
+
+impl Rules {
+    fn of(setpass: &Setpass, language: &'static Language) -> Self {
+        let hint = Phrase::new("set-password-hint").with("shortest", setpass.min_password_length);
+        Self {
+            language,
+            password_hint: language.say(&hint).into_owned(),
+            lifetime: language.say(&lifetime(setpass.token_lifetime)).into_owned(),
+        }
+    }
+}
+
+fn lifetime(lifetime: Duration) -> Phrase {
+    let seconds = lifetime.as_secs();
+    let (id, unit) = match seconds {
+        172_800.. if seconds.is_multiple_of(86_400) => ("set-lead-days", 86_400),
+        3600.. if seconds.is_multiple_of(3600) => ("set-lead-hours", 3600),
+        _ => ("set-lead-minutes", 60),
+    };
+    // Less than a minute is only ever set to try something.
+    Phrase::new(id).with("count", (seconds / unit).max(1))
 }
 
 /// The site's colours, in the names of the style sheet that all sites share.

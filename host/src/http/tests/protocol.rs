@@ -1,6 +1,6 @@
 //! What each operation answers to clients of the old setpass, to those that accept JSON, and to browsers.
 
-use axum::http::header::ALLOW;
+use axum::http::header::{ALLOW, CACHE_CONTROL, REFERRER_POLICY};
 
 use super::*;
 use crate::setpass::fixture::{USER, WEAK_PASSWORD, WRONG_PIN};
