@@ -25,6 +25,7 @@ mod view_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -64,6 +65,12 @@ pub struct Services {
     pub readiness: Readiness,
 }
 
+impl FromRef<Services> for Readiness {
+    fn from_ref(services: &Services) -> Self {
+        services.readiness.clone()
+    }
+}
+
 /// Every operation.
 pub fn router(services: Services) -> Router {
     let router = Router::new()
@@ -93,10 +100,13 @@ pub fn router(services: Services) -> Router {
 }
 
 /// What a machine answers whose users go to the setpass of another one.
-pub fn without_setpass() -> Router {
+pub fn without_setpass(readiness: Readiness) -> Router {
     let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
-    let router = Router::new().route("/healthz", get(health::alive)).fallback(elsewhere);
-    guarded(router).layer(middleware::from_fn(access_log::record))
+    let router = Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(elsewhere);
+    guarded(router).layer(middleware::from_fn(access_log::record)).with_state(readiness)
 }
 
 /// A router whose every answer has [`RESPONSE_HEADERS`], whoever makes it.
@@ -109,7 +119,9 @@ fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
 /// What every response says, unless it says otherwise itself.
 const RESPONSE_HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
-    (REFERRER_POLICY, "no-referrer"),
+    // Where a page is and never its query, which holds the token. No referrer at all would have older browsers say that
+    // our own forms come from nowhere; those that do not know the second word keep to the first.
+    (REFERRER_POLICY, "no-referrer, strict-origin"),
     (
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \

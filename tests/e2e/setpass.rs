@@ -73,7 +73,7 @@ fn a_client_of_the_old_setpass_works_unchanged() {
         assert!(page.body.contains(field), "{field}: {}", page.body);
     }
     assert_eq!(page.header("cache-control"), Some("no-store"));
-    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer, strict-origin"));
     assert!(
         page.header("content-security-policy")
             .is_some_and(|policy| policy.contains("frame-ancestors 'none'"))

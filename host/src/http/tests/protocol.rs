@@ -155,7 +155,7 @@ fn check_form(answer: &Answer, case: &Case, accepts_json: bool, what: &str) {
     };
     assert!(kind.starts_with(expected), "{what}: {kind}");
     assert_eq!(answer.headers[CACHE_CONTROL], "no-store", "{what}");
-    assert_eq!(answer.headers[REFERRER_POLICY], "no-referrer", "{what}");
+    assert_eq!(answer.headers[REFERRER_POLICY], "no-referrer, strict-origin", "{what}");
     assert_eq!(answer.headers.contains_key(ALLOW), case.status == 405, "{what}");
     if case.method == "HEAD" {
         return assert_eq!(answer.body, "", "{what}");
