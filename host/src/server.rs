@@ -26,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
+use activity::Activity;
 use connection::Conversation;
 use registry::{Entry, Registry};
 use tls::Tls;
@@ -186,8 +187,11 @@ fn let_in(
     client: SocketAddr,
     conversation: Arc<Conversation>,
 ) {
+    // Before the next one comes, for which this one may have to make room.
+    let activity = Activity::new(conversation.client_timeout);
+    entry.watch(&activity);
     tokio::spawn(async move {
-        conversation.hold(stream, client, &entry).await;
+        conversation.hold(stream, client, &entry, activity).await;
         drop(entry);
         drop(place);
     });
