@@ -26,6 +26,7 @@ mod view_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::routing::{get, put};
 use axum::{Router, middleware};
@@ -60,6 +61,12 @@ pub struct Services {
     pub readiness: Readiness,
 }
 
+impl FromRef<Arc<Services>> for Readiness {
+    fn from_ref(services: &Arc<Services>) -> Self {
+        services.readiness.clone()
+    }
+}
+
 /// Every operation.
 pub fn router(services: Services) -> Router {
     // Handlers and steps get the services themselves and not a copy of them, which is made of dozens.
@@ -87,12 +94,14 @@ pub fn router(services: Services) -> Router {
 }
 
 /// What a machine answers whose users go to the setpass of another one.
-pub fn without_setpass() -> Router {
+pub fn without_setpass(readiness: Readiness) -> Router {
     let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
     Router::new()
         .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .fallback(elsewhere)
         .layer(middleware::from_fn(every_request::guard))
+        .with_state(readiness)
 }
 
 #[cfg(test)]

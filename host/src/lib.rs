@@ -9,6 +9,7 @@
 pub mod app;
 pub mod batch;
 pub mod cli;
+mod client_network;
 pub mod clock;
 pub mod command;
 pub mod cron;

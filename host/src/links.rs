@@ -4,22 +4,26 @@
 //! it works as soon as it was asked for, and no earlier one of the user does: what was asked for last has to be what
 //! is mailed. A process that dies in between, or never gets the answer, has mailed nothing; whoever takes the step up
 //! asks for another link. Two processes at once would mail one link and have another in force, so each user has turns
-//! ([`Links::alone`]).
+//! ([`Links::alone`]). A process that was stalled for longer than its turn lasts finds out before it asks, and again
+//! before it records a link; where it asked too late, it registers the user once more, in another turn.
 //!
 //! A password waits in the journal, encrypted, until its link is recorded as mailed. A PIN is never kept on the way to
 //! another machine: it is in the sheet, or in the head of the operator.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::clock::Clock;
-use crate::database::{Database, DatabaseError, Transaction, drop_mails_with_link_of};
+use crate::database::{Database, DatabaseError, Transaction, drop_mails_with_link_of, has_lease_in};
 use crate::fail_point;
 use crate::keystone::Keystone;
 use crate::process::Process;
+use crate::random;
 use crate::remote_setpass::{RemoteSetpass, RemoteSetpassError};
 use crate::setpass::{
     InvalidPin, IssuedToken, Pin, Prepared, Registration, Setpass, SetpassError, check_pin, link_with,
@@ -34,6 +38,15 @@ const TURN: &str = "setpass link of ";
 
 /// How often it is looked whether the turn has come.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How many turns are taken where each is lost before its end.
+const TURNS: u32 = 3;
+
+/// How long tokens of ours are, in characters.
+const SAMPLE_LENGTH: usize = 43;
+
+/// What stands between the process that has a turn and what tells this turn from its others.
+const NONCE: char = '#';
 
 /// Where links come from. Clones share everything.
 #[derive(Clone)]
@@ -57,6 +70,38 @@ pub struct Elsewhere {
     turn: Duration,
 }
 
+/// The right to register a user, while nobody else does. Clones are the same turn.
+#[derive(Clone)]
+pub struct Turn {
+    /// None where there are no turns.
+    lease: Option<Arc<Lease>>,
+    is_in_doubt: bool,
+}
+
+struct Lease {
+    name: String,
+    /// The process and a nonce: one process may have several turns, the earlier of which are lost.
+    holder: String,
+    is_lost: AtomicBool,
+    /// Whether the user may have been registered after the turn was lost.
+    is_too_late: AtomicBool,
+}
+
+impl Turn {
+    /// For what leads to no link, or to one from here.
+    #[must_use]
+    pub fn not_needed() -> Self {
+        Self { lease: None, is_in_doubt: false }
+    }
+
+    /// Whether this process has registered the user before when it was not its turn any more: then nobody can tell which
+    /// link works, the one that another process has mailed or none that was mailed, and another is needed.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt
+    }
+}
+
 /// A link that no mail carries yet.
 pub enum PreparedLink {
     /// It does not work before it is recorded.
@@ -76,6 +121,7 @@ pub struct Given {
     /// When it was asked for.
     asked: Timestamp,
     issued: IssuedToken,
+    turn: Turn,
 }
 
 impl PreparedLink {
@@ -92,12 +138,22 @@ impl PreparedLink {
     /// sent any more.
     ///
     /// # Errors
-    /// Where something is missing for a user whom the setpass here does not know, or the database fails.
+    /// Where something is missing for a user whom the setpass here does not know, the turn was lost, or the database
+    /// fails.
     pub async fn record(&self, tx: &mut Transaction) -> Result<(), LinkError> {
         match self {
             Self::Here { setpass, prepared } => Ok(setpass.record(tx, prepared).await?),
-            Self::Elsewhere(given) => Ok(drop_mails_with_link_of(tx, &given.user_id, given.asked).await?),
+            Self::Elsewhere(given) => given.record(tx).await,
         }
+    }
+}
+
+impl Given {
+    async fn record(&self, tx: &mut Transaction) -> Result<(), LinkError> {
+        if !self.turn.is_held_in(tx).await? {
+            return Err(self.turn.lost_too_late());
+        }
+        Ok(drop_mails_with_link_of(tx, &self.user_id, self.asked).await?)
     }
 }
 
@@ -122,6 +178,12 @@ pub enum LinkError {
     /// Another process is registering the user. Passing.
     #[error("{0} is registering the same user with setpass; try again when it has finished")]
     Busy(String),
+    /// This process was stalled for so long that another one has registered the user meanwhile. Passing.
+    #[error(
+        "another process registered the same user with setpass while this one was stalled; do it again, so that the link \
+         that is mailed last works"
+    )]
+    TurnLost,
     /// The records cannot be read or written.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -162,37 +224,74 @@ impl Links {
         }))
     }
 
+    /// What a link of another machine's setpass looks like, to find out before one is asked for whether it can be mailed:
+    /// as soon as it is asked for, the user's earlier one works no more. None where that is not so.
+    #[must_use]
+    pub fn sample(&self) -> Option<IssuedToken> {
+        let Self::Elsewhere(elsewhere) = self else { return None };
+        Some(elsewhere.issued(SecretString::from("x".repeat(SAMPLE_LENGTH)), elsewhere.clock.now()))
+    }
+
     /// Does what leads to a user's link, from looking whether it is still wanted until it is recorded, while nobody
     /// else does the same. Links from here need no turns: there, what is recorded last is both mailed and in force.
+    /// Where the turn was lost before the work's end, the work is done again in another one.
     ///
     /// # Errors
     /// Where the turn does not come, and what the work fails with.
-    pub async fn alone<T, E: From<LinkError>>(
-        &self,
-        user_id: &str,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let Self::Elsewhere(elsewhere) = self else { return work.await };
-        let (name, holder) = (format!("{TURN}{user_id}"), Process::this().to_string());
-        elsewhere.take_turn(&name, &holder).await?;
-        let outcome = work.await;
-        if let Err(error) = elsewhere.database.release_lease(&name, &holder).await {
-            tracing::warn!(%error, "a turn to register a user could not be given back; it ends by itself");
+    pub async fn alone<T, E, W>(&self, user_id: &str, work: impl Fn(Turn) -> W) -> Result<T, E>
+    where
+        E: From<LinkError>,
+        W: Future<Output = Result<T, E>>,
+    {
+        let Self::Elsewhere(elsewhere) = self else { return work(Turn::not_needed()).await };
+        let mut is_in_doubt = false;
+        let mut turns = 1;
+        loop {
+            let lease = elsewhere.take_turn(user_id).await?;
+            let outcome = work(Turn { lease: Some(Arc::clone(&lease)), is_in_doubt }).await;
+            if let Err(error) = elsewhere.database.release_lease(&lease.name, &lease.holder).await {
+                tracing::warn!(%error, "a turn to register a user could not be given back; it ends by itself");
+            }
+            if outcome.is_ok() || turns == TURNS || !lease.is_lost.load(Ordering::Relaxed) {
+                return outcome;
+            }
+            is_in_doubt |= lease.is_too_late.load(Ordering::Relaxed);
+            turns += 1;
+            tracing::warn!(
+                user_id,
+                "this process was stalled for longer than its turn to register a user; it takes another"
+            );
         }
-        outcome
+    }
+
+    /// Finds out whether it is still the turn of who has prepared a link, and lets the turn last on.
+    ///
+    /// # Errors
+    /// Where it was lost, or the database fails.
+    pub async fn check(&self, turn: &Turn) -> Result<(), LinkError> {
+        match self {
+            Self::Elsewhere(elsewhere) if !elsewhere.keep(turn).await? => Err(turn.lost_too_late()),
+            _ => Ok(()),
+        }
     }
 
     /// Makes a link, which takes its time. From elsewhere it works from now on, and earlier ones of the user do not.
     ///
     /// # Errors
-    /// Where the PIN cannot be one, or the other setpass does not issue it.
-    pub async fn prepare(&self, registration: Registration<'_>) -> Result<PreparedLink, LinkError> {
+    /// Where the PIN cannot be one, the turn was lost, or the other setpass does not issue it.
+    pub async fn prepare(
+        &self,
+        registration: Registration<'_>,
+        turn: &Turn,
+    ) -> Result<PreparedLink, LinkError> {
         match self {
             Self::Here(setpass) => {
                 let prepared = setpass.prepare(registration).await?;
                 Ok(PreparedLink::Here { setpass: setpass.clone(), prepared })
             }
-            Self::Elsewhere(elsewhere) => Ok(PreparedLink::Elsewhere(elsewhere.ask(registration).await?)),
+            Self::Elsewhere(elsewhere) => {
+                Ok(PreparedLink::Elsewhere(elsewhere.ask(registration, turn).await?))
+            }
         }
     }
 
@@ -205,14 +304,15 @@ impl Links {
             Self::Here(setpass) => return Ok(setpass.renew(user_id).await?),
             Self::Elsewhere(elsewhere) => elsewhere,
         };
-        let renewed = async {
-            let link = elsewhere.ask(Registration { user_id, password: None, pin: None }).await?;
+        let renew = |turn: Turn| async move {
+            let registration = Registration { user_id, password: None, pin: None };
+            let link = elsewhere.ask(registration, &turn).await?;
             let mut tx = elsewhere.database.begin().await?;
-            drop_mails_with_link_of(&mut tx, user_id, link.asked).await?;
+            link.record(&mut tx).await?;
             tx.commit().await.map_err(DatabaseError::from)?;
             Ok(link.issued)
         };
-        self.alone(user_id, renewed).await
+        self.alone(user_id, renew).await
     }
 }
 
@@ -223,7 +323,7 @@ impl Elsewhere {
         &self.remote
     }
 
-    async fn ask(&self, registration: Registration<'_>) -> Result<Given, LinkError> {
+    async fn ask(&self, registration: Registration<'_>, turn: &Turn) -> Result<Given, LinkError> {
         let Registration { user_id, password, pin } = registration;
         let pin: Option<&SecretString> = match pin {
             Some(Pin::Clear(pin)) => Some(pin),
@@ -231,31 +331,84 @@ impl Elsewhere {
             None => None,
         };
         pin.map(check_pin).transpose()?;
+        if !self.keep(turn).await? {
+            return Err(turn.lost());
+        }
         let asked = self.clock.now();
         fail_point::reached(|| "link elsewhere to ask for".to_owned());
         let token = self.remote.register(user_id, password, pin).await?;
         fail_point::reached(|| "link elsewhere given".to_owned());
         tracing::info!(user_id, "registered with the setpass at setpass.remote");
-        let expires = asked.saturating_add(self.lifetime).unwrap_or(Timestamp::MAX);
-        let issued = IssuedToken { url: link_with(&self.public_url, &token), token, expires };
-        Ok(Given { user_id: user_id.to_owned(), asked, issued })
+        let issued = self.issued(token, asked);
+        Ok(Given { user_id: user_id.to_owned(), asked, issued, turn: turn.clone() })
     }
 
-    async fn take_turn(&self, name: &str, holder: &str) -> Result<(), LinkError> {
+    fn issued(&self, token: SecretString, asked: Timestamp) -> IssuedToken {
+        let expires = asked.saturating_add(self.lifetime).unwrap_or(Timestamp::MAX);
+        IssuedToken { url: link_with(&self.public_url, &token), token, expires }
+    }
+
+    /// Lets a turn last on. False where it was lost.
+    async fn keep(&self, turn: &Turn) -> Result<bool, DatabaseError> {
+        let Some(lease) = &turn.lease else { return Ok(false) };
+        let now = self.clock.now();
+        self.database.renew_lease(&lease.name, &lease.holder, self.turn, now).await
+    }
+
+    async fn take_turn(&self, user_id: &str) -> Result<Arc<Lease>, LinkError> {
+        let name = format!("{TURN}{user_id}");
+        let holder = format!("{}{NONCE}{}", Process::this(), random::identifier());
         self.database.forget_ended_leases(TURN, self.clock.now()).await?;
         let mut waited = Duration::ZERO;
         loop {
             let now = self.clock.now();
-            let taken = self.database.take_lease(name, holder, self.turn, now, Process::is_gone).await?;
-            let Err(other) = taken else { return Ok(()) };
+            let taken = self.database.take_lease(&name, &holder, self.turn, now, is_gone).await?;
+            let Err(other) = taken else {
+                fail_point::reached(|| "turn to register taken".to_owned());
+                let (is_lost, is_too_late) = (AtomicBool::new(false), AtomicBool::new(false));
+                return Ok(Arc::new(Lease { name, holder, is_lost, is_too_late }));
+            };
             if waited >= self.turn {
-                let who = Process::parse(&other.holder).map_or(other.holder, |process| process.in_words());
+                let process = Process::parse(process_of(&other.holder));
+                let who = process.map_or(other.holder, |process| process.in_words());
                 return Err(LinkError::Busy(who));
             }
             tokio::time::sleep(LOOK).await;
             waited += LOOK;
         }
     }
+}
+
+impl Turn {
+    async fn is_held_in(&self, tx: &mut Transaction) -> Result<bool, DatabaseError> {
+        match &self.lease {
+            Some(lease) => has_lease_in(tx, &lease.name, &lease.holder).await,
+            None => Ok(false),
+        }
+    }
+
+    fn lost(&self) -> LinkError {
+        if let Some(lease) = &self.lease {
+            lease.is_lost.store(true, Ordering::Relaxed);
+        }
+        LinkError::TurnLost
+    }
+
+    fn lost_too_late(&self) -> LinkError {
+        if let Some(lease) = &self.lease {
+            lease.is_too_late.store(true, Ordering::Relaxed);
+        }
+        self.lost()
+    }
+}
+
+/// The process that has a turn.
+fn process_of(holder: &str) -> &str {
+    holder.split(NONCE).next().unwrap_or(holder)
+}
+
+fn is_gone(holder: &str) -> bool {
+    Process::is_gone(process_of(holder))
 }
 
 #[cfg(test)]

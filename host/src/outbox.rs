@@ -135,6 +135,15 @@ impl Outbox {
         }
     }
 
+    /// Finds out whether a mail could be recorded, without doing so.
+    ///
+    /// # Errors
+    /// Where it could not be sent as it is worded, or to whom.
+    pub fn check(&self, compose: &Compose) -> Result<(), OutboxError> {
+        write(&self.sender, compose, self.clock.now())?;
+        Ok(())
+    }
+
     /// Records a mail in the caller's transaction: it exists if, and only if, that is committed. `kind` says
     /// what it is, for reports.
     ///

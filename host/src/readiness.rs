@@ -1,4 +1,6 @@
-//! Whether a user could set a password now, for what sends users to one of several servers.
+//! Whether a user could set a password now, for what sends users to one of several servers. Where the pages are on another
+//! machine, no user comes here: there, it is whether Usher's records can be written and its secrets read, without
+//! which no mail goes out and no job is done. Keystone is not asked there, as jobs wait for it by themselves.
 //!
 //! What was found out is remembered for some seconds: probes, and strangers who ask all the time, load no service.
 
@@ -30,16 +32,17 @@ pub struct Readiness {
 struct Inner {
     database: Database,
     keys: Keys,
-    keystone: Keystone,
+    /// None where no user sets a password here.
+    keystone: Option<Keystone>,
     clock: Clock,
-    stopped: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
     found: Mutex<Option<(Timestamp, Parts)>>,
 }
 
 /// Whether the server is ready.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct State {
-    /// Whether a user could set a password now.
+    /// Whether a user could set a password now; where the pages are on another machine, whether this one can work.
     pub ready: bool,
     /// Whether the server is about to end, and takes no more users for that.
     pub stopping: bool,
@@ -48,15 +51,17 @@ pub struct State {
     pub parts: Parts,
 }
 
-/// What is needed to set a password, each `ok` or in words what is wrong with it. The log tells more.
+/// What is needed for that, each `ok` or in words what is wrong with it. The log tells more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Parts {
     /// Usher's own records.
     pub database: &'static str,
     /// The key file.
     pub keys: &'static str,
-    /// The identity service.
-    pub keystone: &'static str,
+    /// The identity service; left out where the pages are on another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub keystone: Option<&'static str>,
 }
 
 const OK: &str = "ok";
@@ -65,17 +70,18 @@ const OK: &str = "ok";
 const UNKNOWN: &str = "unknown";
 
 impl Readiness {
-    /// The readiness of a server that uses these, until it is told to stop.
+    /// The readiness of a server that uses these, until it is about to stop; without Keystone where no user sets a
+    /// password here.
     #[must_use]
     pub fn new(
         database: Database,
         keys: Keys,
-        keystone: Keystone,
+        keystone: Option<Keystone>,
         clock: Clock,
-        stopped: watch::Receiver<bool>,
+        stopping: watch::Receiver<bool>,
     ) -> Self {
         let found = Mutex::new(None);
-        Self { inner: Arc::new(Inner { database, keys, keystone, clock, stopped, found }) }
+        Self { inner: Arc::new(Inner { database, keys, keystone, clock, stopping, found }) }
     }
 
     /// What was found out some seconds ago at most.
@@ -84,14 +90,15 @@ impl Readiness {
     pub async fn state(&self) -> State {
         let looking = self.clone();
         tokio::spawn(async move { looking.look().await }).await.unwrap_or_else(|_| {
-            let parts = Parts { database: UNKNOWN, keys: UNKNOWN, keystone: UNKNOWN };
-            State { ready: false, stopping: *self.inner.stopped.borrow(), parts }
+            let keystone = self.inner.keystone.as_ref().map(|_| UNKNOWN);
+            let parts = Parts { database: UNKNOWN, keys: UNKNOWN, keystone };
+            State { ready: false, stopping: *self.inner.stopping.borrow(), parts }
         })
     }
 
     async fn look(&self) -> State {
         let inner = &self.inner;
-        let stopping = *inner.stopped.borrow();
+        let stopping = *inner.stopping.borrow();
         // Held while the parts are asked: who comes meanwhile waits for the same answer.
         let mut found = inner.found.lock().await;
         let now = inner.clock.now();
@@ -105,7 +112,7 @@ impl Readiness {
             }
         };
         let Parts { database, keys, keystone } = parts;
-        let ready = !stopping && [database, keys, keystone] == [OK; 3];
+        let ready = !stopping && [database, keys, keystone.unwrap_or(OK)] == [OK; 3];
         State { ready, stopping, parts }
     }
 }
@@ -114,9 +121,15 @@ impl Inner {
     /// Asks each part. Logs what is wrong, once for each time that it goes wrong.
     async fn find_out(&self, before: Option<Parts>) -> Parts {
         let was_ok = |part: fn(&Parts) -> &'static str| before.is_none_or(|before| part(&before) == OK);
+        let reach = async {
+            match &self.keystone {
+                Some(keystone) => keystone.reach().await,
+                None => Ok(()),
+            }
+        };
         let (written, reached) = tokio::join!(
             tokio::time::timeout(PATIENCE, self.database.try_to_write()),
-            tokio::time::timeout(PATIENCE, self.keystone.reach()),
+            tokio::time::timeout(PATIENCE, reach),
         );
         let database = match written {
             Ok(Ok(())) => OK,
@@ -141,13 +154,13 @@ impl Inner {
         let keystone = match reached {
             Ok(Ok(())) => OK,
             Ok(Err(error)) => {
-                if was_ok(|parts| parts.keystone) {
+                if was_ok(|parts| parts.keystone.unwrap_or(OK)) {
                     tracing::error!(%error, "not ready: Keystone cannot be reached");
                 }
                 "cannot be reached"
             }
             Err(_) => "does not answer in time",
         };
-        Parts { database, keys, keystone }
+        Parts { database, keys, keystone: self.keystone.as_ref().map(|_| keystone) }
     }
 }

@@ -4,7 +4,8 @@
 //! Whatever a client does not do in time ends its connection: the TLS handshake, a request's head, taking the
 //! answer (how much time that is grows with the answer), and doing anything at all between requests. As many
 //! connections are open as the settings say. Where one more comes, the one that has been idle the longest is closed
-//! for it; where none is idle, it waits.
+//! for it; where none is idle, it waits. No client has more than its share of them, whatever it has them do: where it
+//! has, one of its own that is idle makes room, or the new one is closed.
 //!
 //! Knows nothing of what is served.
 
@@ -16,26 +17,44 @@ mod socket;
 pub mod tls;
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
+use activity::Activity;
 use connection::Conversation;
-use registry::Registry;
+use registry::{Entry, Registry};
 use tls::Tls;
+
+use crate::client_network;
+use crate::settings::setpass::proxies::TrustedProxies;
 
 /// How long nobody is let in after the system could not give a connection, unless one ends before.
 const RECOVERY: Duration = Duration::from_secs(1);
 
+/// Which part of all connections one client may have where nothing else is said.
+const SHARE: u32 = 8;
+
+/// How many it may have however few there are: as many as a browser opens, and some.
+const SMALLEST_SHARE: u32 = 8;
+
+/// How often it is told that clients want more than their share.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// What clients may take up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// How many connections are open at the same time.
     pub connections: u32,
+    /// How many of them one client may have; its share where that is not said.
+    pub connections_per_client: Option<u32>,
+    /// Who may have as many as there are: behind each of these are many clients.
+    pub unlimited: TrustedProxies,
     /// How long a client may take for each of its parts.
     pub client_timeout: Duration,
 }
@@ -69,7 +88,14 @@ impl Server {
     pub async fn run(self, router: Router, mut stopped: watch::Receiver<bool>) {
         let Self { listener, tls, limits } = self;
         let places = open_files::make_room(limits.connections);
-        let door = Door { places: Arc::new(Semaphore::new(places as usize)), registry: Registry::default() };
+        let share = limits.connections_per_client.unwrap_or((places / SHARE).max(SMALLEST_SHARE));
+        let mut door = Door {
+            places: Arc::new(Semaphore::new(places as usize)),
+            registry: Registry::default(),
+            share,
+            unlimited: limits.unlimited,
+            told: None,
+        };
         let conversation = Arc::new(Conversation {
             router,
             tls,
@@ -97,12 +123,13 @@ impl Server {
                 }
             };
             is_in_trouble = false;
+            let Some(entry) = door.enter(client.ip()) else { continue };
             let place = tokio::select! {
                 biased;
                 () = is_stopped(&mut stopped) => break,
                 place = door.place() => place,
             };
-            door.let_in(place, stream, client, Arc::clone(&conversation));
+            let_in(entry, place, stream, client, Arc::clone(&conversation));
         }
         // Who still wants in is refused by the system, and goes to another server if there is one.
         drop(listener);
@@ -114,9 +141,30 @@ impl Server {
 struct Door {
     places: Arc<Semaphore>,
     registry: Registry,
+    /// How many connections one client may have.
+    share: u32,
+    unlimited: TrustedProxies,
+    /// When it was told the last time that somebody wants more.
+    told: Option<Instant>,
 }
 
 impl Door {
+    /// Enters a connection; none where its client has its share, and something is done in all of them. Nobody waits
+    /// for that to end: others come after it.
+    fn enter(&mut self, address: IpAddr) -> Option<Entry> {
+        let client = (!self.unlimited.contain(address)).then(|| client_network::of(address));
+        let entry = self.registry.enter(client, self.share as usize);
+        if entry.is_none() && self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            self.told = Some(Instant::now());
+            tracing::warn!(
+                share = self.share,
+                "a client wants more connections than one may have (setpass.max_connections_per_client); those are \
+                 closed. If it is a proxy, name it in setpass.trusted_proxies"
+            );
+        }
+        entry
+    }
+
     /// A place for one more connection.
     async fn place(&self) -> OwnedSemaphorePermit {
         loop {
@@ -130,21 +178,23 @@ impl Door {
             }
         }
     }
+}
 
-    fn let_in(
-        &self,
-        place: OwnedSemaphorePermit,
-        stream: TcpStream,
-        client: SocketAddr,
-        conversation: Arc<Conversation>,
-    ) {
-        let entry = self.registry.enter();
-        tokio::spawn(async move {
-            conversation.hold(stream, client, &entry).await;
-            drop(entry);
-            drop(place);
-        });
-    }
+fn let_in(
+    entry: Entry,
+    place: OwnedSemaphorePermit,
+    stream: TcpStream,
+    client: SocketAddr,
+    conversation: Arc<Conversation>,
+) {
+    // Before the next one comes, for which this one may have to make room.
+    let activity = Activity::new(conversation.client_timeout);
+    entry.watch(&activity);
+    tokio::spawn(async move {
+        conversation.hold(stream, client, &entry, activity).await;
+        drop(entry);
+        drop(place);
+    });
 }
 
 /// Whether the connection was lost before it was let in, which says nothing about the next one.

@@ -28,6 +28,7 @@
 //!
 //! Knows nothing of HTTP, pages and mail.
 
+mod callers;
 mod client;
 mod hashing;
 mod limits;
@@ -57,6 +58,7 @@ use crate::{random, settings};
 use hashing::PinHashing;
 use password::PasswordRules;
 
+pub use callers::{CallerCount, CountedCaller};
 pub use limits::ClientCount;
 pub use password::{LONGEST as LONGEST_PASSWORD, SHORTEST as SHORTEST_PASSWORD, UnusablePassword};
 pub use pin::{InvalidPin, LONGEST as LONGEST_PIN, SHORTEST as SHORTEST_PIN, check as check_pin, is_trivial};

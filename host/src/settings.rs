@@ -176,6 +176,11 @@ impl Settings {
             list.check()?;
         }
         self.setpass.check()?;
+        if self.setpass.remote.is_none() && self.keystone.timeout > keystone::LONGEST_TIMEOUT {
+            let message = "setpass gives a request up after two minutes, before a call could take that long; expected \
+                           \"100s\" at most";
+            return Err(("keystone.timeout".to_owned(), message.to_owned()));
+        }
         if let Some(reminder) = &self.reminder {
             reminder.check()?;
         }

@@ -113,7 +113,7 @@ fn a_setpass_on_another_machine_is_explained_and_checked() {
     // Without what the other machine decides.
     let (before, page) = example.split_once("[setpass.reset]\n").unwrap();
     let (_, after) = page.split_once("[import]\n").unwrap();
-    let decided = ["max_attempts", "min_password_length"];
+    let decided = ["max_attempts", "min_password_length", "audit_client", "forwarded_header"];
     let lines = before.lines().filter(|line| !decided.iter().any(|key| line.starts_with(key)));
     let bare = format!("{}\n[import]\n{after}", lines.collect::<Vec<_>>().join("\n"));
     let with = |keys: &str| parse(&bare.replace(here, &format!("{keys}\n")));
@@ -135,6 +135,21 @@ fn a_setpass_on_another_machine_is_explained_and_checked() {
             "only with",
         ),
         (&format!("{remote}\nmax_attempts = 5"), "max_attempts", "setpass.max_attempts: the setpass that"),
+        (
+            &format!("{remote}\naudit_client = \"nothing\""),
+            "audit_client",
+            "setpass.audit_client: the setpass that",
+        ),
+        (
+            &format!("{remote}\ntrusted_proxies = []"),
+            "trusted_proxies",
+            "setpass.trusted_proxies: the setpass that",
+        ),
+        (
+            &format!("{remote}\nforwarded_header = \"forwarded\""),
+            "forwarded_header",
+            "setpass.forwarded_header: the setpass that",
+        ),
         (remote, "[setpass.page]", "setpass.page: the setpass"),
         (remote, "[setpass.reset]", "setpass.reset: the setpass"),
     ] {
@@ -155,6 +170,18 @@ fn a_setpass_on_another_machine_is_explained_and_checked() {
             "{key} is not explained"
         );
     }
+}
+
+#[test]
+fn calls_that_take_longer_than_setpass_waits_are_refused_where_it_is_served() {
+    let example = read("settings.example.toml");
+    let with =
+        |timeout: &str| example.replacen("timeout = \"30s\"\n", &format!("timeout = \"{timeout}\"\n"), 1);
+    assert_eq!(parse(&with("100s")).unwrap().keystone.timeout.as_secs(), 100);
+    let text = with("101s");
+    let line = text.lines().position(|line| line == "timeout = \"101s\"").unwrap() + 1;
+    let error = parse(&text).unwrap_err();
+    assert!(error.starts_with(&format!("x.toml:{line}:1: keystone.timeout: setpass gives")), "{error}");
 }
 
 #[test]

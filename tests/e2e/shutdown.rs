@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use usher_tests::{identity, process};
+use usher_tests::{identity, process, web};
 
 use crate::newcomer;
 use crate::stage::{Stage, expect_status};
@@ -53,4 +53,58 @@ fn a_form_that_is_being_sent_at_sigterm_is_answered() {
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
     let keystone = stage.cloud.keystone_url().unwrap();
     assert_eq!(identity::authenticate(&keystone, user, chosen, None).unwrap().status, 201);
+}
+
+#[test]
+fn before_nobody_is_let_in_any_more_balancers_are_told_and_a_second_signal_ends_the_wait() {
+    let stage = Stage::new();
+    let site = stage.site(&[]);
+    site.change_settings("[setpass]\n", "[setpass]\nstop_delay = \"10m\"\n").unwrap();
+    let serving = site.serve().unwrap();
+    let get = |path: &str| web::get(&format!("{}{path}", serving.url())).unwrap();
+    assert_eq!(get("/readyz").status, 200);
+    serving.ask_to_end();
+    process::wait_for("the server to say that it is stopping", Duration::from_secs(15), || {
+        let told = get("/readyz");
+        Ok((told.status == 503 && told.json()?["stopping"] == true).then_some(()))
+    })
+    .unwrap();
+    // Whoever was sent here before the balancer took note is served, each by a connection of its own.
+    assert_eq!((get("/reset").status, get("/healthz").status), (200, 200));
+    // This asks once more, and waits a quarter of a minute and not ten.
+    assert!(serving.stop().is_some_and(|status| status.success()));
+
+    site.change_settings("stop_delay = \"10m\"", "stop_delay = \"1s\"").unwrap();
+    let serving = site.serve().unwrap();
+    let address = serving.url().strip_prefix("http://").unwrap().to_owned();
+    serving.ask_to_end();
+    process::wait_for("the server to take no more connections", Duration::from_secs(15), || {
+        Ok(TcpStream::connect(&address).is_err().then_some(()))
+    })
+    .unwrap();
+    assert!(serving.stop().is_some_and(|status| status.success()));
+}
+
+#[test]
+fn a_second_signal_cuts_off_what_is_under_way() {
+    let stage = Stage::new();
+    let site = stage.site(&[]);
+    let patient = "[setpass]\ngrace = \"10m\"\nclient_timeout = \"10m\"\n";
+    site.change_settings("[setpass]\n", patient).unwrap();
+    let serving = site.serve().unwrap();
+    let address = serving.url().strip_prefix("http://").unwrap().to_owned();
+    let mut connection = TcpStream::connect(&address).unwrap();
+    let head = format!(
+        "POST /?token=x HTTP/1.1\r\nHost: {address}\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"
+    );
+    connection.write_all(head.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(connection.try_clone().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("HTTP/1.1 100 "), "{line:?}");
+    serving.ask_to_end();
+    process::wait_for("the server to take no more connections", Duration::from_secs(15), || {
+        Ok(TcpStream::connect(&address).is_err().then_some(()))
+    })
+    .unwrap();
+    assert!(serving.stop().is_some_and(|status| status.success()), "the form never comes");
 }

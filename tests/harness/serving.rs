@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A running `usher serve`. Stopped on drop.
 #[derive(Debug)]
@@ -83,6 +84,14 @@ impl Serving {
     /// What the server has said since it was asked last.
     pub fn log(&self) -> Vec<String> {
         self.log.try_iter().collect()
+    }
+
+    /// Asks the server to end, and goes on at once.
+    pub fn ask_to_end(&self) {
+        // It has not been waited for, so its id cannot have passed to another process.
+        if let Some(pid) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
     }
 
     /// Asks the server to end, and returns its status where it does within a quarter of a minute.

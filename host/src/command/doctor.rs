@@ -122,9 +122,16 @@ fn check_page(settings: &Settings, findings: &mut Findings) {
 fn check_certificate(settings: &Settings, clock: &Clock, findings: &mut Findings) {
     let Some(tls) = &settings.setpass.tls else { return };
     let file = tls.certificate.display();
-    let host = settings.setpass.public_url().host_str().unwrap_or_default();
+    // Where the pages are on another machine, its name is no name of this one, and only probes come here.
+    let host = match &settings.setpass.remote {
+        None => Some(settings.setpass.public_url().host_str().unwrap_or_default()),
+        Some(_) => None,
+    };
     match tls::examine(tls, host, clock) {
-        Ok(Remark::None) => findings.good("tls", format!("the certificate {file} is for {host}")),
+        Ok(Remark::None) => {
+            let finding = host.map_or("is valid".to_owned(), |host| format!("is for {host}"));
+            findings.good("tls", format!("the certificate {file} {finding}"));
+        }
         Ok(Remark::EndsSoon) => {
             findings.warn("tls", format!("the certificate {file} ends within 14 days; renew it"));
         }
@@ -138,7 +145,10 @@ fn check_certificate(settings: &Settings, clock: &Clock, findings: &mut Findings
         }
         Ok(Remark::OtherHost) => findings.bad(
             "tls",
-            format!("the certificate {file} does not name {host}, the host of setpass.public_url; get one that does"),
+            format!(
+                "the certificate {file} does not name {}, the host of setpass.public_url; get one that does",
+                host.unwrap_or_default()
+            ),
             Exit::Usage,
         ),
         Err(error) => findings.bad("tls", error, Exit::Usage),

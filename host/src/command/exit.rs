@@ -103,9 +103,10 @@ fn of_project_quotas(error: &ProjectQuotaError) -> Exit {
 fn of_links(error: &LinkError) -> Exit {
     match error {
         LinkError::Elsewhere(error) => of_remote_setpass(error),
-        LinkError::Busy(_) | LinkError::Database(_) | LinkError::Here(SetpassError::Overloaded) => {
-            Exit::Unreachable
-        }
+        LinkError::Busy(_)
+        | LinkError::TurnLost
+        | LinkError::Database(_)
+        | LinkError::Here(SetpassError::Overloaded) => Exit::Unreachable,
         LinkError::Here(_) | LinkError::InvalidPin(_) | LinkError::HashedPin => Exit::Usage,
     }
 }

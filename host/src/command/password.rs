@@ -6,7 +6,8 @@
 //! and last the link and its mail are recorded together. After a break in between, the user has no
 //! password that anybody knows and no mail; the command run again gives both. The other way round, a
 //! mail would already be on its way with a link that does not work. With a setpass on another machine the link is
-//! asked for before Keystone is: it is worth as little as none until Keystone has the password.
+//! asked for before Keystone is: it is worth as little as none until Keystone has the password. As the user's earlier
+//! link works no more from then on, the mail is worded once before that, with a link that leads nowhere.
 
 pub mod history;
 
@@ -24,11 +25,12 @@ use crate::batch::in_words;
 use crate::command::say::say;
 use crate::database::{CaseOutcome, forget_step_password_in};
 use crate::keystone::User;
+use crate::links::Turn;
 use crate::mail_content::{MailContent, PasswordLink};
 use crate::outbox::{Compose, Delivery, DeliveryOutcome, MailedLink};
 use crate::random;
 use crate::registration::{fold, same_name};
-use crate::setpass::{Pin, Registration};
+use crate::setpass::{IssuedToken, Pin, Registration};
 
 pub use cases::{approve, deny, list};
 
@@ -63,10 +65,18 @@ pub async fn run(app: &App, name: &str, case: Option<&str>) -> anyhow::Result<Ex
         Some(number) => of_case(app, &user, &email, number).await?,
         None => PinSource::Asked(ask_pin().context("cannot read the PIN")?),
     };
-    app.links.alone(&user.id, reset(app, &user, &email, &pin)).await
+    let (user, email, pin) = (&user, email.as_str(), &pin);
+    if let Some(sample) = app.links.sample() {
+        let (_, mail) = word(app, user, email, &sample).await?;
+        app.outbox.check(&mail)?;
+    }
+    let origin =
+        app.links.alone(&user.id, |turn| async move { reset(app, user, email, pin, &turn).await }).await?;
+    deliver(app, &origin, &user.name, email).await
 }
 
-async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::Result<ExitCode> {
+/// Resets the password, and answers with what the mail is called in the outbox.
+async fn reset(app: &App, user: &User, email: &str, pin: &PinSource, turn: &Turn) -> anyhow::Result<String> {
     let password = random::password();
     let registration = Registration {
         user_id: &user.id,
@@ -76,22 +86,13 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
             PinSource::Case { pin_hash, .. } => Pin::Hash(pin_hash),
         }),
     };
-    let prepared = app.links.prepare(registration).await?;
-    let content = MailContent::PasswordReset(PasswordLink {
-        full_name: user
-            .description
-            .clone()
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| user.name.clone()),
-        url: prepared.issued().url.clone(),
-        expires: in_words(prepared.issued().expires, &app.settings.site.time_zone),
-    });
-    let message = app.mail_templates().await?.render(&content).await?;
-    let link = MailedLink { user_id: user.id.clone(), ends: prepared.issued().expires };
-    let mail = Compose { to: vec![email.to_owned()], message, link: Some(link) };
+    let prepared = app.links.prepare(registration, turn).await?;
+    let (kind, mail) = word(app, user, email, prepared.issued()).await?;
 
     let again =
         "the reset is not complete: run the command again, as the user may be without a password until then";
+    // Keystone must not get a password that belongs to no link.
+    app.links.check(turn).await?;
     app.keystone.set_password(&user.id, &password).await.context(again)?;
     let origin = format!("password-reset:{}:{}", user.id, random::identifier());
     let recorded = async {
@@ -100,7 +101,7 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         if let Some(marker) = &user.marker {
             forget_step_password_in(&mut tx, marker).await?;
         }
-        app.outbox.enqueue(&mut tx, &origin, content.kind(), &mail).await?;
+        app.outbox.enqueue(&mut tx, &origin, kind, &mail).await?;
         if let PinSource::Case { number, .. } = pin {
             let (now, outcome) = (app.clock.now(), CaseOutcome::Approved);
             app.database.close_case(&mut tx, *number, now, Some(&user.id), outcome, None).await?;
@@ -109,8 +110,28 @@ async fn reset(app: &App, user: &User, email: &str, pin: &PinSource) -> anyhow::
         anyhow::Ok(())
     };
     recorded.await.context(again)?;
+    Ok(origin)
+}
 
-    deliver(app, &origin, &user.name, email).await
+/// The mail with a link, and its kind.
+async fn word(
+    app: &App,
+    user: &User,
+    email: &str,
+    issued: &IssuedToken,
+) -> anyhow::Result<(&'static str, Compose)> {
+    let content = MailContent::PasswordReset(PasswordLink {
+        full_name: user
+            .description
+            .clone()
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| user.name.clone()),
+        url: issued.url.clone(),
+        expires: in_words(issued.expires, &app.settings.site.time_zone),
+    });
+    let message = app.mail_templates().await?.render(&content).await?;
+    let link = MailedLink { user_id: user.id.clone(), ends: issued.expires };
+    Ok((content.kind(), Compose { to: vec![email.to_owned()], message, link: Some(link) }))
 }
 
 /// Sends a mail with a link at once where that can be; `usher serve` sends it later where it cannot.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
 
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Transaction};
 
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,19 @@ pub struct LeaseHolder {
     pub holder: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Whether somebody has a lease, as the caller's transaction sees it: nobody takes it over before that ends.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn has_lease_in(tx: &mut Transaction, name: &str, holder: &str) -> Result<bool, DatabaseError> {
+    let held: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM lease WHERE name = $1 AND holder = $2")
+        .bind(name)
+        .bind(holder)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(held > 0)
 }
 
 impl Database {

@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 
 use super::Services;
+use crate::client_network;
 use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -24,14 +25,10 @@ pub struct ClientAddress(pub IpAddr);
 impl ClientAddress {
     const UNKNOWN: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
-    /// The address that stands for all that one client may use: itself for IPv4, its network of 64 bits for IPv6,
-    /// of which every household has at least one whole.
+    /// The address that stands for all that one client may use.
     #[must_use]
     pub fn network(&self) -> IpAddr {
-        match self.0 {
-            IpAddr::V4(_) => self.0,
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        }
+        client_network::of(self.0)
     }
 
     /// The address, where it is known.

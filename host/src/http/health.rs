@@ -1,14 +1,11 @@
 //! `GET /healthz` and `GET /readyz`: for what watches the server, and for what sends users to it.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
-use super::Services;
-use crate::readiness::State as Readiness;
+use crate::readiness::{self, Readiness};
 
 /// Says that the process answers.
 ///
@@ -33,12 +30,13 @@ pub(super) async fn alive() -> &'static str {
     operation_id = "readiness",
     tag = "probes",
     responses(
-        (status = 200, description = "A user could", body = inline(Readiness)),
-        (status = 503, description = "A user could not, and which part is to blame", body = inline(Readiness))
+        (status = 200, description = "A user could", body = inline(readiness::State)),
+        (status = 503, description = "A user could not, and which part is to blame; or the server is about to stop",
+            body = inline(readiness::State))
     )
 )]
-pub(super) async fn ready(State(services): State<Arc<Services>>) -> Response {
-    let state = services.readiness.state().await;
+pub(super) async fn ready(State(readiness): State<Readiness>) -> Response {
+    let state = readiness.state().await;
     let status = if state.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(state)).into_response()
 }
@@ -50,10 +48,16 @@ pub(super) fn is_probe(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
     use serde_json::{Value, json};
+    use tokio::sync::watch;
+    use tower::ServiceExt as _;
 
     use crate::http::tests::Served;
-    use crate::readiness::REMEMBERED;
+    use crate::http::without_setpass;
+    use crate::readiness::{REMEMBERED, Readiness};
+    use crate::setpass::fixture::Fixture;
 
     async fn ready(served: &Served) -> (u16, Value) {
         let answer = served.get("/readyz").await;
@@ -110,5 +114,31 @@ mod tests {
         served.stop.send_replace(true);
         let (status, state) = ready(&served).await;
         assert_eq!((status, &state["stopping"]), (503, &json!(true)));
+    }
+
+    #[tokio::test]
+    async fn where_the_pages_are_elsewhere_ready_is_about_records_and_keys_alone() {
+        let fixture = Fixture::new().await;
+        fixture.identity.lock().unwrap().down = true;
+        let (stop, stopping) = watch::channel(false);
+        let (database, keys) = (fixture.database.clone(), fixture.keys.clone());
+        let readiness = Readiness::new(database, keys, None, fixture.clock.clone(), stopping);
+        let router = without_setpass(readiness);
+        let ask = async || {
+            let request = Request::get("/readyz").body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            let (status, body) = (response.status().as_u16(), response.into_body());
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            (status, serde_json::from_slice::<Value>(&body).unwrap())
+        };
+        let (status, state) = ask().await;
+        let parts = json!({ "database": "ok", "keys": "ok" });
+        assert_eq!((status, state), (200, json!({ "ready": true, "stopping": false, "parts": parts })));
+        fixture.database.close().await;
+        fixture.clock.advance(REMEMBERED + jiff::SignedDuration::from_millis(1));
+        let (status, state) = ask().await;
+        assert_eq!((status, &state["parts"]["database"]), (503, &json!("cannot be written")));
+        stop.send_replace(true);
+        assert_eq!(ask().await.1["stopping"], true);
     }
 }

@@ -15,12 +15,18 @@ use futures::StreamExt as _;
 use super::Services;
 use super::answer::{NextStep, Notice};
 use super::audience::Audience;
+use crate::settings::keystone::LONGEST_TIMEOUT;
 
 /// The longest body that is read, in bytes: a form with a long password is far below it.
 pub(super) const LONGEST_BODY: usize = 16 * 1024;
 
 /// How long a request may take. Longer than the calls to Keystone that it may wait for.
 const LONGEST_REQUEST: Duration = Duration::from_secs(120);
+
+const _: () = assert!(
+    LONGEST_REQUEST.as_secs() > LONGEST_TIMEOUT.as_secs(),
+    "settings with which every call is cut off are refused"
+);
 
 /// How much more of a body that is too long is received and thrown away: who is still sending does not read
 /// the answer, and finds the connection broken instead.

@@ -25,8 +25,9 @@ pub(super) fn refusal(services: &Services, request: &Request, audience: Audience
 }
 
 /// Browsers tell with `Sec-Fetch-Site` where a request comes from. Those that do not know it send
-/// an `Origin`, which is `null` for our own pages because of their `Referrer-Policy`. Clients that are
-/// no browsers send neither.
+/// an `Origin`, which is `null` for our own pages because of their `Referrer-Policy`. So it is for any page that hides
+/// where it is, which such a browser cannot be kept from: what it would send lacks the token and the PIN, and here is
+/// nobody's login to abuse. Clients that are no browsers send neither.
 fn is_from_elsewhere(headers: &HeaderMap, public_url: &Url) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("").to_owned());
     if let Some(site) = text("sec-fetch-site") {

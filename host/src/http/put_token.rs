@@ -10,14 +10,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Services;
-use super::answer::{Told, json, plain};
+use super::answer::{Told, json, plain, retry_after};
 use super::audience::{Accepts, Audience};
 use super::fields::read_json;
 use super::openapi::Everywhere;
+use super::{ClientAddress, Services};
 use crate::database::DatabaseError;
 use crate::keystone::KeystoneError;
-use crate::setpass::{Pin, Registration, SetpassError};
+use crate::setpass::{CallerCount, Pin, Registration, SetpassError};
 
 /// The longest id that Keystone gives is 64 characters.
 const LONGEST_USER_ID: usize = 255;
@@ -41,6 +41,11 @@ enum PutTokenError {
     NoCallerToken,
     #[error("Forbidden: the token cannot be scoped to the admin project")]
     NotAdmin,
+    #[error(
+        "Too many requests: this client has shown too many tokens that cannot be scoped to the admin project; try again \
+         in {seconds} seconds, with another token"
+    )]
+    TooMany { seconds: u64 },
     #[error("Bad request: {0}")]
     BadRequest(String),
     #[error("Keystone could not be asked about the token; try again")]
@@ -64,6 +69,7 @@ impl PutTokenError {
         match self {
             Self::NoCallerToken => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::NotAdmin => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
             Self::Keystone(_) | Self::Setpass(SetpassError::Overloaded) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
@@ -101,11 +107,12 @@ impl PutTokenError {
 pub(super) async fn put_token(
     State(services): State<Arc<Services>>,
     audience: Audience,
+    client: ClientAddress,
     Path(user_id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match issue(&services, &user_id, &headers, &body).await {
+    match issue(&services, client, &user_id, &headers, &body).await {
         Ok(token) => token.expose_secret().to_owned().into_response(),
         Err(error) => {
             match &error {
@@ -117,9 +124,13 @@ pub(super) async fn put_token(
             }
             // In English, for programs and those who write them.
             let ((status, outcome), text) = (error.kind(), error.to_string());
-            match audience.accepts {
+            let answer = match audience.accepts {
                 Accepts::Json => json(status, outcome, &text),
                 Accepts::Page | Accepts::Plain => plain(status, text),
+            };
+            match error {
+                PutTokenError::TooMany { seconds } => retry_after(answer, seconds),
+                _ => answer,
             }
         }
     }
@@ -127,6 +138,7 @@ pub(super) async fn put_token(
 
 async fn issue(
     services: &Services,
+    client: ClientAddress,
     user_id: &str,
     headers: &HeaderMap,
     body: &[u8],
@@ -136,7 +148,7 @@ async fn issue(
     if caller.expose_secret().is_empty() {
         return Err(PutTokenError::NoCallerToken);
     }
-    if !services.keystone.authorizes_admin(&caller).await? {
+    if !is_admin(services, client, &caller).await? {
         return Err(PutTokenError::NotAdmin);
     }
     let fields: Fields = read_json(body).map_err(|error| PutTokenError::BadRequest(error.to_string()))?;
@@ -157,6 +169,30 @@ async fn issue(
     let issued = services.setpass.register(&mut tx, registration).await?;
     tx.commit().await.map_err(|error| SetpassError::from(DatabaseError::from(error)))?;
     Ok(issued.token)
+}
+
+/// Whether the caller may register users. Keystone is asked about so many tokens of strangers and no more; whoever it
+/// has said yes to is no stranger, so that nobody else in the same network can hinder an import.
+async fn is_admin(
+    services: &Services,
+    client: ClientAddress,
+    caller: &SecretString,
+) -> Result<bool, PutTokenError> {
+    let Services { setpass, keystone, .. } = services;
+    if keystone.has_authorized(caller) {
+        return Ok(keystone.authorizes_admin(caller).await?);
+    }
+    let counted = match setpass.count_caller(client.network()).await? {
+        CallerCount::Within(counted) => counted,
+        CallerCount::Over { until } => {
+            return Err(PutTokenError::TooMany { seconds: setpass.seconds_until(until) });
+        }
+    };
+    let answered = keystone.authorizes_admin(caller).await;
+    if !matches!(answered, Ok(false)) {
+        setpass.take_caller_back(counted).await?;
+    }
+    Ok(answered?)
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Served {
             readiness: Readiness::new(
                 fixture.database.clone(),
                 fixture.keys.clone(),
-                fixture.keystone.clone(),
+                Some(fixture.keystone.clone()),
                 fixture.clock.clone(),
                 stopped,
             ),
@@ -229,7 +229,9 @@ async fn posts_from_other_sites_are_refused_before_anything_is_counted() {
     let served = Served::new().await;
     let link = served.fixture.link().await;
     let path = format!("/?token={}", text(&link.token));
-    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example.com")] {
+    for (name, value) in
+        [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example.com"), ("origin", "null")]
+    {
         for _ in 0..6 {
             let request = Request::builder().method(Method::POST).uri(&path).header(name, value);
             let body = "pin=0815&password=a&confirm_password=a";

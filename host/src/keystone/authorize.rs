@@ -39,6 +39,12 @@ impl Keystone {
             .await
     }
 
+    /// Whether Keystone has said yes to this token before, and not no since. It may not say so again.
+    #[must_use]
+    pub fn has_authorized(&self, caller_token: &SecretString) -> bool {
+        self.authorized.has_been_authorized(caller_token)
+    }
+
     fn scoping(&self, caller_token: &SecretString) -> Request {
         let body = json!({ "auth": {
             "identity": { "methods": ["token"], "token": { "id": caller_token.expose_secret() } },

@@ -46,11 +46,15 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// Serves a client until one of both sides ends the connection.
-    pub(super) async fn hold(&self, stream: TcpStream, client: SocketAddr, entry: &Entry) {
+    pub(super) async fn hold(
+        &self,
+        stream: TcpStream,
+        client: SocketAddr,
+        entry: &Entry,
+        activity: Activity,
+    ) {
         // Answers are written in one go; waiting for more only makes them late.
         let _ = stream.set_nodelay(true);
-        let activity = Activity::new(self.client_timeout);
-        entry.watch(&activity);
         let socket = Socket::new(stream, activity.clone(), self.client_timeout);
         let Some(tls) = &self.tls else { return self.converse(socket, client, &activity, entry).await };
         let mut stopped = self.stopped.clone();

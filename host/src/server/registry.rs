@@ -1,6 +1,7 @@
 //! The connections that are open, so that one can be ended for another.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -20,6 +21,8 @@ struct State {
 }
 
 struct Open {
+    /// Whose connection it is, where connections of one client are counted.
+    client: Option<IpAddr>,
     /// None until there is somebody whose activity could be looked at.
     activity: Option<Activity>,
     end: Arc<Notify>,
@@ -33,30 +36,46 @@ pub(super) struct Entry {
 }
 
 impl Registry {
-    /// Enters a connection.
-    pub(super) fn enter(&self) -> Entry {
+    /// Enters a connection of a client, who may have so many. Where it has, its longest idle one ends for this; none
+    /// where something is done in all of them.
+    pub(super) fn enter(&self, client: Option<IpAddr>, most: usize) -> Option<Entry> {
         let mut state = self.state();
+        if let Some(client) = client {
+            let is_own = |open: &Open| open.client == Some(client);
+            let own = state.open.values().filter(|open| is_own(open)).count();
+            if own >= most && !state.end_longest_idle(is_own) {
+                return None;
+            }
+        }
         let (number, end) = (state.next, Arc::new(Notify::new()));
         state.next += 1;
-        state.open.insert(number, Open { activity: None, end: Arc::clone(&end) });
-        Entry { registry: self.clone(), number, end }
+        state.open.insert(number, Open { client, activity: None, end: Arc::clone(&end) });
+        Some(Entry { registry: self.clone(), number, end })
     }
 
     /// Has the connection end that has been waiting for its client the longest, unless all are at work.
     pub(super) fn end_longest_idle(&self) {
-        let mut state = self.state();
-        let idle = state.open.iter().filter_map(|(number, open)| {
-            open.activity.as_ref()?.waiting_since().map(|since| (since, *number))
-        });
-        let Some((_, number)) = idle.min() else { return };
-        // Taken out at once, so that the next who comes does not choose the same one.
-        if let Some(open) = state.open.remove(&number) {
-            open.end.notify_one();
-        }
+        self.state().end_longest_idle(|_| true);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Has one of these connections end, the one that has been waiting for its client the longest. False where all
+    /// are at work.
+    fn end_longest_idle(&mut self, of: impl Fn(&Open) -> bool) -> bool {
+        let idle = self.open.iter().filter(|(_, open)| of(open)).filter_map(|(number, open)| {
+            open.activity.as_ref()?.waiting_since().map(|since| (since, *number))
+        });
+        let Some((_, number)) = idle.min() else { return false };
+        // Taken out at once, so that the next who comes does not choose the same one.
+        if let Some(open) = self.open.remove(&number) {
+            open.end.notify_one();
+        }
+        true
     }
 }
 
@@ -93,7 +112,8 @@ mod tests {
         let registry = Registry::default();
         let mut connections = Vec::new();
         for _ in 0..3 {
-            let (entry, activity) = (registry.enter(), Activity::new(Duration::from_secs(10)));
+            let (entry, activity) =
+                (registry.enter(None, 0).unwrap(), Activity::new(Duration::from_secs(10)));
             entry.watch(&activity);
             connections.push((entry, activity));
         }
@@ -106,5 +126,29 @@ mod tests {
         assert!(!ended(0) && ended(2));
         registry.end_longest_idle();
         assert!(!ended(0));
+    }
+    #[test]
+    fn a_client_with_its_share_loses_its_longest_idle_connection_and_gets_none_where_all_are_at_work() {
+        let registry = Registry::default();
+        let client = |text: &str| Some(text.parse().unwrap());
+        let (one, other) = (client("192.0.2.1"), client("192.0.2.2"));
+        let enter = |client| {
+            let activity = Activity::new(Duration::from_secs(10));
+            registry.enter(client, 2).inspect(|entry| entry.watch(&activity)).map(|entry| (entry, activity))
+        };
+        let ended = |(entry, _): &(Entry, Activity)| entry.is_ended().now_or_never().is_some();
+        let (first, second, of_other) = (enter(one).unwrap(), enter(one).unwrap(), enter(other).unwrap());
+        let third = enter(one).unwrap();
+        assert!(ended(&first) && !ended(&second) && !ended(&of_other));
+        let requests = [second.1.begin(), third.1.begin()];
+        for request in &requests {
+            request.received();
+        }
+        assert!(enter(one).is_none() && enter(other).is_some());
+        let not_counted: Vec<_> = (0..9).map(|_| enter(None)).collect();
+        assert!(not_counted.iter().all(Option::is_some));
+        drop(requests);
+        assert!(enter(one).is_some());
+        assert!(ended(&second) && !ended(&third) && !ended(&of_other), "idle ones of others stay");
     }
 }

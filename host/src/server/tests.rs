@@ -3,6 +3,7 @@
 
 use axum::routing::get;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -18,7 +19,15 @@ struct Running {
 
 impl Running {
     async fn start(connections: u32, router: Router) -> Self {
-        let limits = Limits { connections, client_timeout: LIMIT };
+        let unlimited = TrustedProxies::default();
+        Self::within(
+            Limits { connections, connections_per_client: None, unlimited, client_timeout: LIMIT },
+            router,
+        )
+        .await
+    }
+
+    async fn within(limits: Limits, router: Router) -> Self {
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), None, limits).await.unwrap();
         let address = server.listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
@@ -27,6 +36,13 @@ impl Running {
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Connects as somebody else: all of 127.0.0.0/8 is this machine.
+    async fn connect_from(&self, address: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+        socket.connect(self.address).await.unwrap()
     }
 }
 
@@ -89,6 +105,48 @@ async fn at_the_limit_the_longest_idle_connection_makes_room_and_none_at_work_do
     assert!(read_until(&mut busy, "done").await.contains("200 OK"));
     assert!(read_until(&mut fourth, "done").await.contains("200 OK"));
     assert!(read_until(&mut third, "done").await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn one_client_cannot_have_all_connections_whatever_it_has_them_do_and_a_trusted_proxy_can() {
+    #[derive(serde::Deserialize)]
+    struct Trusted {
+        proxies: TrustedProxies,
+    }
+    let Trusted { proxies } = toml::from_str("proxies = [\"127.0.0.3\"]").unwrap();
+    let limits = Limits {
+        connections: 10,
+        connections_per_client: Some(2),
+        unlimited: proxies,
+        client_timeout: 10 * LIMIT,
+    };
+    let running = Running::within(limits, slow()).await;
+    let mut greedy = Vec::new();
+    for _ in 0..2 {
+        let mut client = running.connect_from("127.0.0.1").await;
+        ask(&mut client, "/1500").await;
+        greedy.push(client);
+    }
+    // An answer to somebody else shows that both have been received.
+    let mut other = running.connect_from("127.0.0.2").await;
+    ask(&mut other, "/100").await;
+    assert!(read_until(&mut other, "done").await.contains("200 OK"));
+    let mut third = running.connect_from("127.0.0.1").await;
+    assert_eq!(read_until(&mut third, "done").await, "");
+    let mut behind_a_proxy = Vec::new();
+    for _ in 0..4 {
+        let mut client = running.connect_from("127.0.0.3").await;
+        ask(&mut client, "/100").await;
+        behind_a_proxy.push(client);
+    }
+    for client in behind_a_proxy.iter_mut().chain(&mut greedy) {
+        assert!(read_until(client, "done").await.contains("200 OK"));
+    }
+    // They are idle now, so one makes room.
+    let mut fourth = running.connect_from("127.0.0.1").await;
+    ask(&mut fourth, "/0").await;
+    assert!(read_until(&mut fourth, "done").await.contains("200 OK"));
+    assert!(is_ended(&mut greedy[0]).await);
 }
 
 #[tokio::test]

@@ -141,15 +141,15 @@ pub enum Remark {
     EndsSoon,
 }
 
-/// Reads the files, and says what users who come to `host` will make of the certificate.
+/// Reads the files, and says what users who come to `host` will make of the certificate; without one, whether it is valid.
 ///
 /// # Errors
 /// See [`TlsError`].
-pub fn examine(settings: &settings::Tls, host: &str, clock: &Clock) -> Result<Remark, TlsError> {
+pub fn examine(settings: &settings::Tls, host: Option<&str>, clock: &Clock) -> Result<Remark, TlsError> {
     let pair = Pair::read(settings)?;
     let now = UnixTime::since_unix_epoch(clock.now().as_duration().unsigned_abs());
     let later = UnixTime::since_unix_epoch(clock.now().as_duration().unsigned_abs() + WARNING);
-    let is_for_host = ServerName::try_from(host).is_ok_and(|name| pair.is_for(&name));
+    let is_for_host = host.is_none_or(|host| ServerName::try_from(host).is_ok_and(|name| pair.is_for(&name)));
     Ok(match (pair.validity(now), pair.validity(later)) {
         (pair::Validity::Ended, _) => Remark::Ended,
         (pair::Validity::NotYet, _) => Remark::NotYet,

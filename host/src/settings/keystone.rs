@@ -9,6 +9,10 @@ use url::Url;
 use super::secret::SecretSource;
 use crate::registration::fold;
 
+/// How long one call may take at most where setpass is served: its requests are given up after two minutes, and what is
+/// claimed for a change of a password is free again after five.
+pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(100);
+
 /// The identity service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

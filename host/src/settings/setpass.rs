@@ -15,11 +15,14 @@ use url::Url;
 use super::sheet::is_protected;
 
 /// What the setpass that `remote` names decides, so that it has no meaning here.
-const DECIDED_ELSEWHERE: [&str; 6] = [
+const DECIDED_ELSEWHERE: [&str; 9] = [
     "max_attempts",
     "max_attempts_per_day",
     "max_attempts_per_client",
     "min_password_length",
+    "audit_client",
+    "trusted_proxies",
+    "forwarded_header",
     "reset",
     "page",
 ];
@@ -67,11 +70,16 @@ pub struct Setpass {
     /// How long open requests may take to finish when the server is told to stop.
     #[serde(default = "ten_seconds", deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
+    /// For how long clients are still let in after that, where that is not to end at once.
+    #[serde(default, deserialize_with = "super::duration::deserialize_some")]
+    pub stop_delay: Option<Duration>,
     /// The certificate with which the server speaks HTTPS itself, where it does.
     pub tls: Option<tls::Tls>,
     /// How many connections may be open at the same time.
     #[serde(default = "two_thousand")]
     pub max_connections: u32,
+    /// How many of them one client may have; an eighth, or 8 where that is less, where it is not set.
+    pub max_connections_per_client: Option<u32>,
     /// How long a client may take for each of its parts of a conversation, and between two requests.
     #[serde(default = "twenty_seconds", deserialize_with = "super::duration::deserialize")]
     pub client_timeout: Duration,
@@ -209,6 +217,12 @@ impl Setpass {
                 "with 0 connections nobody can set a password; expected 1 or more",
             );
         }
+        if self.max_connections_per_client.is_some_and(|most| most == 0 || most > self.max_connections) {
+            return fail(
+                "max_connections_per_client",
+                "expected 1 or more, and no more than max_connections",
+            );
+        }
         self.page.check()
     }
 
@@ -237,6 +251,20 @@ mod tests {
         assert_eq!(setpass.token_lifetime, Duration::from_secs(24 * 3600));
         assert_eq!((setpass.max_attempts, setpass.max_attempts_per_day), (5, 20));
         assert_eq!((setpass.min_password_length, setpass.audit_client), (8, RecordedClient::Pseudonym));
+    }
+
+    #[test]
+    fn a_share_of_the_connections_that_is_none_is_refused() {
+        for (share, is_right) in [(0, false), (1, true), (100, true), (101, false)] {
+            let text = format!(
+                "public_url = \"https://setpass.example.org/\"\nmax_connections = 100\n\
+                 max_connections_per_client = {share}"
+            );
+            let checked = toml::from_str::<Setpass>(&text).unwrap().check();
+            let key = checked.err().map(|(key, _)| key);
+            assert_eq!(key.is_none(), is_right, "{share}");
+            assert!(key.is_none_or(|key| key == "setpass.max_connections_per_client"));
+        }
     }
 
     #[test]

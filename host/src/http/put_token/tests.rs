@@ -1,8 +1,14 @@
+use std::net::SocketAddr;
+
+use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
+use axum::routing::post;
 
 use crate::http::tests::{Answer, Served};
-use crate::setpass::fixture::{ADMIN_TOKEN, PIN, RANDOM_PASSWORD, USER};
+use crate::keystone::fake::Fake;
+use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, USER};
 
 async fn put(served: &Served, user: &str, caller: Option<&str>, body: &str) -> Answer {
     let mut request = Request::put(format!("/token/{user}"));
@@ -98,4 +104,51 @@ async fn each_call_gives_a_new_token_and_the_old_ones_stop_working() {
     assert_eq!(set_password(&served, &second.body, PIN).await, 404);
     assert_eq!(set_password(&served, &third.body, PIN).await, 403);
     assert_eq!(set_password(&served, &third.body, "5823").await, 200);
+}
+
+#[tokio::test]
+async fn strangers_of_one_network_are_refused_before_keystone_is_asked_and_administrators_never() {
+    const TOKENS: &str = "POST /v3/auth/tokens";
+    let served = Served::new().await;
+    let put_from = async |client: &str, caller: &str, body: &str| {
+        let client: SocketAddr = client.parse().unwrap();
+        let request = Request::put(format!("/token/{USER}")).header("X-Auth-Token", caller);
+        let request = request.extension(ConnectInfo(client)).body(Body::from(body.to_owned())).unwrap();
+        served.call(request).await
+    };
+    let stranger = "[2001:db8::1]:1111";
+    let asked = || served.fixture.calls_of_keystone(TOKENS);
+    // One that Keystone takes does not count, however often it comes.
+    assert_eq!(put_from(stranger, ADMIN_TOKEN, &complete()).await.status, 200);
+    for _ in 0..100 {
+        assert_eq!(put_from(stranger, ADMIN_TOKEN, "").await.status, 200);
+    }
+    assert_eq!(asked(), 1);
+    for number in 0..60 {
+        assert_eq!(put_from(stranger, &format!("made-up-{number}"), "").await.status, 403);
+    }
+    assert_eq!(asked(), 61);
+    let neighbour = "[2001:db8::2]:2222";
+    let refused = put_from(neighbour, "made-up", "").await;
+    assert_eq!((refused.status, asked()), (429, 61), "{}", refused.body);
+    let wait: i64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=600).contains(&wait), "{wait}");
+
+    // The administrator there goes on, and so do other networks.
+    assert_eq!(put_from(neighbour, ADMIN_TOKEN, "").await.status, 200);
+    assert_eq!(put_from("192.0.2.9:1111", "made-up", "").await.status, 403);
+    served.fixture.clock.advance(jiff::SignedDuration::from_secs(wait));
+    assert_eq!(put_from(neighbour, "made-up", "").await.status, 403);
+}
+
+#[tokio::test]
+async fn a_keystone_that_does_not_answer_counts_against_nobody() {
+    let down = post(async || StatusCode::SERVICE_UNAVAILABLE);
+    let keystone = Fake::start(Router::new().route("/v3/auth/tokens", down)).await;
+    let mut fixture = Fixture::new().await;
+    fixture.keystone = keystone.keystone();
+    let served = Served::on(fixture);
+    for _ in 0..61 {
+        assert_eq!(put(&served, USER, Some("made-up"), "").await.status, 503);
+    }
 }

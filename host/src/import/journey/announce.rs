@@ -10,7 +10,7 @@ use crate::database::{
 };
 use crate::fail_point;
 use crate::import::plan::{Action, Announcement, Link, Target};
-use crate::links::PreparedLink;
+use crate::links::{PreparedLink, Turn};
 use crate::mail_content::{MailContent, NewProjectMail, PasswordLink, WelcomeMail};
 use crate::outbox::{Compose, MailedLink};
 use crate::random;
@@ -24,17 +24,20 @@ pub(super) async fn announce(
     mails: &[Announcement],
     link: Link,
 ) -> Result<(), StepError> {
-    let step = action.step();
-    let work = async {
+    let step = &action.step();
+    let work = |turn: Turn| async move {
         if let Begun::Finished(_) = journey.begin(action, None).await? {
+            if turn.is_in_doubt() {
+                mail_the_last_link(journey, to, &turn).await?;
+            }
             return Ok(());
         }
         // Again where an operator resets the password meanwhile: the link that was prepared is worth nothing then.
-        while !prepare_and_record(journey, &step, to, mails, link).await? {}
+        while !prepare_and_record(journey, step, to, mails, link, &turn).await? {}
         Ok(())
     };
     match link {
-        Link::None => work.await,
+        Link::None => work(Turn::not_needed()).await,
         Link::New => journey.tools.run.app.links.alone(&journey.user()?, work).await,
     }
 }
@@ -46,13 +49,14 @@ async fn prepare_and_record(
     to: &str,
     mails: &[Announcement],
     link: Link,
+    turn: &Turn,
 ) -> Result<bool, StepError> {
     let app = journey.tools.run.app;
     // Hashing the PIN and wording the mails take their time, so both are done before the
     // transaction makes other writers wait.
     let prepared = match link {
         Link::None => None,
-        Link::New => prepare_link(journey).await?,
+        Link::New => prepare_link(journey, turn).await?,
     };
     let mut composed = Vec::new();
     // Without a link there is nothing to say about one: who reset the password has mailed another.
@@ -89,10 +93,6 @@ async fn prepare_and_record(
     }
     if !finish_step_in(&mut transaction, journey.request.id, step, "", now).await? {
         // Another process was quicker: its link is the one that is mailed.
-        drop(transaction);
-        if matches!(prepared, Some(PreparedLink::Elsewhere(_))) {
-            mail_the_last_link(journey, to).await?;
-        }
         return Ok(true);
     }
     finish_request_in(&mut transaction, journey.request.id, now).await?;
@@ -102,13 +102,13 @@ async fn prepare_and_record(
     Ok(true)
 }
 
-/// Mails one more link. This process was stalled for longer than its turn, another one has finished the step, and
+/// Mails one more link. This process was stalled for longer than an earlier turn, another one has finished the step, and
 /// nobody can tell which of the two links was asked for last: the one that works. A third one, mailed, ends the doubt.
-async fn mail_the_last_link(journey: &Journey<'_>, to: &str) -> Result<(), StepError> {
+async fn mail_the_last_link(journey: &Journey<'_>, to: &str, turn: &Turn) -> Result<(), StepError> {
     let app = journey.tools.run.app;
     let user_id = journey.user()?;
     let registration = Registration { user_id: &user_id, password: None, pin: None };
-    let prepared = app.links.prepare(registration).await?;
+    let prepared = app.links.prepare(registration, turn).await?;
     let content = content(journey, Announcement::Password, Some(prepared.issued()))?;
     let message = journey.tools.mail_templates.render(&content).await?;
     let link = Some(MailedLink { user_id, ends: prepared.issued().expires });
@@ -175,13 +175,13 @@ fn new_address<'a>(journey: &Journey<'a>) -> Option<&'a str> {
     (journey.work.user == Target::Made).then(|| journey.work.request.email.trim())
 }
 
-async fn prepare_link(journey: &Journey<'_>) -> Result<Option<PreparedLink>, StepError> {
+async fn prepare_link(journey: &Journey<'_>, turn: &Turn) -> Result<Option<PreparedLink>, StepError> {
     let user_id = journey.user()?;
     let Some(password) = journey.password().await? else { return Ok(None) };
     let pin = journey.work.request.pin.as_ref().ok_or(StepError::Missing("PIN"))?;
     let registration =
         Registration { user_id: &user_id, password: Some(&password), pin: Some(Pin::Clear(pin)) };
-    Ok(Some(journey.tools.run.app.links.prepare(registration).await?))
+    Ok(Some(journey.tools.run.app.links.prepare(registration, turn).await?))
 }
 
 fn content(

@@ -44,7 +44,8 @@ pub(in crate::keystone) struct Authorized {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Until when a yes counts, by our own clock: Keystone's may differ.
+    /// Until when a yes counts, by our own clock: Keystone's may differ. One that has ended stays as long as there is
+    /// room, and tells whose tokens were good once.
     until: HashMap<TokenHash, Timestamp>,
     /// What Keystone is being asked, by those who wait for the answer. Gone when nobody waits any more.
     asking: HashMap<TokenHash, WeakShared<BoxFuture<'static, Dated>>>,
@@ -69,7 +70,7 @@ impl Authorized {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
-        let hash: TokenHash = Sha256::digest(token.expose_secret().as_bytes()).into();
+        let hash = hash(token);
         let now = self.clock.now();
         let answer = {
             let mut state = self.state();
@@ -84,15 +85,27 @@ impl Authorized {
         {
             state.asking.remove(&hash);
         }
-        let Some(lasts) = lasts? else { return Ok(false) };
+        let Some(lasts) = lasts? else {
+            state.until.remove(&hash);
+            return Ok(false);
+        };
         let until = asked.saturating_add(lasts.min(AUTHORIZED_FOR)).unwrap_or(asked);
         state.remember(hash, until, now);
         Ok(true)
     }
 
+    /// Whether Keystone has said yes to the token, and not no since.
+    pub(super) fn has_been_authorized(&self, token: &SecretString) -> bool {
+        self.state().until.contains_key(&hash(token))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn hash(token: &SecretString) -> TokenHash {
+    Sha256::digest(token.expose_secret().as_bytes()).into()
 }
 
 impl State {

@@ -99,6 +99,29 @@ async fn a_yes_never_counts_beyond_the_end_of_the_token() {
 }
 
 #[tokio::test]
+async fn who_was_an_administrator_is_known_until_keystone_says_no() {
+    let answers = Arc::new(Mutex::new(vec![201, 201, 401]));
+    let fake = Fake::start(Router::new().route(
+        "/v3/auth/tokens",
+        post(async move || {
+            let status = answers.lock().unwrap().remove(0);
+            (StatusCode::from_u16(status).unwrap(), Json(life(3600)))
+        }),
+    ))
+    .await;
+    let clock = Clock::manual("2026-11-22T09:00:00Z".parse().unwrap());
+    let keystone = fake.keystone_with("retries = 0", clock.clone());
+    assert!(!keystone.has_authorized(&caller()));
+    for (yes, known) in [(true, true), (true, true), (false, false)] {
+        assert_eq!(keystone.authorizes_admin(&caller()).await.unwrap(), yes);
+        assert_eq!(keystone.has_authorized(&caller()), known);
+        assert!(!keystone.has_authorized(&"another".into()));
+        clock.advance(AUTHORIZED_FOR);
+        assert_eq!(keystone.has_authorized(&caller()), known, "also when the yes has ended");
+    }
+}
+
+#[tokio::test]
 async fn a_no_is_asked_for_again() {
     let (fake, keystone, _) = keystone(3600).await;
     for calls in [1, 2] {

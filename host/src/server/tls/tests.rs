@@ -93,10 +93,12 @@ fn a_certificate_for_another_host_or_another_time_is_remarked_upon() {
     let pair = write_pair(folder.path(), "one", "*.example.org", 30);
     let remark = |host: &str, days: i64| {
         let at = Timestamp::now() + SignedDuration::from_hours(24 * days) + SignedDuration::from_mins(1);
-        examine(&pair, host, &Clock::manual(at)).unwrap()
+        examine(&pair, Some(host), &Clock::manual(at)).unwrap()
     };
     assert_eq!(remark("setpass.example.org", 0), Remark::None);
     assert_eq!(remark("example.org", 0), Remark::OtherHost);
+    let now = Clock::manual(Timestamp::now() + SignedDuration::from_mins(1));
+    assert_eq!(examine(&pair, None, &now).unwrap(), Remark::None, "nobody is sent here by a name");
     assert_eq!(remark("setpass.example.org", -1), Remark::NotYet);
     assert_eq!(remark("setpass.example.org", 20), Remark::EndsSoon);
     assert_eq!(remark("setpass.example.org", 30), Remark::Ended);
