@@ -13,11 +13,11 @@
 //! that is used ends them all, and a new registration ends those that were asked for.
 //!
 //! How long secrets are kept: a password that was changed erases the whole record at once, and so do an account that
-//! is gone and a random password that Keystone has refused too often. A link that is locked
-//! loses the password and the PIN with its last wrong PIN, and one that has ended within a minute ([`Setpass::sweep`]); what
-//! is left tells its user so for [`RETENTION`]. The protocol's renewal, which leaves out both, works as long as
-//! there is something to renew: afterwards such a user is as unknown as any other, and needs a password and a
-//! PIN, as `usher password reset` gives them.
+//! is gone and a random password that Keystone has refused too often. A link that is locked loses the password and the
+//! PIN with its last wrong PIN (they come back where a right one was counted before it and is compared after it), and
+//! one that has ended within a minute ([`Setpass::sweep`]); what is left tells its user so for [`RETENTION`]. The
+//! protocol's renewal, which leaves out both, works as long as there is something to renew: afterwards such a user is
+//! as unknown as any other, and needs a password and a PIN, as `usher password reset` gives them.
 //!
 //! What happened is in an audit trail, each event in the transaction of what it tells of, and a change of password
 //! leaves behind that its user is to be told by mail, see `password_notice`.
