@@ -73,12 +73,16 @@ locked-by-keystone = Die Cloud sagt: { $words } Ihr Link gilt weiter: Sie könne
     .title = Das Passwort lässt sich jetzt nicht ändern
 busy = Ihr Passwort wird gerade festgelegt. Versuchen Sie, sich anzumelden; falls das in einigen Minuten nicht geht, öffnen Sie den Link aus der E-Mail noch einmal.
     .title = Einen Augenblick
-changed-elsewhere = Es ist nicht mehr das, für das dieser Link gemacht wurde, zum Beispiel, weil ein Administrator ein anderes gesetzt hat. Fordern Sie einen neuen Link an.
+changed-elsewhere = Die Cloud nimmt das Passwort nicht an, von dem dieser Link ausgeht. Entweder ist inzwischen ein anderes gesetzt, zum Beispiel von einem Administrator: Dann fordern Sie einen neuen Link an. Oder mit Ihrem Konto wurden zu viele falsche Passwörter versucht, und die Cloud hat es für eine Weile gesperrt: Dann öffnen Sie diesen Link in einer halben Stunde noch einmal, und versuchen Sie bis dahin kein Passwort.
+    .title = Ihr Passwort wurde anderswo geändert, oder Ihr Konto ist für eine Weile gesperrt
+changed-elsewhere-last = Die Cloud hat das Passwort, von dem dieser Link ausgeht, immer wieder abgelehnt, darum gilt der Link nicht mehr. Wahrscheinlich hat jemand ein anderes gesetzt, zum Beispiel ein Administrator. Fordern Sie einen neuen Link an.
     .title = Ihr Passwort wurde anderswo geändert
 perhaps-changed = Ein früherer Versuch blieb ohne Antwort, hat aber wohl gewirkt. Melden Sie sich mit dem Passwort an, das Sie dabei eingegeben haben. Falls das nicht geht, fordern Sie einen neuen Link an.
     .title = Ihr Passwort ist wahrscheinlich schon festgelegt
 disabled = Ein Administrator hat es gesperrt, darum lässt sich das Passwort nicht festlegen. Schreiben Sie an die Adresse unten, wenn Sie den Grund nicht kennen.
     .title = Ihr Konto ist gesperrt
+account-gone = Das Konto, für das dieser Link gemacht wurde, ist gelöscht, darum gilt der Link nicht mehr. Schreiben Sie an die Adresse unten, wenn Sie den Grund nicht kennen.
+    .title = Dieses Konto gibt es nicht mehr
 
 ## Einen neuen Link anfordern
 

@@ -76,12 +76,16 @@ locked-by-keystone = The cloud says: { $words } Your link still works: you may t
     .title = The password cannot be changed now
 busy = Your password is being set at this moment. Try to log in; if that does not work in some minutes, open the link from the mail again.
     .title = One moment
-changed-elsewhere = It is not the one that this link was made for, for example because an administrator has set another. Ask for a new link.
+changed-elsewhere = The cloud does not accept the password that this link starts from. Either another one has been set meanwhile, for example by an administrator: then ask for a new link. Or too many wrong passwords were tried with your account, and the cloud has locked it for a while: then open this link again in half an hour, and try no password in between.
+    .title = Your password was changed elsewhere, or your account is locked for a while
+changed-elsewhere-last = The cloud has refused the password that this link starts from again and again, so the link has ended. Probably somebody has set another one, for example an administrator. Ask for a new link.
     .title = Your password was changed elsewhere
 perhaps-changed = An earlier try got no answer, but seems to have worked. Log in with the password that you typed then. If that does not work, ask for a new link.
     .title = Your password is probably set already
 disabled = An administrator has disabled it, so the password cannot be set. Write to the address below if you do not know why.
     .title = Your account is disabled
+account-gone = The account that this link was made for has been removed, so the link has ended. Write to the address below if you do not know why.
+    .title = This account does not exist any more
 
 ## Asking for a new link
 

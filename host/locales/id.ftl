@@ -64,12 +64,16 @@ locked-by-keystone = Pesan dari cloud: { $words } Tautan Anda tetap berlaku: And
     .title = Kata sandi belum dapat diubah sekarang
 busy = Kata sandi Anda sedang diatur. Cobalah masuk; jika dalam beberapa menit belum bisa, buka lagi tautan dari email.
     .title = Mohon tunggu sebentar
-changed-elsewhere = Kata sandi itu bukan lagi yang menjadi dasar tautan ini, misalnya karena administrator telah menggantinya. Mintalah tautan baru.
+changed-elsewhere = Cloud tidak menerima kata sandi yang menjadi dasar tautan ini. Mungkin kata sandi lain telah ditetapkan, misalnya oleh administrator: kalau begitu, mintalah tautan baru. Atau terlalu banyak kata sandi salah dicoba pada akun Anda sehingga cloud menguncinya untuk sementara: kalau begitu, buka lagi tautan ini setengah jam lagi, dan jangan mencoba kata sandi apa pun sampai saat itu.
+    .title = Kata sandi Anda telah diubah di tempat lain, atau akun Anda dikunci untuk sementara
+changed-elsewhere-last = Cloud berulang kali menolak kata sandi yang menjadi dasar tautan ini, jadi tautan ini tidak berlaku lagi. Mungkin seseorang, misalnya administrator, telah menetapkan kata sandi lain. Mintalah tautan baru.
     .title = Kata sandi Anda telah diubah di tempat lain
 perhaps-changed = Percobaan sebelumnya tidak mendapat jawaban, tetapi tampaknya berhasil. Masuklah dengan kata sandi yang Anda ketik waktu itu. Jika tidak bisa, mintalah tautan baru.
     .title = Kata sandi Anda mungkin sudah diatur
 disabled = Administrator telah menonaktifkannya, jadi kata sandi tidak dapat diatur. Tulis ke alamat di bawah jika Anda tidak tahu sebabnya.
     .title = Akun Anda dinonaktifkan
+account-gone = Akun yang menjadi tujuan tautan ini telah dihapus, jadi tautan ini tidak berlaku lagi. Tulis ke alamat di bawah jika Anda tidak tahu sebabnya.
+    .title = Akun ini sudah tidak ada
 
 ## Meminta tautan baru
 

@@ -234,4 +234,6 @@ fn create_private(file: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
+pub(crate) mod statements;
+#[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ pub enum MailContent {
     Password(PasswordLink),
     /// To a user whose password is reset: where to choose a new one.
     PasswordReset(PasswordLink),
-    /// To a user: the password was changed; was it you?
+    /// To a user: a new password was chosen; was it you?
     PasswordChanged(PasswordChangedMail),
     /// To the requester of a project: the project exists.
     NewProject(NewProjectMail),
@@ -147,14 +147,15 @@ pub struct PasswordLink {
     pub expires: String,
 }
 
-/// A password that its user has changed by a link.
+/// A password that somebody with a link and its PIN has chosen. Keystone has it, unless its answer was lost: then nobody
+/// knows.
 #[derive(Clone, Debug)]
 pub struct PasswordChangedMail {
     /// Name to greet the user by.
     pub full_name: String,
     /// Name to log in with.
     pub username: String,
-    /// When it was changed.
+    /// When it was chosen.
     pub changed: String,
     /// Whom to write to if it was not the user.
     pub support_email: String,

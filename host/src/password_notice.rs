@@ -1,8 +1,13 @@
-//! Tells users by mail that their password was changed, so that one who did not do it can object.
+//! Tells users by mail that a new password was chosen for their account, so that one who did not do it can object.
 //!
-//! That a user is to be told is recorded in the transaction that records the change. The mail is made afterwards: its
-//! address is the one that Keystone has, asked for with Usher's own credentials. A failure of that never touches the
-//! change; it is tried again, later and later, and given up after [`PATIENCE`].
+//! That a user is to be told is recorded in the transaction that records the change. Where Keystone's answer was lost,
+//! it is recorded once nothing better is to be expected: with the try that Keystone does not accept the password of
+//! before from any more, or with the end of the link. Nobody can tell then whether Keystone made the change (it says
+//! when a password was set only where it also expires), so the mails say what is certain in both cases: that a new
+//! password was chosen.
+//!
+//! The mail is made afterwards: its address is the one that Keystone has, asked for with Usher's own credentials. A
+//! failure of that never touches the change; it is tried again, later and later, and given up after [`PATIENCE`].
 //!
 //! Knows nothing of links and PINs.
 
@@ -26,7 +31,7 @@ const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(15);
 /// How long to wait at most.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long after the change it makes no sense any more to tell of it.
+/// For how long it is tried to tell a user.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 /// What the mails are made with.
@@ -70,9 +75,9 @@ impl PasswordNotices {
     ) -> Result<usize, DatabaseError> {
         let mut made = 0;
         for notice in self.database.owed_notices(self.clock.now()).await? {
-            let OwedNotice { id, changed, tries, .. } = notice;
+            let OwedNotice { id, owed, tries, .. } = notice;
             let now = self.clock.now();
-            if now.duration_since(changed) >= PATIENCE {
+            if now.duration_since(owed) >= PATIENCE {
                 self.give_up(&notice, "no mail could be made in time").await?;
                 tracing::error!(user_id = notice.user_id, "a user could not be told of a changed password");
                 continue;

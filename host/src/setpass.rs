@@ -12,11 +12,12 @@
 //! beside each other and beside the one that the user was registered with, each with a PIN of its own; the first one
 //! that is used ends them all, and a new registration ends those that were asked for.
 //!
-//! How long secrets are kept: a password that was changed erases the whole record at once. A link that is locked
-//! loses the password and the PIN with its last wrong PIN, and one that has ended within a minute ([`Setpass::sweep`]); what
-//! is left tells its user so for [`RETENTION`]. The protocol's renewal, which leaves out both, works as long as
-//! there is something to renew: afterwards such a user is as unknown as any other, and needs a password and a
-//! PIN, as `usher password reset` gives them.
+//! How long secrets are kept: a password that was changed erases the whole record at once, and so do an account that
+//! is gone and a random password that Keystone has refused too often. A link that is locked loses the password and the
+//! PIN with its last wrong PIN (they come back where a right one was counted before it and is compared after it), and
+//! one that has ended within a minute ([`Setpass::sweep`]); what is left tells its user so for [`RETENTION`]. The
+//! protocol's renewal, which leaves out both, works as long as there is something to renew: afterwards such a user is
+//! as unknown as any other, and needs a password and a PIN, as `usher password reset` gives them.
 //!
 //! What happened is in an audit trail, each event in the transaction of what it tells of, and a change of password
 //! leaves behind that its user is to be told by mail, see `password_notice`.
@@ -24,11 +25,13 @@
 //! What cannot be decided by Usher alone: whether Keystone made a change whose answer never came
 //! (a crash, a timeout). That a change was begun is recorded before Keystone is asked. Where the
 //! outcome stayed unknown and Keystone later says that the random password is wrong, the user is
-//! told that the earlier try may have worked, see [`RedeemError::PerhapsChanged`].
+//! told that the earlier try may have worked, see [`RedeemError::PerhapsChanged`], also by mail; and so by mail is one
+//! who never tries again, when the link ends.
 //!
 //! Knows nothing of HTTP, pages and mail.
 
 mod callers;
+mod change;
 mod client;
 mod hashing;
 mod limits;

@@ -40,6 +40,7 @@ mod schedule;
 mod secrets_at_rest;
 mod setpass;
 mod setpass_attacked;
+mod setpass_locked_out;
 mod shutdown;
 mod slow_clients;
 mod stage;

@@ -113,7 +113,8 @@ fn two_hundred_at_once_through_two_servers_get_no_more_than_the_limits_allow() {
 }
 
 #[test]
-fn with_the_right_pin_many_times_among_many_the_password_is_set_once_or_not_at_all() {
+fn with_the_right_pin_many_times_among_many_the_password_is_set_once_if_one_of_them_is_counted_and_not_otherwise()
+ {
     let stage = Stage::new();
     let admin = stage.cloud.identity().unwrap();
     let name = "user@lucky.example.org";
@@ -128,9 +129,10 @@ fn with_the_right_pin_many_times_among_many_the_password_is_set_once_or_not_at_a
     let (outcomes, winners) = attack(&servers, &token, &pins);
     announce(&format!("{ATTACKERS} PINs at once, half of them right: {outcomes:?}"));
     let of = |outcome: &str| outcomes.get(outcome).copied().unwrap_or(0);
-    assert!(winners.len() <= 1, "{outcomes:?}");
-    // Whoever was refused because another was at it had the right PIN, and was given the attempt back.
+    // Five PINs are counted. Unless all of them were wrong a right one was among them: it has set the password, or
+    // was given its place back because another was at it, which did so then.
     assert!(of("wrong-pin") <= 5, "{outcomes:?}");
+    assert_eq!(winners.len(), usize::from(of("wrong-pin") < 5), "{outcomes:?}");
     let told = ["password-set", "wrong-pin", "locked", "unknown-link", "busy"];
     assert!(outcomes.keys().all(|outcome| told.contains(&outcome.as_str())), "{outcomes:?}");
 
@@ -158,7 +160,7 @@ fn after_a_change_the_user_is_told_by_mail_and_nobody_is_logged_in() {
     let mail = stage.mail.wait_for(1).unwrap().remove(0);
     assert_eq!(mail.to, [name]);
     let text = mail.text.unwrap();
-    for part in [name, "was changed on", "If it was not you", "support@example.org"] {
+    for part in [name, "a new password was chosen", "If it was not you", "support@example.org"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     for secret in ["http", PIN, FIRST, &chosen(PIN), &token] {

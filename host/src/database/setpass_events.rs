@@ -22,6 +22,8 @@ pub enum SetpassEventKind {
     Locked,
     /// The link had ended, and its secrets were destroyed.
     Expired,
+    /// The link starts from a password that Keystone does not accept, or its user is gone, and it was erased.
+    Withdrawn,
     /// Somebody asked for another link. Which user that is about is not known yet.
     ResetRequested,
     /// No link is mailed for such a request.
@@ -51,6 +53,7 @@ impl SetpassEventKind {
             Self::PasswordSet => "password-set",
             Self::Locked => "locked",
             Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
             Self::ResetRequested => "reset-requested",
             Self::ResetSkipped => "reset-skipped",
             Self::ResetCaseOpened => "reset-case-opened",

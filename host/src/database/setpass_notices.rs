@@ -13,8 +13,10 @@ pub struct OwedNotice {
     pub id: i64,
     /// Keystone's id of the user.
     pub user_id: String,
-    /// When the password was changed.
+    /// When the password was changed, or perhaps was: the answer about that may have been lost.
     pub changed: Timestamp,
+    /// Since when the user is to be told.
+    pub owed: Timestamp,
     /// How often the mail could not be made.
     pub tries: u32,
 }
@@ -24,19 +26,22 @@ struct NoticeRow {
     id: i64,
     user_id: String,
     changed: i64,
+    owed: i64,
     tries: u32,
 }
 
-/// Records that a user is to be told.
+/// Records now that a user is to be told of a change.
 pub(super) async fn owe_notice(
     connection: &mut SqliteConnection,
     user_id: &str,
     changed: Timestamp,
+    now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    sqlx::query("INSERT INTO setpass_notice (user_id, changed, next_try) VALUES (?, ?, ?)")
+    sqlx::query("INSERT INTO setpass_notice (user_id, changed, owed, next_try) VALUES (?, ?, ?, ?)")
         .bind(user_id)
         .bind(changed.as_millisecond())
-        .bind(changed.as_millisecond())
+        .bind(now.as_millisecond())
+        .bind(now.as_millisecond())
         .execute(connection)
         .await?;
     Ok(())
@@ -58,14 +63,14 @@ impl Database {
     /// Where the database fails or holds damage.
     pub async fn owed_notices(&self, now: Timestamp) -> Result<Vec<OwedNotice>, DatabaseError> {
         let rows: Vec<NoticeRow> = sqlx::query_as(
-            "SELECT id, user_id, changed, tries FROM setpass_notice WHERE next_try <= ? ORDER BY id LIMIT 50",
+            "SELECT id, user_id, changed, owed, tries FROM setpass_notice WHERE next_try <= ? ORDER BY id LIMIT 50",
         )
         .bind(now.as_millisecond())
         .fetch_all(&self.pool)
         .await?;
         let notices = rows.into_iter().map(|row| {
-            let NoticeRow { id, user_id, changed, tries } = row;
-            Ok(OwedNotice { id, user_id, changed: timestamp(changed)?, tries })
+            let NoticeRow { id, user_id, changed, owed, tries } = row;
+            Ok(OwedNotice { id, user_id, changed: timestamp(changed)?, owed: timestamp(owed)?, tries })
         });
         notices.collect()
     }

@@ -116,7 +116,7 @@ async fn a_link_of_an_earlier_version_goes_on_working() {
     let counted = database.count_attempt(&attempt).await.unwrap();
     let AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
     assert_eq!((attempt.user_id.as_str(), attempt.left), ("u1", 3));
-    let claim = database.claim_change(&attempt, b"drawn", now, now).await.unwrap();
+    let claim = database.claim_change(&attempt, b"drawn", now, now, now).await.unwrap();
     let Claim::Granted(claim) = claim else { panic!("{claim:?}") };
     assert_eq!(claim.password, [1, 1, 1, 1, 1, 255]);
     assert!(claim.is_password_set && !claim.unsettled && claim.superseded.is_none());

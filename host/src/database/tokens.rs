@@ -5,6 +5,7 @@
 
 mod attempts;
 mod cases;
+mod changes;
 mod endings;
 mod reset_links;
 
@@ -14,7 +15,10 @@ use sqlx::SqliteConnection;
 use super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
 use super::{Database, DatabaseError, Transaction};
 
+use endings::owe_unsettled;
+
 pub use cases::*;
+pub use changes::*;
 pub use endings::*;
 pub use reset_links::*;
 
@@ -89,7 +93,8 @@ pub enum AttemptStart {
     Counted(CountedAttempt),
 }
 
-/// An attempt that is counted already.
+/// An attempt that is counted already. Whatever is counted after it, its PIN may be compared, and the password changed
+/// where it is right: it has the link's secrets with it for the case that a later attempt locks the link meanwhile.
 #[derive(Debug)]
 pub struct CountedAttempt {
     /// Names the attempt.
@@ -102,6 +107,8 @@ pub struct CountedAttempt {
     pub user_id: String,
     /// Which password it is.
     pub password_name: String,
+    /// The password, sealed; none where the link did not have one yet.
+    pub password: Option<Vec<u8>>,
     /// The hashed PIN.
     pub pin_hash: String,
     /// How many more PINs may be tried at present.
@@ -117,6 +124,11 @@ pub enum Claim {
     Granted(GrantedClaim),
     /// Another request has it.
     Taken,
+    /// Keystone did not accept the password that the link starts from a short while ago.
+    Resting {
+        /// Whether an earlier change was begun whose outcome is not known.
+        unsettled: bool,
+    },
     /// The link was used, replaced or ended meanwhile.
     Gone,
 }
@@ -159,10 +171,14 @@ impl Database {
     ) -> Result<bool, DatabaseError> {
         let (sealed, name) = link.password.map(|password| (password.sealed, password.name)).unzip();
         let is_whole = sealed.is_some() && link.pin_hash.is_some();
+        owe_unsettled(tx, link.user_id, None, link.issued).await?;
         let updated = sqlx::query(
             "UPDATE setpass_link SET token_hash = ?, expires = ?, issued = ?, attempts = 0, \
              claimed_until = CASE WHEN ? IS NULL THEN claimed_until END, \
              unsettled = CASE WHEN ? IS NULL THEN unsettled ELSE 0 END, \
+             told = CASE WHEN ? IS NULL THEN told ELSE 0 END, \
+             refusals = CASE WHEN ? IS NULL THEN refusals ELSE 0 END, \
+             refused = CASE WHEN ? IS NULL THEN refused END, \
              password = COALESCE(?, password), password_name = COALESCE(?, password_name), \
              pin_hash = COALESCE(?, pin_hash) \
              WHERE user_id = ? AND kind = 'registered' AND (? OR (pin_hash <> '' AND expires > ?))",
@@ -170,6 +186,9 @@ impl Database {
         .bind(link.token_hash.as_slice())
         .bind(link.expires.as_millisecond())
         .bind(link.issued.as_millisecond())
+        .bind(sealed)
+        .bind(sealed)
+        .bind(sealed)
         .bind(sealed)
         .bind(sealed)
         .bind(sealed)
@@ -211,13 +230,40 @@ fn window_start(now: Timestamp) -> i64 {
     now.as_millisecond().saturating_sub(ATTEMPT_WINDOW.as_secs().saturating_mul(1000))
 }
 
-/// Gives an attempt back, which then does not count.
-async fn take_back(connection: &mut SqliteConnection, attempt: &CountedAttempt) -> Result<(), DatabaseError> {
+/// Gives an attempt back, which then does not count: where it was one of those that locked the link, that is undone.
+async fn take_back(
+    connection: &mut SqliteConnection,
+    attempt: &CountedAttempt,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
     sqlx::query("UPDATE setpass_link SET attempts = attempts - 1 WHERE token_hash = ? AND attempts > 0")
         .bind(attempt.token_hash.as_slice())
         .execute(&mut *connection)
         .await?;
+    unlock(connection, attempt, now).await?;
     erase_attempt(connection, attempt.id).await
+}
+
+/// Puts the secrets back that a later attempt destroyed by locking the link. One that has ended stays without.
+async fn unlock(
+    connection: &mut SqliteConnection,
+    attempt: &CountedAttempt,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    // A password that the link got and lost again since is Keystone's and nobody knows it any more: another is set.
+    sqlx::query(
+        "UPDATE setpass_link SET password = ?1, pin_hash = ?2, \
+         is_password_set = CASE WHEN ?1 IS NULL THEN 0 ELSE is_password_set END \
+         WHERE token_hash = ?3 AND password_name = ?4 AND pin_hash = '' AND expires > ?5",
+    )
+    .bind(attempt.password.as_deref())
+    .bind(&attempt.pin_hash)
+    .bind(attempt.token_hash.as_slice())
+    .bind(&attempt.password_name)
+    .bind(now.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn erase_attempt(connection: &mut SqliteConnection, id: i64) -> Result<(), DatabaseError> {

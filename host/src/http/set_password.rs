@@ -63,9 +63,11 @@ struct Outcome {
         (status = 403, description = "The PIN is wrong; or the link has expired or is locked, or too many PINs were \
             tried today; or Keystone does not let the user change the password; or another site's page sent \
             this", body = Told),
-        (status = 404, description = "No link has this token: it was used, or replaced by a newer one", body = Told),
-        (status = 409, description = "The password is being set by another request, or was changed since the link \
-            was issued", body = Told),
+        (status = 404, description = "No link has this token: it was used, or replaced by a newer one; or the account \
+            does not exist any more", body = Told),
+        (status = 409, description = "The password is being set by another request; or Keystone does not accept the \
+            one that the link starts from: it was changed since the link was issued, or the account is locked for a \
+            while", body = Told),
         Everywhere,
     )
 )]
@@ -162,9 +164,11 @@ fn refusal(error: RedeemError) -> Outcome {
             last(S::FORBIDDEN, "locked-by-keystone", phrase, NextStep::TryAgain)
         }
         RedeemError::Busy => last(S::CONFLICT, "busy", "busy", NextStep::TryAgain),
-        RedeemError::ChangedElsewhere => {
-            last(S::CONFLICT, "changed-elsewhere", "changed-elsewhere", NextStep::AskForLink)
+        RedeemError::ChangedElsewhere { is_last } => {
+            let phrase = if is_last { "changed-elsewhere-last" } else { "changed-elsewhere" };
+            last(S::CONFLICT, "changed-elsewhere", phrase, NextStep::AskForLink)
         }
+        RedeemError::AccountGone => last(S::NOT_FOUND, "account-gone", "account-gone", NextStep::Nothing),
         RedeemError::PerhapsChanged => {
             last(S::CONFLICT, "perhaps-changed", "perhaps-changed", NextStep::AskForLink)
         }

@@ -61,6 +61,11 @@ impl Fake {
         self.calls.lock().unwrap().get(call).copied().unwrap_or_default()
     }
 
+    /// How many calls were made altogether.
+    pub(crate) fn all_calls(&self) -> usize {
+        self.calls.lock().unwrap().values().sum()
+    }
+
     /// A client that makes no call twice.
     pub(crate) fn keystone(&self) -> Keystone {
         self.keystone_with("retries = 0", Clock::system())

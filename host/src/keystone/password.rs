@@ -11,13 +11,17 @@ use super::{Keystone, NAME};
 /// Why a user's password was not changed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChangePasswordError {
-    /// The original password is not the user's, or the account is locked after failed attempts, or
-    /// the user is gone: Keystone answers all of these alike.
+    /// The original password is not the user's, or the account is locked after failed attempts: Keystone answers both
+    /// alike, so that nobody learns which it is, and tells no administrator about a lock. The first counts toward such
+    /// a lock.
     #[error(
         "Keystone does not accept the user's present password: it was changed meanwhile, \
-         or the account is locked after failed attempts, or it is gone"
+         or the account is locked after failed attempts"
     )]
     WrongOriginal,
+    /// Keystone has no such user any more.
+    #[error("the user is gone")]
+    Gone,
     /// The new password breaks a rule, in Keystone's words, which are for the user to read.
     #[error("Keystone refuses the new password: {0}")]
     Refused(String),
@@ -42,14 +46,24 @@ impl ChangePasswordError {
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Other(error) if error.is_passing())
     }
+
+    /// Whether the password may be changed although the call failed: the answer was lost, not the question.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        match self {
+            Self::Other(KeystoneError::Unintelligible { .. }) => true,
+            Self::Other(error) => error.is_passing() && !error.had_no_effect(),
+            _ => false,
+        }
+    }
 }
 
 impl Keystone {
     /// Changes a user's password as the user would, who need not be able to log in: Keystone asks
     /// for no token, so this works where the first password has to be changed before anything else.
     ///
-    /// One call; a second one, with Usher's own token, where Keystone answers 401, to tell a disabled
-    /// account from a wrong password.
+    /// One call; others, with Usher's own token, where Keystone answers 401, to tell an account that is disabled or gone
+    /// from a wrong password.
     ///
     /// # Errors
     /// See [`ChangePasswordError`].
@@ -78,15 +92,23 @@ impl Keystone {
         }
     }
 
-    /// Keystone tells why only where it runs with `insecure_debug`.
+    /// Why Keystone answered 401. It made no change, whether or not it also answers what is asked here.
     async fn unaccepted(&self, user_id: &str, message: String) -> ChangePasswordError {
+        // In the words of versions before 2021 and with `insecure_debug`.
         if message.contains("account is locked") {
             return ChangePasswordError::Locked(message);
         }
-        match self.user(user_id).await {
+        let found = self.user(user_id).await;
+        let is_gone = matches!(found, Ok(None)) && matches!(self.is_gone(user_id).await, Ok(true));
+        match found {
             Ok(Some(user)) if !user.enabled => ChangePasswordError::Disabled,
+            _ if is_gone => ChangePasswordError::Gone,
             Ok(_) => ChangePasswordError::WrongOriginal,
-            Err(error) => ChangePasswordError::Other(error),
+            // The likelier of the two, and the one that must not be tried again and again.
+            Err(error) => {
+                tracing::warn!(%error, user_id, "it cannot be told whether an account is disabled or its password another");
+                ChangePasswordError::WrongOriginal
+            }
         }
     }
 }
@@ -113,6 +135,17 @@ mod tests {
     use crate::keystone::fake::{Fake, with_token};
 
     async fn answer_to(status: u16, message: &'static str, enabled: bool) -> Result<(), ChangePasswordError> {
+        let user = json!({ "user": { "id": "u1", "name": "user", "enabled": enabled } });
+        answer_and_find(status, message, StatusCode::OK, user).await
+    }
+
+    /// What comes of a change where Keystone answers so, and so to a look at the user.
+    async fn answer_and_find(
+        status: u16,
+        message: &'static str,
+        found: StatusCode,
+        user: Value,
+    ) -> Result<(), ChangePasswordError> {
         let status = StatusCode::from_u16(status).unwrap();
         let routes = with_token()
             .route(
@@ -126,12 +159,7 @@ mod tests {
                     (status, Json(json!({ "error": { "message": message } })))
                 }),
             )
-            .route(
-                "/v3/users/u1",
-                get(async move || {
-                    Json(json!({ "user": { "id": "u1", "name": "user", "enabled": enabled } }))
-                }),
-            );
+            .route("/v3/users/u1", get(async move || (found, Json(user))));
         let fake = Fake::start(routes).await;
         let (original, new) = (SecretString::from("sesame-1"), SecretString::from("sesame-2"));
         fake.keystone().change_password("u1", &original, &new).await
@@ -161,6 +189,31 @@ mod tests {
         assert!(matches!(answer_to(401, words, false).await, Err(ChangePasswordError::Disabled)));
         let locked = "The account is locked for user: u1.";
         assert!(matches!(answer_to(401, locked, true).await, Err(ChangePasswordError::Locked(_))));
+    }
+
+    #[tokio::test]
+    async fn after_a_401_a_user_is_gone_in_keystones_own_words_only_and_a_look_that_fails_is_no_free_try() {
+        use ChangePasswordError as E;
+        let words = "The request you have made requires authentication.";
+        let found = async |status, message| {
+            let body = json!({ "error": { "message": message } });
+            answer_and_find(401, words, status, body).await.unwrap_err()
+        };
+        let gone = found(StatusCode::NOT_FOUND, "Could not find user: u1.").await;
+        assert!(matches!(gone, E::Gone), "{gone}");
+        let proxy = found(StatusCode::NOT_FOUND, "no such service").await;
+        assert!(matches!(proxy, E::WrongOriginal), "{proxy}");
+        let failed = found(StatusCode::INTERNAL_SERVER_ERROR, "boom").await;
+        assert!(matches!(failed, E::WrongOriginal), "{failed}");
+        assert!(!failed.may_have_taken_effect());
+    }
+
+    #[tokio::test]
+    async fn only_a_failure_after_which_the_change_may_be_made_says_so() {
+        for (status, may_be_made) in [(500, true), (504, true), (429, false), (404, false), (413, false)] {
+            let error = answer_to(status, "words", true).await.unwrap_err();
+            assert_eq!(error.may_have_taken_effect(), may_be_made, "{status}: {error}");
+        }
     }
 
     #[tokio::test]

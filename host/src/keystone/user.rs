@@ -100,6 +100,22 @@ impl Keystone {
         }
     }
 
+    /// Whether Keystone itself says that it has no user with this id. One call.
+    ///
+    /// Any other 404 is an error: a proxy answers so too, for a Keystone that is being restarted.
+    ///
+    /// # Errors
+    /// Where the call fails.
+    pub async fn is_gone(&self, id: &str) -> Result<bool, KeystoneError> {
+        match self.call(Request::new(NAME, Method::GET, self.url(&["users", id]))).await {
+            Ok(_) => Ok(false),
+            Err(KeystoneError::NotFound { message, .. }) if message.contains("Could not find user") => {
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// All users of the settings' domain. As many calls as there are pages.
     ///
     /// # Errors

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::mailer::Mailer;
 use crate::outbox::PendingMail;
-use crate::setpass::fixture::{Fixture, PIN, USER};
+use crate::setpass::fixture::{Fixture, PIN, RANDOM_PASSWORD, USER};
 use crate::settings;
 
 const CHOSEN: &str = "correct horse battery staple";
@@ -102,6 +102,28 @@ async fn while_the_mail_cannot_be_made_the_change_stays_and_the_mail_comes_later
     fixture.clock.advance(FIRST_DELAY);
     assert_eq!(notices.make_owed(in_any_words).await.unwrap(), 1);
     assert_eq!(pending(&notices).await.len(), 1);
+}
+
+/// The answer of Keystone was lost, and the link lives for longer than it is tried to tell anybody.
+#[tokio::test]
+async fn a_change_that_was_found_out_late_is_told_all_the_same_with_the_time_when_it_was_made() {
+    let (fixture, notices) = changed().await;
+    assert_eq!(notices.make_owed(in_any_words).await.unwrap(), 1);
+    fixture.identity.lock().unwrap().passwords.insert(USER.to_owned(), RANDOM_PASSWORD.to_owned());
+    let link = fixture.link().await;
+    fixture.identity.lock().unwrap().loses_answers = true;
+    fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap_err();
+    fixture.clock.advance(PATIENCE + PATIENCE);
+    fixture.setpass.sweep().await.unwrap();
+    let worded = Mutex::new(Vec::new());
+    let render = async |content: MailContent| {
+        worded.lock().unwrap().push(content.clone());
+        in_any_words(content).await
+    };
+    assert_eq!(notices.make_owed(render).await.unwrap(), 1);
+    let worded = worded.into_inner().unwrap();
+    let [MailContent::PasswordChanged(content)] = worded.as_slice() else { panic!("{worded:?}") };
+    assert!(content.changed.contains("22 November"), "{}", content.changed);
 }
 
 #[tokio::test]

@@ -38,6 +38,8 @@ pub(crate) const ADMIN_TOKEN: &str = "token-of-an-administrator";
 pub(crate) struct Identity {
     pub(crate) passwords: BTreeMap<String, String>,
     pub(crate) changes: usize,
+    /// How often users asked to change a password, whatever came of it.
+    pub(crate) asked_to_change: usize,
     /// Users besides [`USER`], and what is otherwise about that one, by their ids.
     pub(crate) users: BTreeMap<String, Value>,
     /// Names of the roles that users have, by the users' ids.
@@ -46,6 +48,12 @@ pub(crate) struct Identity {
     pub(crate) administrative_changes: usize,
     /// Fails without doing anything.
     pub(crate) down: bool,
+    /// Has no users any more.
+    pub(crate) gone: bool,
+    /// Fails where a user is looked up.
+    pub(crate) shows_no_users: bool,
+    /// Answers 401 to every change of a password, as to an account that is locked after failed logins.
+    pub(crate) locked_out: bool,
     /// Knows no e-mail address of anybody.
     pub(crate) has_no_addresses: bool,
     /// Does what is asked, and then fails.
@@ -101,6 +109,11 @@ impl Fixture {
         let fake = Fake::start(routes(&identity)).await;
         let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), settings, SITE);
         Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, fake }
+    }
+
+    /// How many calls were made altogether.
+    pub(crate) fn all_calls_of_keystone(&self) -> usize {
+        self.fake.all_calls()
     }
 
     /// How often a call such as `GET /v3` was made.
@@ -255,6 +268,13 @@ fn show_user(identity: &Identity, id: &str) -> (StatusCode, Json<Value>) {
     if identity.down {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
     }
+    if identity.shows_no_users {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
+    }
+    if identity.gone {
+        let message = format!("Could not find user: {id}.");
+        return (StatusCode::NOT_FOUND, Json(json!({ "error": { "message": message } })));
+    }
     (StatusCode::OK, Json(json!({ "user": user(identity, id) })))
 }
 
@@ -266,7 +286,11 @@ fn change_password(identity: &mut Identity, id: &str, change: &Value) -> (Status
     if identity.down {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "down");
     }
-    if identity.passwords.get(id).map(String::as_str) != Some(original) {
+    identity.asked_to_change += 1;
+    if identity.gone
+        || identity.locked_out
+        || identity.passwords.get(id).map(String::as_str) != Some(original)
+    {
         return answer(StatusCode::UNAUTHORIZED, "The request you have made requires authentication.");
     }
     if new == WEAK_PASSWORD {

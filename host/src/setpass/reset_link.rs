@@ -104,10 +104,12 @@ pub(super) async fn set_random_password(
     inner: &Inner,
     keystone: &Keystone,
     attempt: &CountedAttempt,
-    user: Option<User>,
+    user: User,
     random_password: &SecretString,
 ) -> Result<(), RedeemError> {
-    let Some(user) = user.filter(|user| user.enabled) else { return Err(RedeemError::Disabled) };
+    if !user.enabled {
+        return Err(RedeemError::Disabled);
+    }
     if user.options.lock_password == Some(true) {
         let words = "an administrator has locked the password of this account";
         return Err(RedeemError::LockedByKeystone(words.to_owned()));

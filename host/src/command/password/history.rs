@@ -82,6 +82,7 @@ fn in_words(event: &str) -> &str {
         "password-set" => "password set",
         "locked" => "link locked",
         "expired" => "link ended",
+        "withdrawn" => "link withdrawn",
         "reset-requested" => "reset requested",
         "reset-skipped" => "reset asked for, no link mailed",
         "reset-case-opened" => "reset case opened",

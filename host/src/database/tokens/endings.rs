@@ -1,11 +1,11 @@
-//! How links end: used, locked or expired. Each destroys the password and the PIN's hash.
+//! How links end: used, locked, expired or withdrawn. Each destroys the password and the PIN's hash.
 
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
 use super::super::setpass_notices::owe_notice;
-use super::super::{Database, DatabaseError};
+use super::super::{Database, DatabaseError, timestamp};
 use super::{CountedAttempt, erase_attempt, window_start};
 
 /// How long a link that took its last attempt is left to whoever made it: longer than comparing a PIN takes.
@@ -59,7 +59,26 @@ impl Database {
         .await?;
         erase_attempt(&mut tx, attempt.id).await?;
         record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::PasswordSet, "")).await?;
-        owe_notice(&mut tx, &attempt.user_id, now).await?;
+        owe_notice(&mut tx, &attempt.user_id, now, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Erases the links of a user whom Keystone has no more.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn withdraw_links(
+        &self,
+        attempt: &CountedAttempt,
+        now: Timestamp,
+        reason: &str,
+    ) -> Result<(), DatabaseError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM setpass_link WHERE user_id = ?")
+            .bind(&attempt.user_id)
+            .execute(&mut *tx)
+            .await?;
+        record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::Withdrawn, reason)).await?;
         Ok(tx.commit().await?)
     }
 
@@ -81,7 +100,8 @@ impl Database {
 
     /// Destroys the password and the PIN of links that have ended, or took their last attempt and were not locked
     /// because the process died; forgets links that were issued before `before`, cases opened before it, and
-    /// attempts that no limit counts any more. Leaves links alone whose password is being changed.
+    /// attempts that no limit counts any more. Where it is not known whether a change with such a link was made, its
+    /// user is to be told. Leaves links alone whose password is being changed.
     ///
     /// # Errors
     /// Where the database fails.
@@ -96,18 +116,19 @@ impl Database {
         for (kind, which) in [(SetpassEventKind::Expired, EXPIRED), (SetpassEventKind::Locked, EXHAUSTED)] {
             let statement = format!(
                 "UPDATE setpass_link SET password = NULL, pin_hash = '' WHERE {which} AND {HELD_BY_NOBODY} \
-                 RETURNING user_id, token_hash"
+                 RETURNING user_id, token_hash, password_name"
             );
-            let ended: Vec<(String, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            let ended: Vec<(String, Vec<u8>, String)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
                 .bind(now.as_millisecond())
                 .bind(per_link)
                 .bind(now.as_millisecond().saturating_sub(LAST_ATTEMPT_MILLISECONDS))
                 .fetch_all(&mut *tx)
                 .await?;
-            for (user_id, token_hash) in &ended {
+            for (user_id, token_hash, password_name) in &ended {
                 let link = token_hash.as_slice().try_into().ok();
                 let event = SetpassEvent { at: now, kind, user_id, link, client: None, detail: "" };
                 record_setpass_event(&mut tx, &event).await?;
+                owe_unsettled(&mut tx, user_id, Some(password_name), now).await?;
                 destroyed += 1;
             }
         }
@@ -174,7 +195,32 @@ pub(super) async fn lock(
     .await?;
     let locked = locked.rows_affected() == 1;
     if locked {
-        record_setpass_event(connection, &attempt.event(now, SetpassEventKind::Locked, "")).await?;
+        record_setpass_event(&mut *connection, &attempt.event(now, SetpassEventKind::Locked, "")).await?;
+        owe_unsettled(connection, &attempt.user_id, Some(&attempt.password_name), now).await?;
     }
     Ok(locked)
+}
+
+/// Records that a user is to be told of changes of which it is not known whether Keystone made them: of those with one
+/// password, or all. Each is told of once. One that is under way is left to whoever makes it.
+pub(super) async fn owe_unsettled(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    password_name: Option<&str>,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let since: Vec<i64> = sqlx::query_scalar(
+        "UPDATE setpass_link SET told = unsettled \
+         WHERE user_id = ?1 AND (?2 IS NULL OR password_name = ?2) AND unsettled > told \
+         AND (claimed_until IS NULL OR claimed_until <= ?3) RETURNING COALESCE(unsettled_since, issued)",
+    )
+    .bind(user_id)
+    .bind(password_name)
+    .bind(now.as_millisecond())
+    .fetch_all(&mut *connection)
+    .await?;
+    if let Some(first) = since.into_iter().min() {
+        owe_notice(connection, user_id, timestamp(first)?, now).await?;
+    }
+    Ok(())
 }

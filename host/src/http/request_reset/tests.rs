@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::database::ClaimedRequest;
+use crate::database::statements::recorded;
 use crate::http::tests::Served;
 use crate::setpass::fixture::PIN;
 
@@ -50,6 +51,27 @@ async fn the_answer_is_the_same_for_everybody_also_when_all_together_ask_too_oft
         served.fixture.clock.advance(SignedDuration::from_hours(24));
         served.post("/reset", &form("user@example.org", "830274")).await;
         assert_eq!(requests(&served).await.len(), 1, "the window has passed");
+    }
+}
+
+/// Whole requests, without a look at the time.
+#[tokio::test]
+async fn a_request_for_an_account_that_exists_and_for_one_that_does_not_are_answered_and_worked_alike() {
+    for mode in ["helpdesk", "self-service"] {
+        let served = Served::with(&format!("[reset]\nmode = \"{mode}\"")).await;
+        let calls = served.fixture.all_calls_of_keystone();
+        let mut first = None;
+        for email in ["user@example.org", "none@example.org", "user@example.org"] {
+            let (answer, statements) = recorded(served.post("/reset", &form(email, "830274"))).await;
+            assert!(statements.iter().any(|sql| sql.contains("INTO reset_request")), "{statements:?}");
+            let answer = (answer.status, answer.headers, answer.body, statements);
+            assert_eq!(&answer, first.get_or_insert_with(|| answer.clone()), "{mode}: {email}");
+        }
+        assert_eq!(
+            served.fixture.all_calls_of_keystone(),
+            calls,
+            "whether there is one, the page does not ask"
+        );
     }
 }
 

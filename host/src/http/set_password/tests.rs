@@ -1,3 +1,4 @@
+mod same_work;
 mod timing;
 
 use std::net::SocketAddr;
@@ -141,6 +142,22 @@ async fn a_password_changed_elsewhere_is_409() {
     let json = json!({"pin": PIN, "password": CHOSEN, "confirm_password": CHOSEN});
     let answer = served.post_json(&path, &json).await;
     assert_eq!((answer.status, answer.outcome().as_str()), (409, "changed-elsewhere"));
+    for part in ["another one has been set", "locked it for a while", "in half an hour"] {
+        assert!(answer.body.contains(part), "{part}: {}", answer.body);
+    }
+    let page = try_with(&served, &path, PIN, CHOSEN).await;
+    assert!(page.status == 409 && page.body.contains("/setpass/reset"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn an_account_that_is_gone_is_told_and_its_link_unknown_from_then_on() {
+    let (served, path) = linked().await;
+    served.fixture.identity.lock().unwrap().gone = true;
+    let json = json!({"pin": PIN, "password": CHOSEN, "confirm_password": CHOSEN});
+    let answer = served.post_json(&path, &json).await;
+    assert_eq!((answer.status, answer.outcome().as_str()), (404, "account-gone"));
+    let again = served.post_json(&path, &json).await;
+    assert_eq!((again.status, again.outcome().as_str()), (404, "unknown-link"));
 }
 
 #[tokio::test]
@@ -217,7 +234,9 @@ fn every_refusal_has_words_in_every_language_and_a_title_where_it_is_a_page() {
             E::UnusablePassword(U::Name),
             E::Refused(words()),
             E::Reused(words()),
-            E::ChangedElsewhere,
+            E::ChangedElsewhere { is_last: false },
+            E::ChangedElsewhere { is_last: true },
+            E::AccountGone,
             E::PerhapsChanged,
             E::LockedByKeystone(words()),
             E::Disabled,

@@ -198,7 +198,7 @@ async fn a_random_password_whose_recording_was_lost_is_set_again() {
     let attempt = Attempt { token_hash: &hash, now, limits, client: None };
     let counted = fixture.database.count_attempt(&attempt).await.unwrap();
     let AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
-    fixture.database.claim_change(&attempt, &drawn, now, until).await.unwrap();
+    fixture.database.claim_change(&attempt, &drawn, now, until, now).await.unwrap();
     let busy = redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await;
     assert!(matches!(busy, Err(RedeemError::Busy)), "{busy:?}");
     fixture.clock.advance(SignedDuration::from_mins(5));
@@ -299,9 +299,8 @@ async fn a_link_that_was_asked_for_is_on_record_and_its_secrets_go_with_the_last
     assert_eq!(owed.len(), 1, "the user is told of the change");
 }
 
-/// A link that was locked while its last right PIN was on the way to Keystone has nothing left to start from.
 #[tokio::test]
-async fn a_link_whose_secrets_are_destroyed_begins_no_change() {
+async fn a_right_pin_sets_a_random_password_anew_where_wrong_ones_locked_the_link_and_destroyed_it() {
     let fixture = Fixture::new().await;
     let link = reset_link(&fixture, RESET_PIN).await;
     let limits = AttemptLimits { per_link: 5, per_window: 8 };
@@ -309,9 +308,25 @@ async fn a_link_whose_secrets_are_destroyed_begins_no_change() {
     let attempt = Attempt { token_hash: &hash, now, limits, client: None };
     let counted = fixture.database.count_attempt(&attempt).await.unwrap();
     let AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
+    // Another right one gives the link a random password that Keystone has then.
+    redeem(&fixture, link.issued(), RESET_PIN, WEAK_PASSWORD).await.unwrap_err();
     for _ in 0..4 {
         redeem(&fixture, link.issued(), WRONG_PIN, CHOSEN).await.unwrap_err();
     }
-    let claim = fixture.database.claim_change(&attempt, b"drawn", now, now).await.unwrap();
-    assert_eq!(claim, crate::database::Claim::Gone);
+    assert_eq!(stored(&fixture).await, (0, 0), "locked");
+    fixture.database.give_attempt_back(&attempt, now, "another request is at it").await.unwrap();
+    redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await.unwrap();
+    assert_eq!((fixture.password().as_str(), administrative_changes(&fixture)), (CHOSEN, 2));
+}
+
+#[tokio::test]
+async fn a_user_who_is_gone_gets_no_random_password_and_is_told() {
+    let fixture = Fixture::new().await;
+    let link = reset_link(&fixture, RESET_PIN).await;
+    fixture.identity.lock().unwrap().gone = true;
+    let told = redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await;
+    assert!(matches!(told, Err(RedeemError::AccountGone)), "{told:?}");
+    let again = redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await;
+    assert!(matches!(again, Err(RedeemError::Unknown)), "{again:?}");
+    assert_eq!(administrative_changes(&fixture), 0);
 }

@@ -1,0 +1,92 @@
+//! Right PINs among wrong ones, at once.
+
+use super::*;
+use crate::database::{Attempt, AttemptStart, Claim, CountedAttempt};
+use crate::setpass::fixture::token_hash;
+
+/// An attempt with the right PIN that was counted and is still being compared while four wrong ones lock the link.
+async fn overtaken(fixture: &Fixture, link: &IssuedToken) -> CountedAttempt {
+    let limits = AttemptLimits { per_link: 5, per_window: 8 };
+    let (hash, now) = (token_hash(&link.token), fixture.clock.now());
+    let attempt = Attempt { token_hash: &hash, now, limits, client: None };
+    let counted = fixture.database.count_attempt(&attempt).await.unwrap();
+    let AttemptStart::Counted(attempt) = counted else { panic!("{counted:?}") };
+    for _ in 0..4 {
+        fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await.unwrap_err();
+    }
+    let tried = fixture.redeem(&link.token, PIN, CHOSEN).await;
+    assert!(matches!(tried, Err(RedeemError::Locked)), "{tried:?}");
+    attempt
+}
+
+#[tokio::test]
+async fn a_right_pin_that_was_counted_makes_its_change_though_wrong_ones_lock_the_link_meanwhile() {
+    let fixture = Fixture::new().await;
+    let link = fixture.link().await;
+    let attempt = overtaken(&fixture, &link).await;
+    let now = fixture.clock.now();
+    let until = now + SignedDuration::from_mins(5);
+    let claim = fixture.database.claim_change(&attempt, b"drawn", now, until, now).await.unwrap();
+    let Claim::Granted(claim) = claim else { panic!("{claim:?}") };
+    let opened = fixture.keys.open(&password_purpose(USER), &claim.password).unwrap();
+    assert_eq!(*opened, *RANDOM_PASSWORD.as_bytes());
+    // What Keystone refuses gives the attempt back, and there is one more, and no more than that.
+    fixture.database.settle_unchanged(&attempt, now, "refused by Keystone").await.unwrap();
+    let wrong = fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await;
+    assert!(matches!(wrong, Err(RedeemError::WrongPin { left: 0 })), "{wrong:?}");
+    assert!(matches!(fixture.redeem(&link.token, PIN, CHOSEN).await, Err(RedeemError::Locked)));
+}
+
+#[tokio::test]
+async fn a_refused_password_by_a_right_pin_leaves_a_link_usable_that_wrong_ones_locked_meanwhile() {
+    let fixture = Fixture::new().await;
+    let link = fixture.link().await;
+    let attempt = overtaken(&fixture, &link).await;
+    fixture.database.give_attempt_back(&attempt, fixture.clock.now(), "password too easy").await.unwrap();
+    fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap();
+    assert_eq!(fixture.password(), CHOSEN);
+}
+
+#[tokio::test]
+async fn a_link_that_has_ended_begins_no_change_and_its_secrets_do_not_come_back() {
+    let fixture = Fixture::new().await;
+    let link = fixture.link().await;
+    let attempt = overtaken(&fixture, &link).await;
+    fixture.clock.advance(SignedDuration::from_hours(1));
+    let now = fixture.clock.now();
+    let claim = fixture.database.claim_change(&attempt, b"drawn", now, now, now).await.unwrap();
+    assert_eq!(claim, Claim::Gone);
+    fixture.database.give_attempt_back(&attempt, now, "password too easy").await.unwrap();
+    assert!(fixture.database.protected_by_keys().await.unwrap().is_empty());
+}
+
+/// Whichever PINs come to be counted first: where a right one is among them, the password is set once, and where none
+/// is, it is not set, and no more are compared than the limit.
+#[tokio::test]
+async fn of_many_pins_at_once_a_right_one_that_is_counted_sets_the_password_and_otherwise_none_does() {
+    const LIMIT: usize = 20;
+    let fixture = Fixture::for_many_tries().await;
+    let mut seen = BTreeMap::<usize, usize>::new();
+    for round in 0..24 {
+        let user = format!("user {round}");
+        fixture.identity.lock().unwrap().passwords.insert(user.clone(), RANDOM_PASSWORD.to_owned());
+        let link = fixture.link_of(&user).await;
+        // From no right PIN and one among sixty, anywhere, to one in two.
+        let every = [60, 20, 7, 2][round % 4];
+        let tries = (0..60).map(|number| {
+            let is_right = round > 0 && number % every == (round * 5) % every;
+            let pin = if is_right { PIN } else { WRONG_PIN };
+            fixture.redeem(&link.token, pin, CHOSEN)
+        });
+        let outcomes = futures::future::join_all(tries).await;
+        let wrong = outcomes.iter().filter(|o| matches!(o, Err(RedeemError::WrongPin { .. }))).count();
+        let set = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert!(wrong <= LIMIT, "{wrong} wrong PINs were compared");
+        assert_eq!(set, usize::from(wrong < LIMIT), "round {round}, {wrong} wrong: {outcomes:?}");
+        let password = fixture.identity.lock().unwrap().passwords[&user].clone();
+        assert_eq!(password == CHOSEN, set == 1);
+        *seen.entry(set).or_default() += 1;
+    }
+    assert_eq!(fixture.identity.lock().unwrap().changes, seen.get(&1).copied().unwrap_or(0));
+    assert_eq!(seen.len(), 2, "both happened: {seen:?}");
+}
