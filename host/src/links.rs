@@ -358,6 +358,7 @@ impl Elsewhere {
     async fn take_turn(&self, user_id: &str) -> Result<Arc<Lease>, LinkError> {
         let name = format!("{TURN}{user_id}");
         let holder = format!("{}{NONCE}{}", Process::this(), random::identifier());
+        fail_point::reached(|| "turn to register wanted".to_owned());
         self.database.forget_ended_leases(TURN, self.clock.now()).await?;
         let mut waited = Duration::ZERO;
         loop {

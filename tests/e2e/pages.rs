@@ -32,7 +32,7 @@ struct Pages {
     stage: Stage,
     serving: Serving,
     // Dropped after the server that works in its folder.
-    site: Site,
+    _site: Site,
     keystone: String,
     admin: Identity,
     name: String,
@@ -65,7 +65,7 @@ impl Pages {
         site.change_settings("[setpass]\n", &format!("[setpass]\n{setpass}")).unwrap();
         prepare(&stage, &site);
         let serving = site.serve().unwrap();
-        Self { stage, serving, site, keystone, admin, name: name.to_owned(), user }
+        Self { stage, serving, _site: site, keystone, admin, name: name.to_owned(), user }
     }
 
     /// A new link for the user.

@@ -1,5 +1,8 @@
 //! Users who are registered with a setpass on another machine: another `usher serve`, or the one that sites had before.
 
+mod over_tls;
+mod overslept;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -76,11 +79,25 @@ fn choose_at(stage: &Stage, remote: &str, link: &str, user: &str, pin: &str) -> 
 }
 
 fn leases(site: &Site) -> String {
-    let query = "import sqlite3, sys\n\
-                 print(sqlite3.connect(sys.argv[1]).execute('SELECT COUNT(*) FROM lease').fetchone()[0])";
+    in_database(site, "print(database.execute('SELECT COUNT(*) FROM lease').fetchone()[0])")
+}
+
+/// What a line of Python with a site's `database` prints.
+fn in_database(site: &Site, line: &str) -> String {
+    let script = format!("import sqlite3, sys\ndatabase = sqlite3.connect(sys.argv[1], timeout=20)\n{line}");
     let mut command = Command::new(workspace::python_packages().join("bin/python"));
-    let output = process::output(command.args(["-c", query]).arg(site.folder().join("state/usher.sqlite")));
-    String::from_utf8(output.unwrap().stdout).unwrap().trim().to_owned()
+    command.args(["-c", &script]).arg(site.folder().join("state/usher.sqlite"));
+    let output = process::output(&mut command).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
 }
 
 /// Whether any file below a folder holds a text.
@@ -111,6 +128,8 @@ fn an_import_registers_with_another_usher_that_only_serves_setpass() {
     // Where the pages are elsewhere there are none here.
     let here = site.serve().unwrap();
     assert_eq!(web::get(&format!("{}/healthz", here.url())).unwrap().status, 200);
+    let ready = web::get(&format!("{}/readyz", here.url())).unwrap();
+    assert_eq!((ready.status, ready.json().unwrap()["parts"].get("keystone")), (200, None));
     assert_eq!(web::get(&format!("{}/?token=x", here.url())).unwrap().status, 404);
 
     // A machine that only serves setpass says so where more is asked of it.
@@ -154,6 +173,16 @@ fn a_password_is_reset_with_the_old_setpass() {
     let reset = |pin: &str| site.usher_with_input(&["password", "reset", user], &format!("{pin}\n")).unwrap();
     expect_status(&reset("12ab"), 2);
     assert_eq!(old.setpass.puts().unwrap(), [], "nothing is asked for with a PIN that is none");
+    // Asking ends the link that the user may have, so a mail that cannot be worded is found out before.
+    let templates = workspace::root().join("plugins/standard-mail/templates").display().to_string();
+    let broken = site.folder().join("templates");
+    copy(Path::new(&templates), &broken);
+    fs::write(broken.join("password-reset.txt"), "Subject: {{ nothing").unwrap();
+    site.change_settings(&templates, "templates").unwrap();
+    let refused = reset(LONG_PIN);
+    assert!(refused.status != Some(0), "{}", refused.said());
+    assert_eq!(old.setpass.puts().unwrap(), [], "{}", refused.said());
+    site.change_settings("files = \"templates\"", &format!("files = \"{templates}\"")).unwrap();
 
     old.setpass.fault("403 1").unwrap();
     let refused = reset(LONG_PIN);

@@ -58,6 +58,13 @@ async fn prepare_and_record(
         Link::None => None,
         Link::New => prepare_link(journey, turn).await?,
     };
+    if prepared.is_none() && turn.is_in_doubt() {
+        tracing::error!(
+            user_id = journey.user()?,
+            "a password was reset while this process was stalled, which registered the user elsewhere after that: the link \
+             that was mailed may not work; run `usher password reset` once more"
+        );
+    }
     let mut composed = Vec::new();
     // Without a link there is nothing to say about one: who reset the password has mailed another.
     for mail in mails.iter().filter(|mail| **mail != Announcement::Password || prepared.is_some()) {
@@ -76,6 +83,9 @@ async fn prepare_and_record(
     if let Some(prepared) = &prepared {
         let password = step_secret_in(&mut transaction, journey.request.id, &journey.user_step()).await?;
         if password.is_none() {
+            drop(transaction);
+            // It is gone also where another process has finished the step in the turn that this one has lost.
+            app.links.check(turn).await?;
             return Ok(false);
         }
         prepared.record(&mut transaction).await?;
