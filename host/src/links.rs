@@ -10,25 +10,29 @@
 //! A password waits in the journal, encrypted, until its link is recorded as mailed. A PIN is never kept on the way to
 //! another machine: it is in the sheet, or in the head of the operator.
 
+mod turn;
+
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::clock::Clock;
-use crate::database::{Database, DatabaseError, Transaction, drop_mails_with_link_of, has_lease_in};
+use crate::database::{Database, DatabaseError, Transaction, drop_mails_with_link_of};
 use crate::fail_point;
 use crate::keystone::Keystone;
 use crate::process::Process;
-use crate::random;
 use crate::remote_setpass::{RemoteSetpass, RemoteSetpassError};
 use crate::setpass::{
     InvalidPin, IssuedToken, Pin, Prepared, Registration, Setpass, SetpassError, check_pin, link_with,
 };
 use crate::settings::Settings;
+use turn::Lease;
+
+pub use turn::Turn;
 
 /// How long one call may be put off before it is made again, besides what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,9 +48,6 @@ const TURNS: u32 = 3;
 
 /// How long tokens of ours are, in characters.
 const SAMPLE_LENGTH: usize = 43;
-
-/// What stands between the process that has a turn and what tells this turn from its others.
-const NONCE: char = '#';
 
 /// Where links come from. Clones share everything.
 #[derive(Clone)]
@@ -68,38 +69,6 @@ pub struct Elsewhere {
     lifetime: Duration,
     /// How long a turn lasts whose holder died on another host.
     turn: Duration,
-}
-
-/// The right to register a user, while nobody else does. Clones are the same turn.
-#[derive(Clone)]
-pub struct Turn {
-    /// None where there are no turns.
-    lease: Option<Arc<Lease>>,
-    is_in_doubt: bool,
-}
-
-struct Lease {
-    name: String,
-    /// The process and a nonce: one process may have several turns, the earlier of which are lost.
-    holder: String,
-    is_lost: AtomicBool,
-    /// Whether the user may have been registered after the turn was lost.
-    is_too_late: AtomicBool,
-}
-
-impl Turn {
-    /// For what leads to no link, or to one from here.
-    #[must_use]
-    pub fn not_needed() -> Self {
-        Self { lease: None, is_in_doubt: false }
-    }
-
-    /// Whether this process has registered the user before when it was not its turn any more: then nobody can tell which
-    /// link works, the one that another process has mailed or none that was mailed, and another is needed.
-    #[must_use]
-    pub fn is_in_doubt(&self) -> bool {
-        self.is_in_doubt
-    }
 }
 
 /// A link that no mail carries yet.
@@ -357,20 +326,19 @@ impl Elsewhere {
 
     async fn take_turn(&self, user_id: &str) -> Result<Arc<Lease>, LinkError> {
         let name = format!("{TURN}{user_id}");
-        let holder = format!("{}{NONCE}{}", Process::this(), random::identifier());
+        let holder = turn::holder();
         fail_point::reached(|| "turn to register wanted".to_owned());
         self.database.forget_ended_leases(TURN, self.clock.now()).await?;
         let mut waited = Duration::ZERO;
         loop {
             let now = self.clock.now();
-            let taken = self.database.take_lease(&name, &holder, self.turn, now, is_gone).await?;
+            let taken = self.database.take_lease(&name, &holder, self.turn, now, turn::is_gone).await?;
             let Err(other) = taken else {
                 fail_point::reached(|| "turn to register taken".to_owned());
-                let (is_lost, is_too_late) = (AtomicBool::new(false), AtomicBool::new(false));
-                return Ok(Arc::new(Lease { name, holder, is_lost, is_too_late }));
+                return Ok(Arc::new(Lease::of(name, holder)));
             };
             if waited >= self.turn {
-                let process = Process::parse(process_of(&other.holder));
+                let process = Process::parse(turn::process_of(&other.holder));
                 let who = process.map_or(other.holder, |process| process.in_words());
                 return Err(LinkError::Busy(who));
             }
@@ -378,38 +346,6 @@ impl Elsewhere {
             waited += LOOK;
         }
     }
-}
-
-impl Turn {
-    async fn is_held_in(&self, tx: &mut Transaction) -> Result<bool, DatabaseError> {
-        match &self.lease {
-            Some(lease) => has_lease_in(tx, &lease.name, &lease.holder).await,
-            None => Ok(false),
-        }
-    }
-
-    fn lost(&self) -> LinkError {
-        if let Some(lease) = &self.lease {
-            lease.is_lost.store(true, Ordering::Relaxed);
-        }
-        LinkError::TurnLost
-    }
-
-    fn lost_too_late(&self) -> LinkError {
-        if let Some(lease) = &self.lease {
-            lease.is_too_late.store(true, Ordering::Relaxed);
-        }
-        self.lost()
-    }
-}
-
-/// The process that has a turn.
-fn process_of(holder: &str) -> &str {
-    holder.split(NONCE).next().unwrap_or(holder)
-}
-
-fn is_gone(holder: &str) -> bool {
-    Process::is_gone(process_of(holder))
 }
 
 #[cfg(test)]
