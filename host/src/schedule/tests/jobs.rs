@@ -74,11 +74,10 @@ async fn a_sheet_its_marks_or_pins_that_cannot_be_had_are_told_at_once() {
     assert_eq!(alerts(&site).await, 2);
     fs::rename(site.folder().join("away"), site.folder().join("access")).unwrap();
     assert_eq!(next_day(&site, "notify").await.state, Done);
-    assert_eq!(
-        (alerts(&site).await, site.column("access", 1).len()),
-        (1, 1),
-        "the first two are sent, one is new"
-    );
+    let mails = site.mails();
+    for words in ["notify keeps failing", "retention keeps failing", "notify works again"] {
+        assert_eq!(mails.iter().filter(|mail| mail.ends_with(words)).count(), 1, "{words}: {mails:?}");
+    }
 }
 
 #[tokio::test]
@@ -130,6 +129,7 @@ async fn what_people_typed_is_not_kept_with_an_occasion_and_its_lines_go_with_ti
     let forget = async |before: Timestamp| site.app.database.forget_occasions(before).await.unwrap();
     forget(occasion.due).await;
     assert_eq!(last(&site, "notify").await, occasion, "it is not old yet");
+    site.pass(1);
     forget(site.app.clock.now()).await;
     assert_eq!(last(&site, "notify").await, OccasionRecord { details: Vec::new(), ..occasion });
 }
@@ -154,9 +154,7 @@ async fn the_secrets_of_a_link_that_has_ended_are_destroyed_by_the_job() {
     setpass.register(&mut transaction, registration).await.unwrap();
     transaction.commit().await.unwrap();
     let none = Swept { destroyed: 0, forgotten: 0 };
-    expect(&next_day(&site, "expire-tokens").await, Done, "secrets of 0 links destroyed");
-    site.pass(24 * 8);
-    assert_eq!(setpass.count_sweepable().await.unwrap(), Swept { destroyed: 1, forgotten: 0 });
+    assert_eq!(setpass.count_sweepable().await.unwrap(), none, "it has not ended");
     expect(&next_day(&site, "expire-tokens").await, Done, "secrets of 1 links destroyed");
     assert_eq!(setpass.count_sweepable().await.unwrap(), none);
 }

@@ -103,7 +103,7 @@ async fn check(month: &Month) {
         weather.sheet_faults.get(),
         weather::SET.len(),
     );
-    assert!(weather.deaths.get() > 20 && weather.restarts.get() > 10, "too little has happened");
+    assert!(weather.deaths.get() > 15 && weather.restarts.get() > 10, "too little has happened");
     assert!(weather.mail_faults() > 20 && weather.sheet_faults.get() > 20, "too little has happened");
     assert!(tickets > 15 && rounds > 50 && escalations > 10, "too little has happened");
 }

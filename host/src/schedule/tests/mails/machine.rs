@@ -57,7 +57,7 @@ impl Machine {
             holder: format!("{}#{}", self.number, self.started),
             // Nobody can tell what has died on another machine.
             is_gone: |_| false,
-            look: Duration::from_secs(2 * 3600),
+            look: Duration::from_secs(6 * 3600),
             ..Scheduler::of(app, jobs)
         };
         let stop = Stop::default();

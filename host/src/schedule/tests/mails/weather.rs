@@ -155,11 +155,13 @@ impl Weather {
     }
 
     pub(super) fn fate(&self) -> Fate {
-        let steps = u32::try_from(self.draw(250)).unwrap();
+        // Looks at which nothing is due are short.
+        let longest = if self.draw(2) == 0 { 12 } else { 250 };
+        let steps = u32::try_from(self.draw(longest)).unwrap();
         match self.draw(100) {
             _ if self.is_quiet() => Fate::Lives,
-            0..8 => Fate::Dies(steps),
-            8..12 => Fate::Ends(steps),
+            0..14 => Fate::Dies(steps),
+            14..28 => Fate::Ends(steps),
             _ => Fate::Lives,
         }
     }
