@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::month::DAYS;
 use crate::mailer::peer::{CONTENT, CUT, TAKEN_AND_CUT};
@@ -24,6 +24,11 @@ const WRONG_FROM: &str = "2018-04-15T00:00:00Z";
 /// Whether a time was only shown by a clock that was wrong.
 pub(super) fn is_wrong(time: Timestamp) -> bool {
     time > WRONG_FROM.parse().unwrap()
+}
+
+/// How far ahead such a clock is.
+pub(super) fn by_mistake() -> SignedDuration {
+    SignedDuration::from_hours(SET[0].1)
 }
 
 /// Whether nothing goes wrong: before clocks are set back, since what is claimed for two minutes is then claimed for
