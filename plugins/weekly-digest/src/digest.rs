@@ -120,7 +120,8 @@ fn name(options: &Options, row: &Row) -> String {
         Some(LocalTime { year, month, day, hour, minute, second }) => {
             format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02} {email}")
         }
-        None => format!("{} {email}", cell(row, TIMESTAMP)),
+        // Cells are read without blanks around them.
+        None => format!("{} {email}", cell(row, TIMESTAMP)).trim().to_owned(),
     }
 }
 
