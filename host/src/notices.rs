@@ -20,7 +20,7 @@ use crate::batch::BatchError;
 use crate::batch::source::Source;
 use crate::database::{Notice, NoticeKind, NoticeMail};
 use crate::mail_content;
-use crate::outbox::{self, Delivery, DeliveryOutcome, OutboxError};
+use crate::outbox::{self, Delivery, DeliveryOutcome};
 use crate::plugin::{MailTemplates, RowParser};
 use crate::registration::{Body, Layout, Outcome, ParsedRow, SheetKind, Stage};
 
@@ -103,14 +103,23 @@ impl<'a> Requester<'a> {
     }
 }
 
-/// Rows that nobody can tell anything about, in words for the operator.
-pub(crate) fn unusable(kind: SheetKind, rows: &[ParsedRow]) -> impl Iterator<Item = String> {
-    rows.iter().filter_map(move |row| match &row.outcome {
-        Outcome::Rejected(rejection) => {
-            Some(format!("{} sheet, row {}: {}", kind.name(), row.number, rejection.reason))
-        }
-        Outcome::Request(_) => None,
-    })
+/// Tells the operator of rows that nobody can tell anything about.
+pub(crate) fn note_unusable(kind: SheetKind, rows: &[ParsedRow], report: &mut Report) {
+    for row in rows {
+        let Outcome::Rejected(rejection) = &row.outcome else { continue };
+        let place = format!("{} sheet, row {}", kind.name(), row.number);
+        let column = named_column(&rejection.reason).map_or_else(String::new, |column| format!(", {column}"));
+        // A reason quotes what people typed, and that is for those who look at the sheet.
+        let kept = format!("{place}{column}: the row cannot be used; a dry run tells why");
+        report.note_privately(format!("{place}: {}", rejection.reason), kept);
+    }
+}
+
+/// The column that a reason begins with, as reasons of the bundled parser do: `column D (timestamp): …`.
+fn named_column(reason: &str) -> Option<&str> {
+    let letters = reason.strip_prefix("column ")?;
+    let length = letters.bytes().take_while(u8::is_ascii_uppercase).count();
+    (1..=3).contains(&length).then(|| &reason[.."column ".len() + length])
 }
 
 /// Notes the rows that need no mark any more, by their stage, although nobody has noted that: an earlier run ended before
@@ -138,6 +147,16 @@ pub(crate) async fn note_settled(
     Ok(())
 }
 
+/// Notes which requests of a sheet are over, by its rows as they are: who was decided against, and whoever is not there.
+pub(crate) async fn note_ends(source: &Source<'_>, rows: &[ParsedRow]) -> Result<(), BatchError> {
+    let open = rows.iter().filter_map(|row| match &row.outcome {
+        Outcome::Request(request) if request.stage != Stage::Denied => Some(request.key.as_str()),
+        _ => None,
+    });
+    let app = source.app;
+    Ok(app.database.note_ends(source.kind, &open.collect(), app.clock.now()).await?)
+}
+
 /// Sends the mail that is due, and waits a little for mail of these requests that another process is sending.
 pub(crate) async fn send(
     app: &App,
@@ -148,6 +167,7 @@ pub(crate) async fn send(
     let mut deliveries: Vec<Delivery> = Vec::new();
     let sent = app.outbox.deliver_while(&mut deliveries, || !app.stop.is_asked()).await;
     if let Err(error) = sent {
+        report.unreachable = true;
         report.failed.push(error.to_string());
     }
     let mut own: BTreeSet<String> = BTreeSet::new();
@@ -167,8 +187,13 @@ pub(crate) async fn send(
         waited += LOOK;
     }
     for delivery in deliveries {
-        if let DeliveryOutcome::Later { error, .. } = &delivery.outcome {
-            report.unreachable |= OutboxError::server_is_unreachable(error);
+        if let DeliveryOutcome::Later { error, .. } | DeliveryOutcome::Refused { error, .. } =
+            &delivery.outcome
+        {
+            report.unreachable |= error.server_is_unreachable();
+            if delivery.server_is_unusable() {
+                report.fail_for_good(format!("the mail server cannot be used: {error}"));
+            }
         }
         // What becomes of other mail is told by whoever caused it.
         if own.iter().any(|origin| delivery.origin.starts_with(origin.as_str())) {

@@ -15,7 +15,8 @@ use crate::fail_point;
 use crate::mail_content::{MailContent, TicketMail};
 use crate::notices::report::{NoticeState, Report, ReportedNotice};
 use crate::notices::{
-    Noticed, Prepared, Requester, Verdict, accepted, note_settled, send, unusable, write_marks,
+    Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled, note_unusable, send,
+    write_marks,
 };
 use crate::outbox::Compose;
 use crate::random;
@@ -62,7 +63,7 @@ impl Tickets<'_> {
                 Ok(requests) => noticed.push(requests),
                 Err(error @ (BatchError::Database(_) | BatchError::Exclusive(_))) => return Err(error),
                 Err(error) if first_error.is_none() => first_error = Some((name, error)),
-                Err(error) => report.fail(&format!("{name} sheet"), error)?,
+                Err(error) => report.fail_whole(&format!("{name} sheet"), error)?,
             }
         }
         if let Some((name, error)) = first_error {
@@ -70,7 +71,7 @@ impl Tickets<'_> {
             if noticed.is_empty() {
                 return Err(error);
             }
-            report.fail(&format!("{name} sheet"), error)?;
+            report.fail_whole(&format!("{name} sheet"), error)?;
         }
         if let Some(exclusive) = self.exclusive {
             fail_point::reached(|| "notices recorded".to_owned());
@@ -91,8 +92,9 @@ impl Tickets<'_> {
         let snapshot = source.sheet.read(&source.layout.requests).await?;
         let rows = source.parse(&snapshot.rows).await?;
         drop(snapshot);
-        report.notices.extend(unusable(source.kind, &rows));
+        note_unusable(source.kind, &rows, report);
         if self.exclusive.is_some() {
+            note_ends(&source, &rows).await?;
             note_settled(&source, NoticeKind::Ticket, &rows, |stage| *stage == Stage::Ready).await?;
         }
         let approved: Vec<_> = rows
@@ -108,13 +110,21 @@ impl Tickets<'_> {
         let mut requests = Vec::new();
         for (row, request) in approved {
             let requester = Requester::of(&request.body);
+            let ticket = known.get(&request.key).and_then(|notices| notices.last());
             let reported = ReportedNotice {
                 sheet: source.kind.name(),
                 row,
                 email: requester.email.to_owned(),
                 project: requester.project.to_owned(),
-                state: NoticeState::Due,
+                // What has become of one that is known already may change below.
+                state: ticket.map_or(NoticeState::Due, |ticket| state(ticket, false, false)),
             };
+            if self.exclusive.is_none() {
+                ticket
+                    .and_then(|ticket| remedy(&reported, ticket))
+                    .into_iter()
+                    .for_each(|text| report.note(text));
+            }
             if self.exclusive.is_some()
                 && !known.contains_key(&request.key)
                 && let Err(error) = self.record_ticket(source.kind, request).await
@@ -160,7 +170,7 @@ impl Tickets<'_> {
             match write_marks(source, exclusive, source.layout.notified_column, &earned, verdict).await {
                 Ok(marked) => (settled, written) = (marked, true),
                 Err(error) => {
-                    report.fail(&format!("the marks of the {} sheet", source.kind.name()), error)?;
+                    report.fail_whole(&format!("the marks of the {} sheet", source.kind.name()), error)?;
                 }
             }
             let keys = settled.iter().map(String::as_str);
@@ -171,7 +181,7 @@ impl Tickets<'_> {
         for (key, reported) in &mut noticed.requests {
             if let Some(notice) = tickets.get(key).and_then(|notices| notices.last()) {
                 reported.state = state(notice, settled.contains(key), written);
-                report.notices.extend(remedy(reported, notice));
+                remedy(reported, notice).into_iter().for_each(|text| report.note(text));
             }
         }
         Ok(())

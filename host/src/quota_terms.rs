@@ -35,6 +35,8 @@ pub struct Report {
     pub mail_errors: Vec<String>,
     /// Whether a service was out of reach.
     pub unreachable: bool,
+    /// Whether the mail server cannot be used as the settings say.
+    pub mail_server_unusable: bool,
 }
 
 /// A temporary change that has ended.
@@ -214,6 +216,7 @@ impl Terms<'_> {
         if let Err(error) = self.app.outbox.deliver_while(&mut deliveries, go_on).await {
             report.mail_errors.push(error.to_string());
         }
+        report.mail_server_unusable = deliveries.iter().any(Delivery::server_is_unusable);
         report.mail_errors.extend(deliveries.iter().filter_map(Delivery::trouble));
     }
 }

@@ -17,7 +17,9 @@ use crate::database::{DatabaseError, Notice, NoticeKind, NoticeMail, add_notice_
 use crate::fail_point;
 use crate::mail_content::{MailContent, PendingRequest, ReminderMail};
 use crate::notices::report::{NoticeState, Report, ReportedNotice};
-use crate::notices::{Noticed, Prepared, Requester, Verdict, accepted, note_settled, send, write_marks};
+use crate::notices::{
+    Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled, send, write_marks,
+};
 use crate::outbox::Compose;
 use crate::random;
 use crate::registration::{Outcome, ParsedRow, Request, RowNumber, SheetKind, Stage};
@@ -28,8 +30,8 @@ pub const KIND: &str = "remind";
 
 const MAIL: &str = "reminder";
 
-/// How far ahead of the clock a form's timestamp may be. What is further was read in the wrong order of day and month,
-/// or typed.
+/// How far ahead of the clock a form's timestamp and a reminder may be. What is further was read in the wrong order of
+/// day and month, or typed, or written while the clock was wrong.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Mails the digests that are due and writes the marks that they earned. With `dry_run`, nothing is changed anywhere.
@@ -82,7 +84,7 @@ impl Reminders<'_> {
                 Ok(requests) => noticed.push(requests),
                 Err(error @ (BatchError::Database(_) | BatchError::Exclusive(_))) => return Err(error),
                 Err(error) if first_error.is_none() => first_error = Some((name, error)),
-                Err(error) => report.fail(&format!("{name} sheet"), error)?,
+                Err(error) => report.fail_whole(&format!("{name} sheet"), error)?,
             }
         }
         if let Some((name, error)) = first_error {
@@ -90,7 +92,7 @@ impl Reminders<'_> {
             if noticed.is_empty() {
                 return Err(error);
             }
-            report.fail(&format!("{name} sheet"), error)?;
+            report.fail_whole(&format!("{name} sheet"), error)?;
         }
         if let Some(exclusive) = self.exclusive {
             fail_point::reached(|| "notices recorded".to_owned());
@@ -113,12 +115,13 @@ impl Reminders<'_> {
         let rows = source.parse(&snapshot.rows).await?;
         drop(snapshot);
         if self.exclusive.is_some() {
+            note_ends(&source, &rows).await?;
             let is_decided = |stage: &Stage| !matches!(stage, Stage::Waiting { .. });
             note_settled(&source, NoticeKind::Reminder, &rows, is_decided).await?;
         }
         let waiting: Vec<(RowNumber, &Request)> = rows.iter().filter_map(waiting).collect();
         let keys: Vec<&str> = waiting.iter().map(|(_, request)| request.key.as_str()).collect();
-        let now = app.clock.now();
+        let (now, zone) = (app.clock.now(), &app.settings.site.time_zone);
         let known = app.database.notices_about(source.kind, NoticeKind::Reminder, &keys, now).await?;
         let mut requests = Vec::new();
         let mut due = Vec::new();
@@ -129,23 +132,30 @@ impl Reminders<'_> {
                 continue;
             }
             let notices = known.get(&request.key).map(Vec::as_slice).unwrap_or_default();
-            let since = since(request, &app.settings.site.time_zone);
-            if let Some(problem) = timestamp_problem(since, now, &app.settings.site.time_zone) {
-                report.notices.push(format!("{name} sheet, row {row}: {problem}"));
+            let since = since(request, zone);
+            let place = format!("{name} sheet, row {row}");
+            if let Some((problem, kept)) = timestamp_problem(since, now, zone) {
+                report.note_privately(format!("{place}: {problem}"), format!("{place}: {kept}"));
             }
             let is_due = self.is_due(request, since, notices, now);
-            let is_open = notices.iter().any(|notice| {
+            if let Some(mark) = reminded(request, zone).filter(|mark| is_ahead(*mark, now)) {
+                report.note(format!("{place}: {}", mark_problem(mark, zone)));
+            }
+            let open = notices.iter().rev().find(|notice| {
                 notice.marked.is_none()
                     && !matches!(notice.mail, NoticeMail::Dropped | NoticeMail::Refused { .. })
             });
-            if is_due || is_open {
+            if is_due || open.is_some() {
                 let requester = Requester::of(&request.body);
                 let reported = ReportedNotice {
                     sheet: name,
                     row,
                     email: requester.email.to_owned(),
                     project: requester.project.to_owned(),
-                    state: NoticeState::Due,
+                    state: match open {
+                        Some(notice) if !is_due => state(notice, false, false),
+                        _ => NoticeState::Due,
+                    },
                 };
                 requests.push((request.key.clone(), reported));
             }
@@ -162,7 +172,7 @@ impl Reminders<'_> {
             && !due.is_empty()
             && let Err(error) = self.record_digests(&source, &due).await
         {
-            report.fail(&format!("the digest of the {name} sheet"), error)?;
+            report.fail_whole(&format!("the digest of the {name} sheet"), error)?;
         }
         Ok(Noticed { source, requests })
     }
@@ -174,16 +184,13 @@ impl Reminders<'_> {
         notices: &[Notice],
         now: Timestamp,
     ) -> bool {
-        let last = notices.last();
-        if last.is_some_and(|notice| matches!(notice.mail, NoticeMail::Queued { .. })) {
+        if notices.last().is_some_and(|notice| matches!(notice.mail, NoticeMail::Queued { .. })) {
             return false;
         }
-        let zone = &self.app.settings.site.time_zone;
-        let marked = match request.stage {
-            Stage::Waiting { reminded: Some(reminded), .. } => moment(reminded, zone),
-            _ => None,
-        };
-        let reminded = last.map(|notice| notice.recorded).max(marked);
+        let marked = reminded(request, &self.app.settings.site.time_zone);
+        // What lies ahead was written while the clock was wrong, or typed: nobody waits for it to come.
+        let times = notices.iter().map(|notice| notice.recorded).chain(marked);
+        let reminded = times.filter(|time| !is_ahead(*time, now)).max();
         let wait = match reminded {
             Some(_) => self.reminder.repeat_every,
             None => self.reminder.first_after,
@@ -250,6 +257,10 @@ impl Reminders<'_> {
         exclusive: &Exclusive,
         report: &mut Report,
     ) -> Result<(), BatchError> {
+        let zone = &self.app.settings.site.time_zone;
+        let ahead = self.app.clock.now().checked_add(AHEAD).unwrap_or(Timestamp::MAX);
+        let ahead = ahead.to_zoned(zone.clone()).datetime();
+        let verdict = |stage: &Stage, cell: &str, mark| verdict(stage, cell, mark, ahead);
         let reminders = noticed.notices(NoticeKind::Reminder).await?;
         let last = |key: &str| reminders.get(key).and_then(|notices| notices.last());
         // Of digests that have not earned their marks yet, the mark of the last one stands for all.
@@ -266,7 +277,7 @@ impl Reminders<'_> {
             match write_marks(source, exclusive, source.layout.reminded_column, &earned, verdict).await {
                 Ok(marked) => (settled, written) = (marked, true),
                 Err(error) => {
-                    report.fail(&format!("the marks of the {} sheet", source.kind.name()), error)?;
+                    report.fail_whole(&format!("the marks of the {} sheet", source.kind.name()), error)?;
                 }
             }
             let keys =
@@ -277,25 +288,31 @@ impl Reminders<'_> {
         }
         for (key, reported) in &mut noticed.requests {
             let Some(notice) = last(key) else { continue };
-            let is_marked = notice.marked.is_some() || settled.contains(key);
-            reported.state = match notice.mail {
-                NoticeMail::Queued { .. } => NoticeState::Waits,
-                NoticeMail::Refused { .. } => NoticeState::Refused,
-                NoticeMail::Dropped => NoticeState::Dropped,
-                NoticeMail::Accepted(_) if is_marked => NoticeState::Marked,
-                NoticeMail::Accepted(_) if written => NoticeState::RowGone,
-                NoticeMail::Accepted(_) => NoticeState::Unmarked,
-            };
+            reported.state = state(notice, settled.contains(key), written);
         }
         Ok(())
     }
 }
 
-/// Writes the mark where the cell is blank or holds an earlier one. What a person wrote there instead stays.
-fn verdict(stage: &Stage, cell: &str, mark: DateTime) -> Verdict {
+/// How far a reminder has come. `written` says that the marks could be written, where there was a row for them.
+fn state(notice: &Notice, is_settled: bool, written: bool) -> NoticeState {
+    match notice.mail {
+        NoticeMail::Queued { .. } => NoticeState::Waits,
+        NoticeMail::Refused { .. } => NoticeState::Refused,
+        NoticeMail::Dropped => NoticeState::Dropped,
+        NoticeMail::Accepted(_) if is_settled || notice.marked.is_some() => NoticeState::Marked,
+        NoticeMail::Accepted(_) if written => NoticeState::RowGone,
+        NoticeMail::Accepted(_) => NoticeState::Unmarked,
+    }
+}
+
+/// Writes the mark where the cell is blank, or holds an earlier one or one that is further than `ahead`. What a person
+/// wrote there instead stays.
+fn verdict(stage: &Stage, cell: &str, mark: DateTime, ahead: DateTime) -> Verdict {
+    let gives_way = |reminded: DateTime| reminded < mark || (reminded > ahead && mark <= ahead);
     match stage {
         Stage::Waiting { reminded: None, .. } if cell.trim().is_empty() => Verdict::Write,
-        Stage::Waiting { reminded: Some(reminded), .. } if *reminded < mark => Verdict::Write,
+        Stage::Waiting { reminded: Some(reminded), .. } if gives_way(*reminded) => Verdict::Write,
         // Somebody has decided meanwhile, or has written something else: there is nothing to be reminded of.
         _ => Verdict::Settled,
     }
@@ -318,27 +335,51 @@ fn since(request: &Request, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
+/// When approvers were last reminded of a request, by its mark.
+fn reminded(request: &Request, zone: &TimeZone) -> Option<Timestamp> {
+    match request.stage {
+        Stage::Waiting { reminded: Some(reminded), .. } => moment(reminded, zone),
+        _ => None,
+    }
+}
+
+fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
+    time.duration_since(now) > AHEAD
+}
+
 /// A time of a sheet in the site's zone. One that the clocks skip in spring is taken for the one an hour later, of one
 /// that they show twice in autumn the first is taken.
 fn moment(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     zone.to_ambiguous_timestamp(time).compatible().ok()
 }
 
-fn timestamp_problem(since: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> Option<String> {
+/// What is wrong with a timestamp, and that without what it says.
+fn timestamp_problem(
+    since: Option<Timestamp>,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Option<(String, &'static str)> {
     let Some(since) = since else {
-        return Some(
-            "nobody can tell since when the request waits, because its timestamp is blank or is no time; approvers \
-             are reminded of it all the same"
-                .to_owned(),
-        );
+        let problem = "nobody can tell since when the request waits, because its timestamp is blank or is no time; \
+                       approvers are reminded of it all the same";
+        return Some((problem.to_owned(), problem));
     };
-    (since.duration_since(now) > AHEAD).then(|| {
-        format!(
+    is_ahead(since, now).then(|| {
+        let problem = format!(
             "the request seems to come from the future ({}), so nobody is reminded of it: correct its timestamp, or, \
              where the day comes before the month in this sheet, the settings of plugins.row_parser",
             in_words(since, zone)
-        )
+        );
+        (problem, "the request seems to come from the future, so nobody is reminded of it")
     })
+}
+
+fn mark_problem(mark: Timestamp, zone: &TimeZone) -> String {
+    format!(
+        "the mark of the last reminder lies in the future ({}); it is taken for none, and the next reminder writes \
+         another over it",
+        in_words(mark, zone)
+    )
 }
 
 fn pending(due: &Due<'_>, zone: &TimeZone) -> PendingRequest {
@@ -375,7 +416,7 @@ mod tests {
     #[test]
     fn a_timestamp_that_cannot_be_is_told() {
         let now: Timestamp = "2018-03-14T19:48:48Z".parse().unwrap();
-        let problem = |since| timestamp_problem(since, now, &new_york());
+        let problem = |since| timestamp_problem(since, now, &new_york()).map(|(problem, _)| problem);
         assert!(problem(None).unwrap().contains("blank or is no time"));
         assert_eq!(problem(Some(now)), None);
         assert_eq!(problem(Some(now + SignedDuration::from_hours(23))), None);
@@ -390,6 +431,12 @@ mod tests {
     fn only_a_blank_cell_or_an_earlier_mark_gives_way() {
         let mark = datetime(2018, 3, 14, 15, 48, 48, 0);
         let waiting = |reminded| Stage::Waiting { since: None, reminded };
+        let ahead = datetime(2018, 3, 15, 15, 48, 48, 0);
+        let verdict = |stage: &Stage, cell: &str, mark| verdict(stage, cell, mark, ahead);
+        let wrong = datetime(2018, 4, 14, 0, 0, 0, 0);
+        assert_eq!(verdict(&waiting(Some(ahead)), "x", mark), Verdict::Settled);
+        assert_eq!(verdict(&waiting(Some(wrong)), "x", mark), Verdict::Write);
+        assert_eq!(verdict(&waiting(Some(wrong)), "x", wrong), Verdict::Settled);
         assert_eq!(verdict(&waiting(None), " ", mark), Verdict::Write);
         assert_eq!(verdict(&waiting(None), "ask Ann", mark), Verdict::Settled);
         assert_eq!(verdict(&waiting(Some(datetime(2018, 3, 1, 0, 0, 0, 0))), "x", mark), Verdict::Write);

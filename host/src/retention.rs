@@ -13,6 +13,9 @@ use crate::batch::BatchError;
 use crate::database::Outlived;
 use crate::outbox::{MailActionError, OutboxError};
 
+const REFUSED_MAILS: &str = "refused mails, with their files";
+const PINS: &str = "PINs in the sheet";
+
 /// What was erased, or would be.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Report {
@@ -36,6 +39,8 @@ pub struct Report {
     pub pins: u64,
     /// What could not be done. The next run tries it again.
     pub failed: Vec<String>,
+    /// Whether some of that fails again until somebody acts.
+    pub unusable: bool,
     /// What the operator should know besides.
     pub notices: Vec<String>,
 }
@@ -52,24 +57,30 @@ impl Report {
     #[must_use]
     pub fn lines(&self) -> [(&'static str, u64); 9] {
         [
-            ("names and steps of finished requests", self.requests),
-            ("names of requests with a ticket", self.tickets),
-            ("reminders", self.reminders),
-            ("addresses for the mailing list", self.subscriptions),
-            ("requesters of quotas", self.quota_requesters),
-            ("refused mails, with their files", self.refused_mails),
-            ("what servers said about mails", self.mail_remarks),
-            ("reports of runs", self.reports),
-            ("PINs in the sheet", self.pins),
+            (Outlived::Requests.words(), self.requests),
+            (Outlived::Tickets.words(), self.tickets),
+            (Outlived::Reminders.words(), self.reminders),
+            (Outlived::Subscriptions.words(), self.subscriptions),
+            (Outlived::QuotaRequesters.words(), self.quota_requesters),
+            (REFUSED_MAILS, self.refused_mails),
+            (Outlived::MailRemarks.words(), self.mail_remarks),
+            (Outlived::Reports.words(), self.reports),
+            (PINS, self.pins),
         ]
+    }
+
+    /// One thing that cannot be erased does not keep the others from it.
+    fn count(&mut self, what: &str, erased: Result<u64, BatchError>) -> u64 {
+        erased.unwrap_or_else(|error| {
+            self.unusable |= !error.is_passing();
+            self.failed.push(format!("{what}: {error}"));
+            0
+        })
     }
 }
 
 /// Erases what has outlived `[retention]`. With `dry_run`, it is only counted.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn run(app: &App, dry_run: bool) -> Result<Report, BatchError> {
+pub async fn run(app: &App, dry_run: bool) -> Report {
     let retention = &app.settings.retention;
     let before = |kept: std::time::Duration| {
         let kept = SignedDuration::try_from(kept).unwrap_or(SignedDuration::MAX);
@@ -77,42 +88,70 @@ pub async fn run(app: &App, dry_run: bool) -> Result<Report, BatchError> {
     };
     let (requests, mails, reports) =
         (before(retention.requests), before(retention.mails), before(retention.reports));
-    let erase = async |what, before| match dry_run {
-        true => app.database.count_outlived(what, before).await,
-        false => app.database.erase_outlived(what, before).await,
+    let mut report = Report::default();
+    let mut erase = async |what: Outlived, before| {
+        let erased = match dry_run {
+            true => app.database.count_outlived(what, before).await,
+            false => app.database.erase_outlived(what, before).await,
+        };
+        report.count(what.words(), erased.map_err(BatchError::from))
     };
-    let mut report = Report {
-        requests: erase(Outlived::Requests, requests).await?,
-        tickets: erase(Outlived::Tickets, requests).await?,
-        reminders: erase(Outlived::Reminders, requests).await?,
-        subscriptions: erase(Outlived::Subscriptions, requests).await?,
-        quota_requesters: erase(Outlived::QuotaRequesters, requests).await?,
-        reports: erase(Outlived::Reports, reports).await?,
-        ..Report::default()
-    };
-    for number in app.outbox.refused_before(mails).await? {
+    let finished = erase(Outlived::Requests, requests).await;
+    let tickets = erase(Outlived::Tickets, requests).await;
+    let reminders = erase(Outlived::Reminders, requests).await;
+    let subscriptions = erase(Outlived::Subscriptions, requests).await;
+    let quota_requesters = erase(Outlived::QuotaRequesters, requests).await;
+    let reports = erase(Outlived::Reports, reports).await;
+    let mail_remarks = erase(Outlived::MailRemarks, mails).await;
+    let mut notices = Vec::new();
+    let refused = discard_refused(app, mails, dry_run, &mut notices).await;
+    report.refused_mails = report.count(REFUSED_MAILS, refused);
+    if let Some(kept) = retention.pins {
+        let erased = pins::erase(app, before(kept), dry_run).await;
+        report.pins = report.count(PINS, erased);
+    }
+    if !dry_run {
+        let overwritten = app.database.overwrite_log().await;
+        report.count("the traces in the database's log", overwritten.map(|()| 0).map_err(BatchError::from));
+    }
+    Report {
+        requests: finished,
+        tickets,
+        reminders,
+        subscriptions,
+        quota_requesters,
+        mail_remarks,
+        reports,
+        notices,
+        ..report
+    }
+}
+
+/// Drops mails that were refused long ago. One about a request that is not over stays, because it is still owed: once an
+/// operator has mended the cause, it can be tried again.
+async fn discard_refused(
+    app: &App,
+    before: Timestamp,
+    dry_run: bool,
+    notices: &mut Vec<String>,
+) -> Result<u64, BatchError> {
+    let owed = app.database.mails_about_open_requests().await?;
+    let mut count = 0;
+    for (number, origin) in app.outbox.refused_before(before).await? {
+        if owed.contains(&origin) {
+            continue;
+        }
         if !dry_run && let Err(error) = app.outbox.discard(number).await {
             match error {
                 MailActionError::Outbox(OutboxError::Database(error)) => return Err(error.into()),
                 // Somebody has it tried again at this moment.
-                other => report.notices.push(other.to_string()),
+                other => notices.push(other.to_string()),
             }
             continue;
         }
-        report.refused_mails += 1;
+        count += 1;
     }
-    report.mail_remarks = erase(Outlived::MailRemarks, mails).await?;
-    if !dry_run {
-        app.database.overwrite_log().await?;
-    }
-    if let Some(kept) = retention.pins {
-        match pins::erase(app, before(kept), dry_run).await {
-            Ok(erased) => report.pins = erased,
-            Err(BatchError::Database(error)) => return Err(error.into()),
-            Err(error) => report.failed.push(format!("the PINs in the sheet: {error}")),
-        }
-    }
-    Ok(report)
+    Ok(count)
 }
 
 #[cfg(test)]
@@ -160,28 +199,28 @@ mod tests {
         site.pass(6 * 24);
         // The name of the first request is erased before its PIN is; the second is unknown to the journal.
         finish(&site, 3).await;
-        let report = run(&site.app, false).await.unwrap();
+        let report = run(&site.app, false).await;
         assert_eq!((report.requests, report.pins), (1, 0));
         site.pass(2 * 24);
-        assert_eq!(run(&site.app, true).await.unwrap().pins, 1);
+        assert_eq!(run(&site.app, true).await.pins, 1);
         assert_eq!(fs::read_to_string(&file).unwrap(), sheet("4821", "4823"));
-        let report = run(&site.app, false).await.unwrap();
+        let report = run(&site.app, false).await;
         assert_eq!((report.pins, report.failed.len()), (1, 0), "{report:?}");
         assert_eq!(fs::read_to_string(&file).unwrap(), sheet("", "4823"));
         site.pass(6 * 24);
-        assert_eq!(run(&site.app, false).await.unwrap().pins, 1);
+        assert_eq!(run(&site.app, false).await.pins, 1);
         assert_eq!(fs::read_to_string(&file).unwrap(), sheet("", ""));
-        assert_eq!(run(&site.app, false).await.unwrap().pins, 0);
+        assert_eq!(run(&site.app, false).await.pins, 0);
 
         fs::remove_dir_all(site.folder().join("access")).unwrap();
-        let report = run(&site.app, false).await.unwrap();
-        assert!(report.failed[0].starts_with("the PINs in the sheet: there is no folder"), "{report:?}");
+        let report = run(&site.app, false).await;
+        assert!(report.failed[0].starts_with("PINs in the sheet: there is no folder"), "{report:?}");
     }
 
     #[tokio::test]
     async fn without_the_setting_the_sheet_is_not_looked_at() {
         let site = Site::new("").await;
         fs::remove_dir_all(site.folder().join("access")).unwrap();
-        assert_eq!(run(&site.app, false).await.unwrap(), Report::default());
+        assert_eq!(run(&site.app, false).await, Report::default());
     }
 }

@@ -205,6 +205,7 @@ fn a_job_of_the_sites_own_runs_by_itself_and_by_hand_and_its_report_is_shown() {
     );
     let settings = fs::read_to_string(site.settings()).unwrap();
     fs::write(site.settings(), settings + &digest).unwrap();
+    fs::write(site.access().join("Weekly Digest.csv"), "Digest,Request\n").unwrap();
     expect_status(&site.usher(&["run", "weekly-digest"]).unwrap(), 0);
     let shown = site.usher(&["schedule", "show", "weekly-digest"]).unwrap();
     expect_words(&shown, &["by hand, done: nobody was admitted"]);

@@ -63,7 +63,8 @@ impl Database {
         let mut known = BTreeMap::new();
         for key in keys {
             let row = sqlx::query(
-                "SELECT id, key, marker, state, first_run, run FROM request WHERE sheet = $1 AND key IN ($2, $3)",
+                "SELECT id, key, marker, state, first_run, run FROM request WHERE sheet = $1 AND key IN ($2, $3) \
+                 ORDER BY key = $2 DESC LIMIT 1",
             )
             .bind(sheet.name())
             .bind(*key)
@@ -172,7 +173,8 @@ impl Database {
     }
 
     /// Takes up a batch of submissions, all or none: records those that the journal does not know,
-    /// each with the marker beside its key, and notes the run. The answer is in the order given.
+    /// each with the marker beside its key, and notes the run. One whose name was erased gets it back. The answer is in
+    /// the order given.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
@@ -183,9 +185,20 @@ impl Database {
         run: i64,
         now: Timestamp,
     ) -> Result<Vec<JournalRequest>, DatabaseError> {
+        let digest = self.name_digest().await?;
         let mut transaction = self.begin().await?;
         let mut requests = Vec::with_capacity(keys_and_markers.len());
         for (key, marker) in keys_and_markers {
+            // Else it would be in the journal twice.
+            sqlx::query(
+                "UPDATE request SET key = $3 WHERE sheet = $1 AND key = $2
+                 AND NOT EXISTS (SELECT 1 FROM request WHERE sheet = $1 AND key = $3)",
+            )
+            .bind(sheet.name())
+            .bind(digest.of(sheet, key))
+            .bind(*key)
+            .execute(&mut *transaction)
+            .await?;
             let row = sqlx::query(
                 "INSERT INTO request (sheet, key, marker, state, first_run, run, created, updated)
                  VALUES ($1, $2, $3, 'open', $4, $4, $5, $5)

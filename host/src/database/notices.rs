@@ -1,7 +1,7 @@
 //! Mails about requests in the sheets, and the marks that they earn: what was mailed in which round, whether the mail
 //! server took it, and whether the row is known to bear its mark.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::Row as _;
@@ -98,6 +98,58 @@ impl Database {
             }
         }
         Ok(about)
+    }
+
+    /// Notes which requests of a sheet are over: those that there are mails about and that are not among the `open` ones.
+    /// What is among them again is not over.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn note_ends(
+        &self,
+        sheet: SheetKind,
+        open: &BTreeSet<&str>,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        // What is erased stays so, whether its request comes back or not.
+        let known: Vec<(String, bool)> = sqlx::query_as(
+            "SELECT DISTINCT key, ended IS NOT NULL FROM notice WHERE sheet = $1 \
+             AND (ended IS NULL OR key NOT LIKE 'erased:%')",
+        )
+        .bind(sheet.name())
+        .fetch_all(&self.pool)
+        .await?;
+        let digest = self.name_digest().await?;
+        let erased: BTreeSet<String> = open.iter().map(|key| digest.of(sheet, key)).collect();
+        let is_open = |key: &str| open.contains(key) || erased.contains(key);
+        let mut changed = known.iter().filter(|(key, has_ended)| is_open(key) == *has_ended).peekable();
+        if changed.peek().is_none() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        for (key, has_ended) in changed {
+            sqlx::query(
+                "UPDATE notice SET ended = $3 WHERE sheet = $1 AND key = $2 AND (ended IS NOT NULL) = $4",
+            )
+            .bind(sheet.name())
+            .bind(key)
+            .bind((!has_ended).then(|| now.as_millisecond()))
+            .bind(has_ended)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The mails about requests that are not over, by their origins.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn mails_about_open_requests(&self) -> Result<BTreeSet<String>, DatabaseError> {
+        let origins: Vec<String> = sqlx::query_scalar("SELECT DISTINCT mail FROM notice WHERE ended IS NULL")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(origins.into_iter().collect())
     }
 
     /// The names of the requests whose mails were taken, and whose rows are not known to bear the marks.

@@ -329,7 +329,7 @@ impl Database {
     }
 
     /// Forgets occasions that are over and were due before a moment, or that are more of one job than anybody looks
-    /// through: some jobs run every minute.
+    /// through: some jobs run every minute. The last one of each job stays, without its further lines.
     ///
     /// # Errors
     /// Where the database fails.
@@ -341,6 +341,13 @@ impl Database {
         )
         .bind(before.as_millisecond())
         .bind(MOST_OF_ONE_JOB)
+        .execute(&self.pool)
+        .await?;
+        sqlx::query(
+            "UPDATE occasion SET details = NULL WHERE state NOT IN ('waiting', 'running') AND due < $1 \
+             AND details IS NOT NULL",
+        )
+        .bind(before.as_millisecond())
         .execute(&self.pool)
         .await?;
         Ok(())

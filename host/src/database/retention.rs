@@ -14,11 +14,12 @@ const BATCH: u32 = 500;
 /// Records that have outlived their use at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlived {
-    /// Names and steps of requests that are finished, or were refused and are not in the sheet any more.
+    /// Names and steps of requests that are finished, or were refused and have not been taken up again since. The row of
+    /// one that was refused may still be in the sheet: taken up again, it gets its name back.
     Requests,
-    /// Names of requests that the helpdesk was told of.
+    /// Names of requests that the helpdesk was told of and that are over.
     Tickets,
-    /// Reminders of requests.
+    /// Reminders of requests that are over.
     Reminders,
     /// Addresses that were subscribed to the mailing list, or refused by it.
     Subscriptions,
@@ -31,6 +32,20 @@ pub enum Outlived {
 }
 
 impl Outlived {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Requests => "names and steps of finished requests",
+            Self::Tickets => "names of requests with a ticket",
+            Self::Reminders => "reminders",
+            Self::Subscriptions => "addresses for the mailing list",
+            Self::QuotaRequesters => "requesters of quotas",
+            Self::MailRemarks => "what servers said about mails",
+            Self::Reports => "reports of runs",
+        }
+    }
+
     /// The table, and which of its rows are meant: those of before `$1`.
     fn rows(self) -> (&'static str, &'static str) {
         match self {
@@ -41,12 +56,12 @@ impl Outlived {
             ),
             Self::Tickets => (
                 "notice",
-                "kind = 'ticket' AND recorded < $1 AND key NOT LIKE 'erased:%' AND NOT EXISTS ( \
+                "kind = 'ticket' AND ended < $1 AND key NOT LIKE 'erased:%' AND NOT EXISTS ( \
                  SELECT 1 FROM outbox WHERE origin = notice.mail AND state = 'queued')",
             ),
             Self::Reminders => (
                 "notice",
-                "kind = 'reminder' AND recorded < $1 AND NOT EXISTS ( \
+                "kind = 'reminder' AND ended < $1 AND NOT EXISTS ( \
                  SELECT 1 FROM outbox WHERE origin = notice.mail AND state = 'queued')",
             ),
             Self::Subscriptions => ("subscription", "state <> 'open' AND finished < $1"),
@@ -122,7 +137,12 @@ impl Database {
                 let name = digest.of(sheet, key);
                 debug_assert!(name.starts_with(ERASED));
                 if what == Outlived::Requests {
-                    sqlx::query("UPDATE request SET key = $2, error = NULL WHERE id = $1")
+                    // A name that has its digest already gives way: it must not keep the others from being erased.
+                    sqlx::query(
+                        "UPDATE request SET error = NULL, key = CASE WHEN EXISTS ( \
+                         SELECT 1 FROM request AS other WHERE other.sheet = request.sheet AND other.key = $2) \
+                         THEN $2 || ':' || id ELSE $2 END WHERE id = $1",
+                    )
                         .bind(id)
                         .bind(name)
                         .execute(&mut *transaction)
@@ -136,11 +156,16 @@ impl Database {
                     .execute(&mut *transaction)
                     .await?;
                 } else {
-                    sqlx::query("UPDATE notice SET key = $2 WHERE rowid = $1")
-                        .bind(id)
-                        .bind(name)
-                        .execute(&mut *transaction)
-                        .await?;
+                    sqlx::query(
+                        "UPDATE notice SET key = CASE WHEN EXISTS ( \
+                         SELECT 1 FROM notice AS other WHERE other.sheet = notice.sheet AND other.key = $2 \
+                         AND other.kind = notice.kind AND other.round = notice.round) \
+                         THEN $2 || ':' || rowid ELSE $2 END WHERE rowid = $1",
+                    )
+                    .bind(id)
+                    .bind(name)
+                    .execute(&mut *transaction)
+                    .await?;
                 }
             }
             transaction.commit().await?;
@@ -233,6 +258,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_that_is_taken_up_again_is_the_same_one_and_can_be_erased_again() {
+        let site = site().await;
+        let id = site.request(NAME, true).await;
+        site.database.erase_outlived(Outlived::Requests, day(2)).await.unwrap();
+        assert_eq!(site.request(NAME, false).await, id);
+        assert_eq!(site.names().await, [NAME]);
+        assert_eq!(site.database.erase_outlived(Outlived::Requests, day(2)).await.unwrap(), 1);
+        // A database in which it is there twice, by its digest and by its name.
+        sqlx::query(
+            "INSERT INTO request (sheet, key, marker, state, first_run, run, created, updated) \
+             SELECT sheet, $1, 'another', 'moved', first_run, run, created, updated FROM request",
+        )
+        .bind(NAME)
+        .execute(&site.database.pool)
+        .await
+        .unwrap();
+        site.request("another", true).await;
+        assert_eq!(site.database.erase_outlived(Outlived::Requests, day(2)).await.unwrap(), 2);
+        assert!(site.names().await.iter().all(|name| name.starts_with(ERASED)));
+        let known = site.database.known_requests(SheetKind::Access, &[NAME]).await.unwrap();
+        assert_eq!(known[NAME].id, id);
+    }
+
+    #[tokio::test]
     async fn addresses_go_when_they_have_served_and_tickets_stay_known() {
         let site = site().await;
         site.request(NAME, true).await;
@@ -243,12 +292,24 @@ mod tests {
             Database::add_mail(&mut transaction, origin, "mail", b"sealed", day(1), None).await.unwrap();
             transaction.commit().await.unwrap();
         }
+        let note_ends = async |open: &[&str], day| {
+            let open = open.iter().copied().collect();
+            site.database.note_ends(SheetKind::Access, &open, day).await.unwrap();
+        };
+        let erases = async |what, before| site.database.erase_outlived(what, before).await.unwrap();
+        note_ends(&[], day(1)).await;
         for what in [Outlived::Tickets, Outlived::Reminders] {
-            assert_eq!(site.database.erase_outlived(what, day(2)).await.unwrap(), 0, "the mail waits");
+            assert_eq!(erases(what, day(2)).await, 0, "{what:?}: the mail waits");
         }
         for origin in ["t", "r"] {
             site.database.record_mail_sent(origin, day(1)).await.unwrap();
         }
+        note_ends(&[NAME], day(1)).await;
+        for what in [Outlived::Tickets, Outlived::Reminders] {
+            assert_eq!(erases(what, day(9)).await, 0, "{what:?}: the request is not over, or not any more");
+        }
+        note_ends(&[], day(1)).await;
+        note_ends(&[], day(9)).await;
         for what in [Outlived::Tickets, Outlived::Reminders, Outlived::Subscriptions] {
             assert_eq!(site.database.erase_outlived(what, day(1)).await.unwrap(), 0, "{what:?}: too early");
             assert_eq!(site.database.count_outlived(what, day(2)).await.unwrap(), 1, "{what:?}");

@@ -11,6 +11,8 @@ use crate::settings::mail::{Mail as MailSettings, Security};
 
 /// An answer that closes the connection instead.
 pub(crate) const CUT: &str = "cut";
+/// An answer to a mail's end that closes the connection instead of saying that the mail was taken, which it was.
+pub(crate) const TAKEN_AND_CUT: &str = "250 taken (cut)";
 /// An answer that never comes.
 pub(crate) const SILENCE: &str = "silence";
 /// What the script is asked for before the client has said anything.
@@ -134,7 +136,7 @@ async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
 
 async fn answer(stream: &mut BufReader<TcpStream>, reply: &str) -> Option<()> {
     match reply {
-        CUT => None,
+        CUT | TAKEN_AND_CUT => None,
         SILENCE => std::future::pending().await,
         reply => stream.write_all(format!("{reply}\r\n").as_bytes()).await.ok(),
     }

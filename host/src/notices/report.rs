@@ -20,6 +20,11 @@ pub struct Report {
     pub mail_errors: Vec<String>,
     /// Whether a service was out of reach.
     pub unreachable: bool,
+    /// Whether a whole sheet, its marks or the mail server cannot be used before somebody acts.
+    pub unusable: bool,
+    /// The notices without what people typed: what is kept of them with the job.
+    #[serde(skip)]
+    pub kept_notices: Vec<String>,
 }
 
 /// A request that mail was sent about, or would be.
@@ -74,7 +79,7 @@ impl NoticeState {
 }
 
 impl Report {
-    /// What goes wrong with one request or one sheet does not keep the others waiting.
+    /// What goes wrong with one request does not keep the others waiting.
     ///
     /// # Errors
     /// The error itself, where nothing can be done safely after it.
@@ -82,11 +87,48 @@ impl Report {
         match error {
             BatchError::Database(_) | BatchError::Exclusive(_) => Err(error),
             other => {
-                self.unreachable |= matches!(&other, BatchError::Sheet(error) if error.is_passing());
                 self.failed.push(format!("{what}: {other}"));
                 Ok(())
             }
         }
+    }
+
+    /// What goes wrong with one whole sheet does not keep the other waiting.
+    ///
+    /// # Errors
+    /// The error itself, where nothing can be done safely after it.
+    pub(crate) fn fail_whole(&mut self, what: &str, error: BatchError) -> Result<(), BatchError> {
+        match error.is_passing() {
+            true => self.unreachable = true,
+            false => self.unusable = true,
+        }
+        self.fail(what, error)
+    }
+
+    /// Something cannot be used before somebody acts. Told once, however often it is met.
+    pub(crate) fn fail_for_good(&mut self, what: String) {
+        self.unusable = true;
+        if !self.failed.contains(&what) {
+            self.failed.push(what);
+        }
+    }
+
+    /// Tells the operator something.
+    pub(crate) fn note(&mut self, notice: String) {
+        self.note_privately(notice.clone(), notice);
+    }
+
+    /// Tells the operator something of which only `kept` is to be kept.
+    pub(crate) fn note_privately(&mut self, notice: String, kept: String) {
+        self.notices.push(notice);
+        self.kept_notices.push(kept);
+    }
+
+    /// Whether a later try is all that something needs: mail that waits to be sent, or marks that wait to be written.
+    #[must_use]
+    pub fn has_to_go_on(&self) -> bool {
+        let goes_on = |state| matches!(state, NoticeState::Waits | NoticeState::Unmarked);
+        self.requests.iter().any(|request| goes_on(request.state))
     }
 
     /// Whether everything that was due is done. What an operator has dropped is.

@@ -8,6 +8,13 @@ use super::OutboxError;
 use crate::mailer::RefusedRecipient;
 
 impl Delivery {
+    /// Whether the mail server cannot be used before somebody acts.
+    #[must_use]
+    pub fn server_is_unusable(&self) -> bool {
+        matches!(&self.outcome, DeliveryOutcome::Later { error, .. } | DeliveryOutcome::Refused { error, .. }
+            if error.concerns_server() && !error.server_is_unreachable())
+    }
+
     /// What the operator has to know of it; none where everybody has got the mail.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {

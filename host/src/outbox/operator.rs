@@ -153,10 +153,10 @@ impl Outbox {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn refused_before(&self, before: Timestamp) -> Result<Vec<i64>, OutboxError> {
+    pub async fn refused_before(&self, before: Timestamp) -> Result<Vec<(i64, String)>, OutboxError> {
         let refused = self.database.mails_in(&[MailState::Refused]).await?;
-        let old = refused.iter().filter(|mail| mail.finished.is_some_and(|finished| finished < before));
-        Ok(old.map(|mail| mail.number).collect())
+        let is_old = |mail: &MailRecord| mail.finished.is_some_and(|finished| finished < before);
+        Ok(refused.into_iter().filter(is_old).map(|mail| (mail.number, mail.origin)).collect())
     }
 
     /// Wipes the mails of a kind that were given up, with their files, because what they say is written anew.

@@ -48,17 +48,17 @@ impl Site {
     }
 
     /// What the job says of a dry run, and of two runs, of which the first one mails.
-    async fn play(&self, job: &Job) -> (String, String) {
+    async fn play(&self, job: &Job) -> (String, Vec<String>) {
         let dry = job.run(&occasion(true)).await.unwrap();
         assert!(self.outbox.pending().await.unwrap().is_empty(), "a dry run mails nothing");
-        let mut said = String::new();
+        let mut said = Vec::new();
         for _ in 0..2 {
             let report = job.run(&occasion(false)).await.unwrap();
             assert!(!format!("{report:?}").contains('@'), "{report:?}");
             let pending = self.outbox.pending().await.unwrap();
             assert_eq!(pending.len(), 1);
             assert_eq!(pending[0].to, ["admins@example.org", "head@example.org"]);
-            said = report.summary;
+            said.push(report.summary);
         }
         (dry.summary, said)
     }
@@ -77,9 +77,22 @@ async fn the_weekly_digest_names_who_was_admitted() {
                 Approved,14 Feb 2018 15:48:48,,,early@example.org,New,User,No,Society,,,,,,,Genomics\n";
     let site = Site::new("Current Users", done).await;
     let job = site.job("weekly-digest", TO).await;
+    let error = job.run(&occasion(false)).await.unwrap_err();
+    assert!(
+        matches!(&error, JobError::Final { reason, .. } if reason.contains("make one with the header")),
+        "{error}"
+    );
+    let memory = site.folder.path().join("access/Weekly Digest.csv");
+    fs::write(&memory, "Digest,Request\n").unwrap();
     let (dry, said) = site.play(&job).await;
     assert_eq!(dry, "would mail a digest of 1 person to 2 admins");
-    assert_eq!(said, "a digest of 1 person to 2 admins");
+    assert_eq!(
+        said,
+        ["a digest of 1 person to 2 admins", "nobody was admitted since the last digest; no mail"]
+    );
+    let remembered = fs::read_to_string(&memory).unwrap();
+    let lines: Vec<&str> = remembered.lines().map(|line| line.rsplit_once(',').unwrap().1.trim()).collect();
+    assert_eq!(lines, ["Request", "early@example.org", "", "user@example.org", "mailed"], "{remembered}");
     let job = site.job("weekly-digest", &format!("{TO}worksheet = \"Users\"")).await;
     let error = job.run(&occasion(false)).await.unwrap_err();
     assert!(matches!(&error, JobError::Final { reason, .. } if reason.contains("Current Users")), "{error}");
@@ -93,7 +106,7 @@ async fn a_job_in_javascript_reads_the_sheet_and_mails() {
     let job = site.job("backlog-watch", &format!("{TO}more_than = 1")).await;
     let (dry, said) = site.play(&job).await;
     assert_eq!(dry, "2 of 3 requests wait for a decision; would be mailed to 2");
-    assert_eq!(said, "2 of 3 requests wait for a decision; mailed to 2");
+    assert_eq!(said, ["2 of 3 requests wait for a decision; mailed to 2"; 2]);
 
     let failed = async |settings: &str| {
         site.job("backlog-watch", settings).await.run(&occasion(false)).await.unwrap_err()

@@ -1,14 +1,16 @@
-//! The digest of an occasion: whom it names, and its words.
+//! What an occasion comes to: whom its mail names, in which words, and what is remembered of that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use usher_plugin::dates;
 use usher_plugin::types::{JobReport, LocalTime, Message, Occasion, Row};
 
+use crate::memory::{Memory, fingerprint};
 use crate::options::Options;
 
 const NOTIFIED: usize = 1;
+const TIMESTAMP: usize = 3;
 const EMAIL: usize = 4;
 const FIRST_NAME: usize = 5;
 const LAST_NAME: usize = 6;
@@ -21,13 +23,22 @@ const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
 /// What an occasion comes to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Digest {
-    /// Names the mail among those of the job.
-    pub identifier: String,
-    /// The mail; none where nobody was admitted.
-    pub message: Option<Message>,
+pub struct Digests {
+    /// The lines to remember before any mail is sent.
+    pub remember: Vec<Vec<String>>,
+    /// The mails: one about whoever is new, and one for each that an earlier run could not send.
+    pub mails: Vec<Mail>,
     /// What the job reports.
     pub report: JobReport,
+}
+
+/// A mail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mail {
+    /// Names it among those of the job.
+    pub identifier: String,
+    /// What it says.
+    pub message: Message,
 }
 
 /// Somebody who was admitted.
@@ -36,63 +47,114 @@ struct Admitted<'a> {
     project: &'a str,
 }
 
-/// Works out the digest from the rows of the worksheet, header included.
+/// Works out the digests from the rows of the worksheet, header included, and the lines of the memory.
 #[must_use]
-pub fn digest(options: &Options, occasion: &Occasion, rows: &[Row]) -> Digest {
-    let end = seconds(&occasion.time);
-    let start = end - options.days * SECONDS_PER_DAY;
-    let mut unreadable = 0;
-    let mut by_project: BTreeMap<String, Vec<Admitted<'_>>> = BTreeMap::new();
-    let mut count = 0;
+pub fn digests(options: &Options, occasion: &Occasion, rows: &[Row], memory: &[Row]) -> Digests {
+    let memory = Memory::read(memory);
     let below = rows.iter().skip(1).filter(|row| row.cells.iter().any(|cell| !cell.trim().is_empty()));
-    for row in below {
-        let Some(notified) = dates::time(cell(row, NOTIFIED), options.date_order) else {
-            unreadable += 1;
-            continue;
-        };
-        let notified = seconds(&notified);
-        if start < notified && notified <= end {
-            let new = cell(row, NEW_PROJECT);
-            let project = if new.is_empty() { cell(row, EXISTING_PROJECT) } else { new };
-            by_project.entry(project.to_lowercase()).or_default().push(Admitted { row, project });
-            count += 1;
+    let mut seen = BTreeSet::new();
+    let admitted: Vec<(String, &Row)> = below
+        .map(|row| (name(options, row), row))
+        // A copy of a row is the same request.
+        .filter(|(name, _)| seen.insert(name.clone()))
+        .collect();
+
+    let (mut remember, mut new) = (Vec::new(), Vec::new());
+    for (name, row) in admitted.iter().filter(|(name, _)| memory.digest_of(name).is_none()) {
+        if memory.is_new() && !is_recent(options, occasion, row) {
+            remember.push(Memory::before(name));
+        } else {
+            new.push((name.as_str(), *row));
         }
     }
+    let before = remember.len();
+    if memory.is_new() {
+        remember.push(Memory::begins());
+    }
     let LocalTime { year, month, day, .. } = occasion.time;
-    let identifier = format!("{year:04}-{month:02}-{day:02}");
-    let people = if count == 1 { "1 person".to_owned() } else { format!("{count} people") };
-    let mut details =
-        vec![format!("{} projects, of {} rows", by_project.len(), rows.len().saturating_sub(1))];
-    if unreadable > 0 {
+    let names = new.iter().map(|(name, _)| *name);
+    let identifier = format!("{year:04}-{month:02}-{day:02}-{:016x}", fingerprint(names));
+    remember.extend(new.iter().map(|(name, _)| Memory::named(&identifier, name)));
+
+    let mut groups: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    for (name, row) in &admitted {
+        if let Some(digest) = memory.digest_of(name).filter(|digest| memory.is_owed(digest)) {
+            groups.entry(digest).or_default().push(row);
+        }
+    }
+    if !new.is_empty() {
+        groups.insert(&identifier, new.iter().map(|(_, row)| *row).collect());
+    }
+    let count: usize = groups.values().map(Vec::len).sum();
+    let mails: Vec<Mail> = groups
+        .iter()
+        .map(|(identifier, rows)| Mail {
+            identifier: (*identifier).to_owned(),
+            message: message(options, rows),
+        })
+        .collect();
+    let mut details = vec![format!("{} of {} rows are new", new.len(), admitted.len())];
+    if before > 0 {
         details.push(format!(
-            "{unreadable} rows have no readable time of notification in their second column, and are left out"
+            "this is the first digest: {before} rows of before the last {} days, or without a readable time of \
+             notification in their second column, are taken for known",
+            options.days
         ));
     }
-    let message = (count > 0).then(|| Message {
-        sender: options.sender.clone(),
-        cc: Vec::new(),
-        subject: format!("{people} admitted in the last {} days", options.days),
-        text: text(options, &identifier, &people, by_project.values()),
-        html: None,
-    });
-    let summary = match (&message, occasion.dry_run) {
-        (None, _) => format!("nobody was admitted in the last {} days; no mail", options.days),
-        (Some(_), false) => format!("a digest of {people} to {} admins", options.to.len()),
-        (Some(_), true) => format!("would mail a digest of {people} to {} admins", options.to.len()),
+    if mails.len() > 1 {
+        details.push("some could not be sent on an earlier occasion".to_owned());
+    }
+    let admins = options.to.len();
+    let summary = match (count, occasion.dry_run) {
+        (0, _) => "nobody was admitted since the last digest; no mail".to_owned(),
+        (_, false) => format!("a digest of {} to {admins} admins", people(count)),
+        (_, true) => format!("would mail a digest of {} to {admins} admins", people(count)),
     };
-    Digest { identifier, message, report: JobReport { summary, details } }
+    Digests { remember, mails, report: JobReport { summary, details } }
 }
 
-fn text<'a>(
-    options: &Options,
-    day: &str,
-    people: &str,
-    projects: impl Iterator<Item = &'a Vec<Admitted<'a>>>,
-) -> String {
-    let mut text = format!("In the {} days to {day}, {people} were admitted.\n", options.days);
-    if people == "1 person" {
-        text = text.replace("1 person were", "1 person was");
+/// Names a request for ever: the time at which its form was sent, and the address.
+fn name(options: &Options, row: &Row) -> String {
+    let email = cell(row, EMAIL).to_lowercase();
+    match dates::time(cell(row, TIMESTAMP), options.date_order) {
+        Some(LocalTime { year, month, day, hour, minute, second }) => {
+            format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02} {email}")
+        }
+        // Cells are read without blanks around them.
+        None => format!("{} {email}", cell(row, TIMESTAMP)).trim().to_owned(),
     }
+}
+
+/// Whether the helpdesk was notified in the days before an occasion.
+fn is_recent(options: &Options, occasion: &Occasion, row: &Row) -> bool {
+    let from = seconds(&occasion.time) - options.days * SECONDS_PER_DAY;
+    dates::time(cell(row, NOTIFIED), options.date_order).is_some_and(|time| seconds(&time) > from)
+}
+
+fn people(count: usize) -> String {
+    if count == 1 { "1 person".to_owned() } else { format!("{count} people") }
+}
+
+fn message(options: &Options, rows: &[&Row]) -> Message {
+    let people = people(rows.len());
+    let mut by_project: BTreeMap<String, Vec<Admitted<'_>>> = BTreeMap::new();
+    for row in rows {
+        let new = cell(row, NEW_PROJECT);
+        let project = if new.is_empty() { cell(row, EXISTING_PROJECT) } else { new };
+        by_project.entry(project.to_lowercase()).or_default().push(Admitted { row, project });
+    }
+    Message {
+        sender: options.sender.clone(),
+        cc: Vec::new(),
+        subject: format!("{people} admitted"),
+        text: text(&people, by_project.values()),
+        html: None,
+    }
+}
+
+fn text<'a>(people: &str, projects: impl Iterator<Item = &'a Vec<Admitted<'a>>>) -> String {
+    let were = if people == "1 person" { "was" } else { "were" };
+    let mut text = format!("Since the digest before this one, {people} {were} admitted.\n");
     for admitted in projects {
         let project = admitted.first().map_or("", |one| one.project);
         // Writing to a text cannot fail.
@@ -135,101 +197,4 @@ fn seconds(time: &LocalTime) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use usher_plugin::dates::DateOrder;
-
-    use super::*;
-
-    fn options() -> Options {
-        Options {
-            to: vec!["admins@example.org".to_owned()],
-            days: 7,
-            worksheet: "Current Users".to_owned(),
-            date_order: DateOrder::MonthFirst,
-            sender: None,
-        }
-    }
-
-    fn occasion(day: u8) -> Occasion {
-        let time = LocalTime { year: 2018, month: 3, day, hour: 8, minute: 0, second: 0 };
-        Occasion { time, unix_seconds: 0, dry_run: false }
-    }
-
-    fn row(notified: &str, email: &str, account: &str, new_project: &str, existing: &str) -> Row {
-        let mut cells = vec![String::new(); 21];
-        for (column, text) in [
-            (NOTIFIED, notified),
-            (EMAIL, email),
-            (FIRST_NAME, "New\nUser"),
-            (LAST_NAME, "Name"),
-            (HAS_ACCOUNT, account),
-            (ORGANISATION, "Society"),
-            (NEW_PROJECT, new_project),
-            (EXISTING_PROJECT, existing),
-        ] {
-            text.clone_into(&mut cells[column]);
-        }
-        Row { number: 2, cells }
-    }
-
-    fn header() -> Row {
-        row("Notified", "E-mail", "", "", "")
-    }
-
-    #[test]
-    fn who_was_admitted_in_the_days_before_is_named_by_project() {
-        let rows = [
-            header(),
-            row("9 Mar 2018 08:00:00", "too-early@example.org", "No", "", "Genomics"),
-            row("9 Mar 2018 08:00:01", "a@example.org", "No", "", "Genomics"),
-            row("14 Mar 2018 15:48:48", "b@example.org", "Yes", "Archive", ""),
-            row("3/16/2018 08:00:00", "c@example.org", "No", "", "genomics"),
-            row("16 Mar 2018 08:00:01", "too-late@example.org", "No", "", "Genomics"),
-            row("yesterday", "unreadable@example.org", "No", "", "Genomics"),
-            Row { number: 9, cells: vec![String::new()] },
-        ];
-        let digest = digest(&options(), &occasion(16), &rows);
-        let message = digest.message.unwrap();
-        assert_eq!(message.subject, "3 people admitted in the last 7 days");
-        assert_eq!(
-            message.text,
-            "In the 7 days to 2018-03-16, 3 people were admitted.\n\nArchive\n    New User Name (b@example.org, Society, new \
-             project)\n\nGenomics\n    New User Name (a@example.org, Society, new account)\n    New User Name \
-             (c@example.org, Society, new account)\n"
-        );
-        assert_eq!(digest.identifier, "2018-03-16");
-        assert_eq!(digest.report.summary, "a digest of 3 people to 1 admins");
-        let report = format!("{:?}", digest.report);
-        assert!(report.contains("1 rows have no readable time") && !report.contains('@'), "{report}");
-    }
-
-    #[test]
-    fn two_weeks_that_follow_on_each_other_name_everybody_once() {
-        let rows: Vec<Row> = std::iter::once(header())
-            .chain(
-                (1..=28).map(|day| row(&format!("{day} Mar 2018 08:00:00"), "a@example.org", "No", "", "P")),
-            )
-            .collect();
-        let named: usize = [7, 14, 21, 28]
-            .map(|day| digest(&options(), &occasion(day), &rows).message.unwrap().text.matches('@').count())
-            .iter()
-            .sum();
-        assert_eq!(named, 28);
-    }
-
-    #[test]
-    fn a_week_without_anybody_sends_nothing() {
-        let digest = digest(&options(), &occasion(16), &[header()]);
-        assert_eq!(digest.message, None);
-        assert!(digest.report.summary.starts_with("nobody was admitted"));
-    }
-
-    #[test]
-    fn days_are_counted_over_months_and_leap_years() {
-        let at = |year, month, day| seconds(&LocalTime { year, month, day, hour: 0, minute: 0, second: 0 });
-        assert_eq!(at(2020, 3, 1) - at(2020, 2, 28), 2 * SECONDS_PER_DAY);
-        assert_eq!(at(2018, 3, 1) - at(2018, 2, 28), SECONDS_PER_DAY);
-        assert_eq!(at(2019, 1, 1) - at(2018, 12, 31), SECONDS_PER_DAY);
-        assert_eq!(at(2020, 1, 1) - at(1970, 1, 1), 18262 * SECONDS_PER_DAY);
-    }
-}
+mod tests;

@@ -3,17 +3,19 @@
 use usher_plugin::dates::DateOrder;
 use usher_plugin::settings::{SettingError, Settings};
 
-const KEYS: [&str; 5] = ["to", "days", "worksheet", "date_order", "sender"];
+const KEYS: [&str; 6] = ["to", "days", "worksheet", "memory", "date_order", "sender"];
 
 /// The settings of the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Whom the digest goes to.
     pub to: Vec<String>,
-    /// How many days it looks back.
+    /// How many days the first digest looks back.
     pub days: i64,
     /// The worksheet that finished requests move to.
     pub worksheet: String,
+    /// The worksheet in which it is remembered whom a digest has named.
+    pub memory: String,
     /// What comes first in dates such as `3/14/2018`.
     pub date_order: DateOrder,
     /// Sender; none for the site's default.
@@ -46,8 +48,14 @@ impl Options {
             }
         };
         let worksheet = settings.text("worksheet").map_err(wrong)?.unwrap_or("Current Users").to_owned();
+        let memory = settings.text("memory").map_err(wrong)?.unwrap_or("Weekly Digest").to_owned();
+        if memory == worksheet {
+            return Err(
+                "the plugin's settings `memory` and `worksheet` have to name two worksheets".to_owned()
+            );
+        }
         let sender = settings.text("sender").map_err(wrong)?.map(str::to_owned);
-        Ok(Self { to, days, worksheet, date_order, sender })
+        Ok(Self { to, days, worksheet, memory, date_order, sender })
     }
 }
 
@@ -77,6 +85,7 @@ mod tests {
         for (entries, part) in [
             (vec![], "`to` has to name at least one address"),
             (vec![to(), ("days", Value::Integer(0))], "`days` is 0"),
+            (vec![to(), ("memory", Value::Text("Current Users".to_owned()))], "to name two worksheets"),
             (vec![to(), ("date_order", Value::Text("year".to_owned()))], "`date_order` has to be"),
             (vec![to(), ("day", Value::Integer(7))], "`day` is unknown; there are to, days"),
             (vec![("to", Value::Integer(7))], "`to` has to be a list of texts"),

@@ -16,8 +16,8 @@ pub(super) async fn retention(app: &App, args: RunArgs) -> anyhow::Result<ExitCo
     let RunArgs { dry_run, json } = args;
     let work = retention::run(app, dry_run);
     let report = match dry_run {
-        true => work.await?,
-        false => by_hand::run(app, "retention", work, jobs::retention::told).await??,
+        true => work.await,
+        false => by_hand::run(app, "retention", work, jobs::retention::told).await?,
     };
     let exit = if report.failed.is_empty() { Exit::Done } else { Exit::Failed };
     if json {

@@ -1,6 +1,7 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::database::Outlived;
 use crate::registration::SheetKind;
 
 fn at(second: i64) -> Timestamp {
@@ -196,4 +197,25 @@ async fn the_last_value_that_was_applied_is_what_a_limit_should_be() {
         BTreeMap::from([("p1".to_owned(), expected)])
     );
     assert!(database.last_applied_limits("p2").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_denied_request_whose_name_was_erased_is_the_same_one_when_its_row_is_approved_again() {
+    let (database, _folder) = database().await;
+    let erases = async |now| database.erase_outlived(Outlived::Requests, at(now)).await.unwrap();
+    let (denied, open) = (request(&database, "a").await, request(&database, "b").await);
+    let mut denial = decision(Some(denied), Vec::new());
+    denial.outcome = QuotaOutcome::Denied;
+    database.record_quota_decision(&denial).await.unwrap().unwrap();
+    assert_eq!(erases(2).await, 1, "the open one stays");
+    assert_eq!(database.known_requests(SheetKind::Quota, &["a"]).await.unwrap()["a"].id, denied);
+    // The row is approved again: it is worked on under its name, and erased once more when that is over.
+    assert_eq!(request(&database, "a").await, denied);
+    let names: Vec<String> =
+        database.open_requests(SheetKind::Quota).await.unwrap().into_iter().map(|open| open.key).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(erases(2).await, 1);
+    assert_eq!(request(&database, "b").await, open);
+    let known = database.known_requests(SheetKind::Quota, &["a", "b"]).await.unwrap();
+    assert_eq!((known["a"].id, known["b"].id), (denied, open));
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::database::NoticeKind;
 use crate::registration::SheetKind;
-use crate::{notify, remind};
+use crate::{notify, remind, retention};
 
 const REMINDER: &str = r#"
 [reminder]
@@ -158,6 +158,70 @@ async fn over_weeks_each_reminder_comes_once() {
     let mails = site.mails();
     let to = |whom: &str| mails.iter().filter(|mail| mail.starts_with(whom)).count();
     assert_eq!((to("approvers"), to("head")), (9, 7));
+}
+
+#[tokio::test]
+async fn each_sheet_has_a_digest_of_its_own() {
+    let site = Site::new(REMINDER).await;
+    let stamp = "3/14/2018 12:00:00";
+    let mut quota =
+        vec!["", "", "", stamp, "asker@example.org", "Quota", "Asker", "", "Genomics", "permanent", ""];
+    quota.extend(["20", "", "", "", "", "", "", "", "", "More data"]);
+    site.write("quota", &[&quota]);
+    site.write("access", &[&access("", "", stamp, "a@example.org")]);
+    let report = remind::run(&site.app, false).await.unwrap();
+    let marked = NoticeState::Marked;
+    assert_eq!(states(&report), [("access", 2, marked), ("quota", 2, marked)]);
+    let digests = [
+        "approvers@example.org: 1 access request waiting for a decision",
+        "approvers@example.org: 1 quota request waiting for a decision",
+    ];
+    assert_eq!(site.mails(), digests);
+    assert!(site.peer.seen().mails[1].contains("Row 2: Quota Asker <asker@example.org>"));
+    assert_eq!(site.column("quota", 2), ["16 Mar 2018 12:00:00"]);
+}
+
+#[tokio::test]
+async fn a_mark_that_lies_in_the_future_is_named_and_silences_nobody() {
+    let site = Site::new(REMINDER).await;
+    let row = |mark, email| access("", mark, "3/1/2018 12:00:00", email);
+    site.write(
+        "access",
+        &[&row("16 Mar 2019 12:00:00", "a@example.org"), &row("17 Mar 2018 11:00:00", "b@example.org")],
+    );
+    let report = remind::run(&site.app, false).await.unwrap();
+    assert_eq!(states(&report), [("access", 2, NoticeState::Marked)], "{report:?}");
+    assert_eq!(report.notices.len(), 1, "{report:?}");
+    let told =
+        "access sheet, row 2: the mark of the last reminder lies in the future (Saturday, 16 March 2019";
+    assert!(report.notices[0].starts_with(told), "{report:?}");
+    assert_eq!(site.column("access", 2), ["16 Mar 2018 12:00:00", "17 Mar 2018 11:00:00"]);
+
+    // The same where it was the clock that was wrong: what is recorded of that time counts for nothing.
+    site.app.clock.jump(SignedDuration::from_hours(24 * 30));
+    assert_eq!(remind::run(&site.app, false).await.unwrap().requests.len(), 2);
+    site.app.clock.jump(SignedDuration::from_hours(-24 * 30));
+    site.pass(72);
+    assert_eq!(states(&remind::run(&site.app, false).await.unwrap())[0], ("access", 2, NoticeState::Marked));
+    assert_eq!(site.column("access", 2)[0], "19 Mar 2018 12:00:00");
+}
+
+#[tokio::test]
+async fn a_request_that_waits_is_escalated_however_short_reminders_are_kept() {
+    let site = Site::new(&format!("{REMINDER}[retention]\nrequests = \"1d\"\n")).await;
+    site.write("access", &[&access("", "", "3/14/2018 12:00:00", "a@example.org")]);
+    for _ in 0..3 {
+        remind::run(&site.app, false).await.unwrap();
+        site.pass(72);
+        assert_eq!(retention::run(&site.app, false).await.reminders, 0);
+    }
+    assert_eq!(site.mails().iter().filter(|mail| mail.starts_with("head@example.org")).count(), 1);
+    // Once it is decided, they go, a day after that was seen.
+    site.write("access", &[&access("denied", "", "3/14/2018 12:00:00", "a@example.org")]);
+    remind::run(&site.app, false).await.unwrap();
+    assert_eq!(retention::run(&site.app, false).await.reminders, 0);
+    site.pass(25);
+    assert_eq!(retention::run(&site.app, false).await.reminders, 3);
 }
 
 #[tokio::test]

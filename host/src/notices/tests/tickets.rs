@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::notify;
+use crate::{notify, retention};
 
 /// An access request for a project that exists, with its first four cells.
 fn access<'a>(cells: [&'a str; 4], email: &'a str) -> Vec<&'a str> {
@@ -102,12 +102,15 @@ async fn a_mark_that_fails_is_written_later_with_the_time_of_its_mail_and_withou
     site.meanwhile(|folder| fs::rename(folder.join("access"), folder.join("away")).unwrap());
     let report = notify::run(&site.app, false).await.unwrap();
     assert_eq!(states(&report), [("access", 2, NoticeState::Unmarked)]);
+    assert!(report.unusable && !report.unreachable);
     assert!(
         !report.is_complete() && report.failed[0].starts_with("the marks of the access sheet"),
         "{report:?}"
     );
     let folder = site.folder.path();
     fs::rename(folder.join("away"), folder.join("access")).unwrap();
+    let dry = notify::run(&site.app, true).await.unwrap();
+    assert_eq!(states(&dry), [("access", 2, NoticeState::Unmarked)]);
     site.pass(5);
     let report = notify::run(&site.app, false).await.unwrap();
     assert_eq!(states(&report), [("access", 2, NoticeState::Marked)]);
@@ -123,8 +126,8 @@ async fn a_ticket_waits_for_the_mail_server_and_its_row_for_the_ticket() {
     };
     let site = Site::with_server("", script).await;
     site.write("access", &[&access(["Approved", "", "", SENT], "a@example.org")]);
-    for _ in 0..2 {
-        let report = notify::run(&site.app, false).await.unwrap();
+    for dry_run in [false, false, true] {
+        let report = notify::run(&site.app, dry_run).await.unwrap();
         assert_eq!(states(&report), [("access", 2, NoticeState::Waits)]);
         assert!(!report.is_complete() && site.column("access", 1)[0].is_empty(), "{report:?}");
     }
@@ -144,15 +147,34 @@ async fn a_refused_ticket_marks_nothing_until_an_operator_has_it_sent() {
     };
     let site = Site::with_server("", script).await;
     site.write("access", &[&access(["Approved", "", "", SENT], "a@example.org")]);
-    let report = notify::run(&site.app, false).await.unwrap();
-    assert_eq!(states(&report), [("access", 2, NoticeState::Refused)]);
-    assert!(report.notices[0].contains("usher mail retry 1"), "{report:?}");
-    assert!(!report.is_complete() && site.column("access", 1)[0].is_empty());
+    for dry_run in [false, true] {
+        let report = notify::run(&site.app, dry_run).await.unwrap();
+        assert_eq!(states(&report), [("access", 2, NoticeState::Refused)]);
+        assert!(report.notices[0].contains("usher mail retry 1"), "{report:?}");
+        assert!(!report.is_complete() && site.column("access", 1)[0].is_empty());
+    }
+    // It is owed for as long as its row is there.
+    site.pass(366 * 24);
+    assert_eq!(retention::run(&site.app, false).await.refused_mails, 0);
     refuses.store(false, Ordering::SeqCst);
     site.app.outbox.retry(1).await.unwrap();
     let report = notify::run(&site.app, false).await.unwrap();
     assert_eq!(states(&report), [("access", 2, NoticeState::Marked)]);
-    assert_eq!((site.column("access", 1), site.mails().len()), (vec![NOW.to_owned()], 1));
+    assert_eq!((site.column("access", 1), site.mails().len()), (vec!["17 Mar 2019 12:00:00".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn a_refused_ticket_of_a_row_that_is_gone_is_dropped_in_time() {
+    let script = |command: &str| command.starts_with("RCPT").then_some("550 no such user");
+    let site = Site::with_server("", script).await;
+    site.write("access", &[&access(["Approved", "", "", SENT], "a@example.org")]);
+    notify::run(&site.app, false).await.unwrap();
+    site.write("access", &[]);
+    site.pass(91 * 24);
+    notify::run(&site.app, false).await.unwrap();
+    assert_eq!(retention::run(&site.app, true).await.refused_mails, 1);
+    assert_eq!(retention::run(&site.app, false).await.refused_mails, 1);
+    assert!(site.app.outbox.mails(false).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -177,10 +199,14 @@ async fn a_finished_requests_ticket_is_known_after_its_name_is_erased() {
     site.write("access", &[&row]);
     notify::run(&site.app, false).await.unwrap();
     site.pass(366 * 24);
-    let dry = crate::retention::run(&site.app, true).await.unwrap();
+    assert_eq!(retention::run(&site.app, true).await.tickets, 0, "its row is still to be processed");
+    site.write("access", &[]);
+    notify::run(&site.app, false).await.unwrap();
+    site.pass(366 * 24);
+    let dry = retention::run(&site.app, true).await;
     assert_eq!((dry.tickets, dry.reminders, dry.refused_mails), (1, 0, 0));
-    assert_eq!(crate::retention::run(&site.app, false).await.unwrap(), dry);
-    assert_eq!(crate::retention::run(&site.app, false).await.unwrap().summary(), "0 records erased");
+    assert_eq!(retention::run(&site.app, false).await, dry);
+    assert_eq!(retention::run(&site.app, false).await.summary(), "0 records erased");
     site.app.database.overwrite_log().await.unwrap();
     let bytes = fs::read(site.folder.path().join("usher.sqlite")).unwrap();
     assert!(

@@ -12,7 +12,8 @@ pub(super) async fn run(app: App, call: Call) -> Result<Report, Failure> {
 /// What is recorded of what was done about temporary quotas.
 ///
 /// # Errors
-/// Where it could not be done, or a service was out of reach.
+/// Where it could not be done, a service or the mail server was out of reach or cannot be used, or a limit could not be
+/// put back: there is no sheet in which anybody else would read of that.
 pub fn told(ended: &Result<quota_terms::Report, BatchError>) -> Result<Report, Failure> {
     let report = match ended {
         Ok(report) => report,
@@ -24,7 +25,13 @@ pub fn told(ended: &Result<quota_terms::Report, BatchError>) -> Result<Report, F
         let reason = format!("a service could not be reached ({summary})");
         return Err(Failure { reason, passing: true });
     }
-    let failed = report.failed.iter().map(|failed| format!("{}: {}", failed.project, failed.reason));
-    let details = failed.chain(report.notices.iter().cloned()).collect();
-    Ok(Report { partly: !report.is_complete(), summary, details })
+    let mut failed: Vec<String> =
+        report.failed.iter().map(|failed| format!("{}: {}", failed.project, failed.reason)).collect();
+    if report.mail_server_unusable {
+        failed.push("the mail server cannot be used as the settings say".to_owned());
+    }
+    if !failed.is_empty() {
+        return Err(Failure { reason: format!("{} ({summary})", failed.join("; ")), passing: false });
+    }
+    Ok(Report { partly: !report.is_complete(), summary, details: report.notices.clone() })
 }

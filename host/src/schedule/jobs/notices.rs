@@ -14,21 +14,31 @@ pub(super) async fn remind(app: App, call: Call) -> Result<Report, Failure> {
     told(&remind::run(&app, call.dry_run).await)
 }
 
-/// What is recorded of mails about requests. The requesters' names are left out: those who want them find them in the
-/// sheet.
+/// What is recorded of mails about requests. The requesters' names are left out, and what people typed: those who want
+/// them find them in the sheet. A row that somebody has to correct is no failure of the job.
 ///
 /// # Errors
-/// Where it could not be done, or a service was out of reach.
+/// Where it could not be done, a sheet or a service was out of reach or cannot be used, or mail or marks are left for
+/// another try: those are not to wait for the next occasion, which may be days away.
 pub fn told(ended: &Result<NoticesReport, BatchError>) -> Result<Report, Failure> {
     let report = match ended {
         Ok(report) => report,
         Err(error) => return Err(Failure { passing: error.is_passing(), reason: error.to_string() }),
     };
     let summary = report.summary();
+    let failed = report.failed.join("; ");
+    if report.unusable {
+        return Err(Failure { reason: format!("{failed} ({summary})"), passing: false });
+    }
     if report.unreachable {
-        let reason = format!("a service could not be reached ({summary})");
+        let why = if failed.is_empty() { String::new() } else { format!(": {failed}") };
+        let reason = format!("a service could not be reached{why} ({summary})");
         return Err(Failure { reason, passing: true });
     }
-    let details = report.failed.iter().chain(&report.notices).cloned().collect();
+    if report.has_to_go_on() {
+        let reason = format!("mail waits to be sent, or marks to be written ({summary})");
+        return Err(Failure { reason, passing: true });
+    }
+    let details = report.failed.iter().chain(&report.kept_notices).cloned().collect();
     Ok(Report { partly: !report.is_complete(), summary, details })
 }

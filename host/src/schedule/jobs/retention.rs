@@ -1,7 +1,6 @@
 //! `retention`: records that name people, erased when what they are about is over.
 
 use crate::app::App;
-use crate::batch::BatchError;
 use crate::retention;
 use crate::schedule::{Call, Failure, Report};
 
@@ -12,12 +11,12 @@ pub(super) async fn run(app: App, call: Call) -> Result<Report, Failure> {
 /// What is recorded of it.
 ///
 /// # Errors
-/// Where it could not be done.
-pub fn told(ended: &Result<retention::Report, BatchError>) -> Result<Report, Failure> {
-    let report = match ended {
-        Ok(report) => report,
-        Err(error) => return Err(Failure { passing: error.is_passing(), reason: error.to_string() }),
-    };
-    let details = report.failed.iter().chain(&report.notices).cloned().collect();
-    Ok(Report { partly: !report.failed.is_empty(), summary: report.summary(), details })
+/// Where something could not be erased: nobody else would notice that it is kept for longer than it may be.
+pub fn told(report: &retention::Report) -> Result<Report, Failure> {
+    let summary = report.summary();
+    if !report.failed.is_empty() {
+        let reason = format!("not erased: {} ({summary})", report.failed.join("; "));
+        return Err(Failure { reason, passing: !report.unusable });
+    }
+    Ok(Report { partly: false, summary, details: report.notices.clone() })
 }
