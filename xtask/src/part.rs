@@ -102,11 +102,16 @@ impl Parts {
         title(name);
         let start = Instant::now();
         let result = part();
+        self.enter(name, start.elapsed(), result)
+    }
+
+    /// Enters a part that has run, and how long it took.
+    pub fn enter<T>(&mut self, name: &str, took: Duration, result: Result<T>) -> Option<T> {
         let error = result.as_ref().err().map(|error| format!("{error:#}"));
         if let Some(error) = &error {
             println!("FAILED: {error}");
         }
-        self.rows.push((name.to_owned(), start.elapsed(), error));
+        self.rows.push((name.to_owned(), took, error));
         result.ok()
     }
 

@@ -3,16 +3,18 @@
 //! A part that cannot run says why, and counts as failed.
 
 mod browser;
+mod services;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use usher_tests::cloud::{self, Cloud};
-use usher_tests::{interrupt, mailman, postfix, process, schemathesis, workspace};
+use usher_tests::cloud;
+use usher_tests::{interrupt, postfix, process, workspace};
 
 use crate::part::{FOR_TESTS, Parts, USHER, cargo, succeed, succeed_reading};
 use crate::plugins::{self, system, toolchain::DOWNLOAD};
+use services::Services;
 
 /// What can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,7 @@ pub fn run(wanted: &[Part]) -> Result<()> {
     let mut count = Count::default();
     let wants = |part| wanted.contains(&part);
 
+    let services = wants(Part::EndToEnd).then(Services::begin);
     if wants(Part::Format) {
         parts.run("format", || tool("fmt", &["fmt", "--all", "--check"]));
     }
@@ -106,8 +109,8 @@ pub fn run(wanted: &[Part]) -> Result<()> {
         });
         interrupt::check()?;
     }
-    if wants(Part::EndToEnd) {
-        end_to_end(&mut parts, &mut count);
+    if let Some(services) = services {
+        end_to_end(services, &mut parts, &mut count);
         interrupt::check()?;
     }
     let failed = parts.summary();
@@ -218,17 +221,13 @@ fn python_tests() -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// Starts a cloud, and runs the tests that need one.
-fn end_to_end(parts: &mut Parts, count: &mut Count) {
+/// Runs the tests that need services.
+fn end_to_end(services: Services, parts: &mut Parts, count: &mut Count) {
     let built = parts.run("build of usher and its tests", || {
         succeed(cargo(&["build"]).args(USHER).args(FOR_TESTS))?;
         succeed(cargo(&["test", "--no-run"]).args(END_TO_END).args(FOR_TESTS))
     });
-    let folder = workspace::target().join("test/cloud");
-    let cloud = parts.run("cloud: Keystone, Nova, Neutron, Cinder", || Cloud::fresh(&folder));
-    // After the cloud, whose packages bring a quicker installer. Where one of these is missing, only its own tests fail.
-    parts.run("packages: Mailman", mailman::install);
-    parts.run("packages: Schemathesis", schemathesis::install);
+    let cloud = services.wait(parts);
     parts.run("packages: Postfix", postfix::install);
     parts.run("packages: Chromium, axe-core", browser::install);
     parts.run("end-to-end tests", || {
