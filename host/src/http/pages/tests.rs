@@ -119,6 +119,7 @@ fn everything_that_templates_say_is_in_the_languages_files_and_nothing_else_is()
         "origin",
         "pages",
         "pages/frame",
+        "pages/look",
         "request_reset",
         "set_password",
         "view_form",
