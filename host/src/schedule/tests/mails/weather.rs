@@ -165,8 +165,8 @@ impl Weather {
         let steps = u32::try_from(self.draw(longest)).unwrap();
         match self.draw(100) {
             _ if self.is_quiet() => Fate::Lives,
-            0..14 => Fate::Dies(steps),
-            14..28 => Fate::Ends(steps),
+            0..9 => Fate::Dies(steps),
+            9..18 => Fate::Ends(steps),
             _ => Fate::Lives,
         }
     }
