@@ -25,7 +25,7 @@ use crate::service_manager;
 use crate::settings;
 
 /// How often the outbox, and what users ask for, is looked through.
-const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
+pub(super) const DELIVERY_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How long a change of a password that Keystone has been asked for is waited for after that. Whoever ends the
 /// program before leaves its outcome unknown.
@@ -140,9 +140,11 @@ async fn deliver(app: &App, render_mail: &RenderMail, stopped: watch::Receiver<b
         if let Err(error) = notices.make_owed(async |content| render_mail(content).await).await {
             tracing::error!(%error, "users cannot be told of changed passwords");
         }
-        match outbox.deliver_due().await {
-            Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
-            Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),
+        if app.settings.schedule.outbox.enabled {
+            match outbox.deliver_due().await {
+                Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
+                Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),
+            }
         }
         if tokio::time::timeout(DELIVERY_INTERVAL, until_stopped(stopped.clone())).await.is_ok() {
             return;

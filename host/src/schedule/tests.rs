@@ -1,6 +1,10 @@
 //! Jobs on their occasions, under hosts that die, clocks that jump and work that fails.
 
+mod by_hand;
+mod clocks;
+mod deaths;
 mod fixture;
 mod lives;
 mod month;
 mod outcomes;
+mod switched_off;
