@@ -67,7 +67,13 @@ async fn in_a_month_each_occasion_happens_exactly_once() {
         while let Some((_, hours)) = set.next_if(|(hour, _)| when(*hour) <= next) {
             let before = site.clock.now();
             site.clock.jump(SignedDuration::from_hours(*hours));
-            dark.extend((*hours > 0).then(|| (before, site.clock.now())));
+            let now = site.clock.now();
+            if *hours > 0 {
+                dark.push((before, now));
+            } else {
+                // From here on, the clock shows again what it has left out.
+                dark.iter_mut().for_each(|(_, to)| *to = now.min(*to));
+            }
         }
         for machine in &mut machines {
             machine.begin(&site, &world).await;

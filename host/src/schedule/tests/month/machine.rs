@@ -1,6 +1,5 @@
 //! A machine, on which a server runs, dies, and is started again.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,8 +40,6 @@ pub(super) struct Machine {
 struct Look {
     job: usize,
     began: Duration,
-    /// How often the lease had been renewed when the job began.
-    renewals: Option<i64>,
     turn: LocalBoxFuture<'static, (Seen, Duration)>,
 }
 
@@ -64,15 +61,14 @@ impl Machine {
         }
         let stop = world.stops.borrow()[self.number].clone();
         let Some(host) = self.host.as_ref().filter(|_| !stop.is_asked()) else { return };
-        for (job, wake) in self.wakes.iter().enumerate().filter(|(_, wake)| **wake <= ran) {
-            let Some(mut seen) = self.seen[job].take() else { continue };
-            let _ = wake;
+        for (job, seen) in self.seen.iter_mut().enumerate().filter(|(job, _)| self.wakes[*job] <= ran) {
+            let Some(mut seen) = seen.take() else { continue };
             let (host, stop) = (Rc::clone(host), stop.clone());
             let turn = Box::pin(async move {
                 let wait = host.turn(&host.jobs[job], &mut seen, &stop).await.unwrap();
                 (seen, wait)
             });
-            self.looks.push(Look { job, began: ran, renewals: None, turn });
+            self.looks.push(Look { job, began: ran, turn });
         }
     }
 
@@ -114,22 +110,6 @@ impl Machine {
         self.looks.iter().all(|look| goes_on(look).is_some_and(|moment| moment > ran))
     }
 
-    /// Whether the leases of all jobs that run here have been renewed as often as they should.
-    async fn has_renewed(&mut self, ran: Duration) -> bool {
-        let Some(host) = &self.host else { return true };
-        let renewed = self.looks.iter().all(|look| look.renewals.is_some() && (ran - look.began) < RENEWAL);
-        if renewed {
-            return true;
-        }
-        let running = host.database.running().await;
-        self.looks.iter_mut().all(|look| {
-            let now = running[JOBS[look.job].0];
-            let before = *look.renewals.get_or_insert(now);
-            let expected = (ran - look.began).as_secs() / RENEWAL.as_secs();
-            u64::try_from(now - before).unwrap() >= expected
-        })
-    }
-
     /// After all have come as far as they can: the host is gone where it died, or was told to stop and has.
     pub(super) fn end(&mut self, ran: Duration, world: &World) {
         if self.host.is_none() {
@@ -165,33 +145,15 @@ impl Machine {
     }
 }
 
-/// Lets all machines come as far as they can without any time passing.
+/// Lets all machines come as far as they can without any time passing: those who renew leases too are back at waiting for
+/// the clock then.
 pub(super) async fn settle(machines: &mut [Machine; 2], site: &Site, world: &World) {
     let ran = site.clock.ran();
-    loop {
-        poll_fn(|context| {
-            let waiting = machines.iter_mut().map(|machine| machine.poll(context, ran, world));
-            // Each of them has to be polled.
-            if waiting.fold(true, |all, one| all && one) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        let [a, b] = &mut *machines;
-        if a.has_renewed(ran).await && b.has_renewed(ran).await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-impl crate::database::Database {
-    /// How often the leases of what is running have been renewed, by the job.
-    async fn running(&self) -> BTreeMap<&'static str, i64> {
-        let mut running = BTreeMap::new();
-        let mut transaction = self.begin().await.unwrap();
-        for (name, _) in JOBS {
-            let open = Self::open_occasions(&mut transaction, name).await.unwrap();
-            running.extend(open.iter().filter(|one| one.holder.is_some()).map(|one| (name, one.renewals)));
-        }
-        running
-    }
+    poll_fn(|context| {
+        let waiting = machines.iter_mut().map(|machine| machine.poll(context, ran, world));
+        // Each of them has to be polled.
+        let all_wait = waiting.fold(true, |all, one| all && one);
+        if all_wait && site.clock.sleepers() == world.sleepers() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

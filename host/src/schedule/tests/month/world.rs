@@ -54,6 +54,8 @@ struct Asleep {
     until: Option<Duration>,
     /// Whether it goes on when it is asked to stop.
     obeys: bool,
+    /// Whether it waits for the clock itself.
+    sleeps: bool,
 }
 
 pub(super) struct World {
@@ -166,14 +168,21 @@ impl World {
         }
     }
 
-    fn falls_asleep(&self, machine: usize, name: &str, wait: Option<Duration>, obeys: bool) {
+    /// How many wait for the clock: for each job that waits, who renews its lease, who watches its deadline, and perhaps the
+    /// job itself.
+    pub(super) fn sleepers(&self) -> usize {
+        self.asleep.borrow().values().map(|asleep| 2 + usize::from(asleep.sleeps)).sum()
+    }
+
+    fn falls_asleep(&self, machine: usize, name: &str, wait: Option<Duration>, obeys: bool, sleeps: bool) {
         let until = wait.map(|wait| self.clock.ran() + wait);
-        self.asleep.borrow_mut().insert((machine, name.to_owned()), Asleep { until, obeys });
+        let asleep = Asleep { until, obeys, sleeps };
+        self.asleep.borrow_mut().insert((machine, name.to_owned()), asleep);
     }
 
     async fn die(&self, machine: usize, name: &str) -> Result<Report, Failure> {
         self.kills.set(self.kills.get() + 1);
-        self.falls_asleep(machine, name, None, false);
+        self.falls_asleep(machine, name, None, false, false);
         self.dying.borrow_mut()[machine] = true;
         std::future::pending().await
     }
@@ -216,7 +225,7 @@ impl World {
             }
             Fate::DiesLater => {
                 let wait = Duration::from_secs(600);
-                self.falls_asleep(machine, name, Some(wait), true);
+                self.falls_asleep(machine, name, Some(wait), true, true);
                 tokio::select! {
                     () = self.clock.sleep(wait) => self.die(machine, name).await,
                     () = call.stop.asked() => stopped(),
@@ -235,7 +244,7 @@ impl World {
                 self.overruns.set(self.overruns.get() + 1);
                 running.stubborn.set(true);
                 let until = if obeys { DEADLINE } else { DEADLINE + GRACE };
-                self.falls_asleep(machine, name, Some(until), obeys);
+                self.falls_asleep(machine, name, Some(until), obeys, false);
                 if !obeys {
                     std::future::pending::<()>().await;
                 }
@@ -245,7 +254,7 @@ impl World {
             Fate::Works { minutes } => {
                 if minutes > 0 {
                     let wait = Duration::from_secs(60 * minutes);
-                    self.falls_asleep(machine, name, Some(wait), true);
+                    self.falls_asleep(machine, name, Some(wait), true, true);
                     tokio::select! {
                         () = self.clock.sleep(wait) => {}
                         () = call.stop.asked() => return stopped(),
