@@ -69,7 +69,10 @@ async fn what_a_dead_host_leaves_is_finished_by_another_once_its_lease_is_not_re
             let before = renewals().await;
             tokio::select! {
                 _ = &mut turn => panic!("the job ended"),
-                () = until("the lease to be renewed", async || renewals().await > before) => {}
+                // Who renews it and who watches the deadline wait for the clock again by then.
+                () = until("the lease to be renewed", async || {
+                    renewals().await > before && site.clock.sleepers() == 2
+                }) => {}
             }
             look(&b, &mut seen_by_b).await;
         }
