@@ -13,9 +13,10 @@ CREATE TABLE occasion (
     state        TEXT    NOT NULL
         CHECK (state IN ('waiting', 'running', 'done', 'partly', 'failed', 'skipped', 'dropped')),
     attempts     INTEGER NOT NULL DEFAULT 0,
+    deaths       INTEGER NOT NULL DEFAULT 0,  -- attempts in a row whose process died
     next_attempt INTEGER NOT NULL,
     holder       TEXT,                        -- the process that runs it
-    lease_ends   INTEGER,                     -- until when, unless it renews that
+    lease_ends   INTEGER,                     -- until when, unless it renews that; by its own clock, so only a hint to others
     renewals     INTEGER NOT NULL DEFAULT 0,  -- a holder under which this does not change any more is dead
     started      INTEGER,                     -- the last attempt
     ended        INTEGER,
@@ -33,6 +34,8 @@ CREATE INDEX occasion_by_job ON occasion (job, id);
 CREATE TABLE job (
     name          TEXT    NOT NULL PRIMARY KEY,
     looked_until  INTEGER NOT NULL,           -- the last occasion that was recorded
+    host          TEXT,                       -- whose server, of those that run the job, was started last
+    switched_off  INTEGER NOT NULL DEFAULT 0, -- whether that one has been started since without the job
     failures      INTEGER NOT NULL DEFAULT 0, -- attempts that failed since the last one that did not
     failing_since INTEGER,
     alerted       INTEGER NOT NULL DEFAULT 0, -- whether the operator was told

@@ -77,6 +77,15 @@ impl Clock {
         }
     }
 
+    /// How many wait for a manual clock.
+    #[cfg(test)]
+    pub fn sleepers(&self) -> usize {
+        match &self.source {
+            Source::System(_) => 0,
+            Source::Manual(manual) => manual.receiver_count(),
+        }
+    }
+
     /// Lets time pass on a manual clock. The system's clock stays as it is.
     pub fn advance(&self, by: SignedDuration) {
         if let Source::Manual(manual) = &self.source {

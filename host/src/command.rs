@@ -15,6 +15,7 @@ mod batch;
 mod exit;
 mod json;
 pub(crate) mod say;
+mod signals;
 mod table;
 
 pub use exit::{Exit, status_of};

@@ -51,7 +51,15 @@ impl Process {
             pid: words.next()?.parse().ok()?,
             start: words.next()?.parse().ok()?,
         };
-        words.next().is_none().then_some(process)
+        // What it holds several of may be told apart by one more word.
+        let (_which, rest) = (words.next(), words.next());
+        rest.is_none().then_some(process)
+    }
+
+    /// The name of the machine.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Whether a process that holds something, as [`Process`] writes itself, cannot be running any more. One on
@@ -65,7 +73,16 @@ impl Process {
         if other.boot != this.boot {
             return true;
         }
-        other.namespace == this.namespace && start_of(other.pid) != Some(other.start)
+        other.namespace == this.namespace && other.is_gone_from(start_of(other.pid), is_there(other.pid))
+    }
+
+    /// What a process's number tells: when the process that has it was started, where that may be seen, and whether there is one.
+    fn is_gone_from(&self, start: Option<u64>, is_there: bool) -> bool {
+        match start {
+            Some(start) => start != self.start,
+            // Of another user's process, /proc may be hidden (hidepid, ProtectProc=).
+            None => !is_there,
+        }
     }
 
     /// For people.
@@ -75,7 +92,13 @@ impl Process {
     }
 }
 
-/// When a process of this host was started; none where there is no such process.
+/// Whether there is a process of this number, whosever it is.
+fn is_there(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// When a process of this host was started; none where there is no such process, or it is hidden.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses and may hold anything; the start time
@@ -92,6 +115,8 @@ mod tests {
     fn a_living_process_is_not_gone_and_a_dead_one_is() {
         let this = Process::this();
         assert_eq!(Process::parse(&this.to_string()), Some(Process::this()));
+        assert_eq!(Process::parse(&format!("{this} which")), Some(Process::this()));
+        assert_eq!(Process::parse(&format!("{this} one too many")), None);
         assert!(!Process::is_gone(&this.to_string()));
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let start = start_of(child.id()).unwrap();
@@ -100,6 +125,10 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(Process::is_gone(&other.to_string()));
+        let hidden = Process { start: 7, ..Process::this() };
+        assert!(!hidden.is_gone_from(None, is_there(hidden.pid)), "it is only hidden");
+        assert!(hidden.is_gone_from(None, is_there(other.pid)), "it is not there");
+        assert!(hidden.is_gone_from(Some(8), true), "another one has its number");
         let rebooted = Process { boot: "before".to_owned(), ..Process::this() };
         assert!(Process::is_gone(&rebooted.to_string()));
         let elsewhere = Process { host: "elsewhere".to_owned(), pid: other.pid, ..Process::this() };

@@ -14,6 +14,7 @@
 mod alert;
 pub mod by_hand;
 pub mod jobs;
+mod leftovers;
 pub mod overview;
 mod pulse;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod tests;
 mod turn;
 mod work;
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use futures::future::{LocalBoxFuture, join_all};
@@ -121,6 +123,10 @@ pub struct Scheduler<'a> {
     kept: SignedDuration,
     /// What this process is called among the holders of occasions.
     holder: String,
+    /// The machine that it runs on.
+    host: String,
+    /// Whether somebody at a terminal reads what is said on standard error.
+    attended: bool,
     /// Whether a holder is known to be dead.
     is_gone: fn(&str) -> bool,
     /// As [`LOOK`].
@@ -160,6 +166,8 @@ impl<'a> Scheduler<'a> {
             settings: app.settings.schedule.clone(),
             kept: SignedDuration::try_from(app.settings.retention.reports).unwrap_or(SignedDuration::MAX),
             holder: Process::this().to_string(),
+            host: Process::this().host().to_owned(),
+            attended: std::io::stderr().is_terminal(),
             is_gone: Process::is_gone,
             look: LOOK,
         }
@@ -168,8 +176,9 @@ impl<'a> Scheduler<'a> {
     /// Runs jobs until it is asked to stop. What runs then ends with the step that it is taking, within
     /// `schedule.grace`, and its occasion is given back.
     pub async fn run(&self, stop: &Stop) {
+        self.take_up(stop).await;
         let jobs = self.jobs.iter().enumerate().map(|(index, job)| self.keep(index, job, stop));
-        tokio::join!(join_all(jobs), self.forget(stop));
+        tokio::join!(join_all(jobs), self.forget(stop), self.close_leftovers(stop));
     }
 
     /// Whether all that it should be doing is being done.

@@ -184,7 +184,7 @@ impl Settings {
         if let Some(reminder) = &self.reminder {
             reminder.check()?;
         }
-        self.schedule.check()?;
+        self.schedule.check(self.sheet.is_some())?;
         self.plugins.check()
     }
 }

@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use usher_tests::process::wait_for;
@@ -92,8 +92,11 @@ fn an_import_under_way_at_sigterm_finishes_its_step_and_goes_on_after_the_restar
         Ok((!entries(&run.json().unwrap()).is_empty()).then_some(()))
     };
     wait_for("the import to begin", LONG, begun).unwrap();
+    let asked = Instant::now();
     let status = serving.stop();
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
+    // schedule.grace of the harness's settings is not that short: a step takes a second or two.
+    assert!(asked.elapsed() < Duration::from_secs(12), "{:?}", asked.elapsed());
     let last = wait_for_state(&site, "waiting");
     assert_eq!(last["attempts"], 0, "an interruption is no failure: {last}");
     assert!(site.done().unwrap().len() < 13, "it was finished before it could be stopped");
@@ -125,6 +128,72 @@ fn an_import_whose_host_is_killed_is_finished_after_the_restart() {
     let last = wait_for_state(&site, "done");
     assert_eq!((&last["attempts"], occasions(&site, "import").len()), (&Value::from(2), 1));
     assert_eq!(site.done().unwrap().len(), 2);
+    drop(serving);
+}
+
+#[test]
+fn an_import_by_hand_finishes_its_step_at_sigterm_and_the_next_one_goes_on() {
+    let stage = Stage::new();
+    let rows: Vec<_> = (0..12)
+        .map(|n| AccessRow::founding(&format!("n{n}@byhand.example.org"), &format!("By hand {n}")))
+        .collect();
+    let site = stage.site(&rows);
+    let mut command = site.command(&["run", "import"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = command.spawn().unwrap();
+    let begun = || {
+        let run = site.usher(&["import", "history", "--json"]).unwrap();
+        Ok((run.status == Some(0) && !entries(&run.json().unwrap()).is_empty()).then_some(()))
+    };
+    wait_for("the import to begin", LONG, begun).unwrap();
+    let status = process::terminate(&mut running, Duration::from_secs(25));
+    assert_eq!(
+        status.and_then(|status| status.code()),
+        Some(1),
+        "it ends by itself, and says that something is left"
+    );
+    let interrupted = occasions(&site, "import");
+    assert_eq!(text(&interrupted[0], "summary"), "interrupted: Usher was told to end");
+    assert!(site.done().unwrap().len() < 13, "it was finished before it could be stopped");
+    expect_status(&site.usher(&["run", "import"]).unwrap(), 0);
+    assert_eq!(site.done().unwrap().len(), 13);
+    assert_eq!(occasions(&site, "import").len(), 2);
+}
+
+#[test]
+fn each_job_runs_at_its_time_unless_it_is_switched_off() {
+    let stage = Stage::new();
+    let site = stage.site(&[AccessRow::founding("off@switched.example.org", "Switched off")]);
+    site.change_settings("[setpass]\n", "[reminder]\nto = [\"approvers@example.org\"]\n\n[setpass]\n")
+        .unwrap();
+    site.change_settings("enabled = false", "cron = \"@daily\"").unwrap();
+    let text_before = fs::read_to_string(site.settings()).unwrap();
+    let schedule = "\n[schedule.import]\ncron = \"* * * * *\"\nenabled = false\n[schedule.quotas]\ncron = \"@daily\"\n\
+                    [schedule.outbox]\nenabled = false\n";
+    fs::write(site.settings(), text_before + schedule).unwrap();
+    expect_status(&site.usher(&["run", "outbox"]).unwrap(), 0);
+    let jobs = ["quotas", "notify", "remind", "expire-tokens", "expire-quotas", "retention"];
+    for job in jobs.iter().chain(&["import"]) {
+        let days_ago = "(strftime('%s', 'now') - 8 * 86400) * 1000";
+        change_records(&site, &format!("INSERT INTO job (name, looked_until) VALUES ('{job}', {days_ago})"));
+    }
+    let serving = site.serve().unwrap();
+    for job in jobs {
+        wait_for(&format!("the job {job}"), LONG, || {
+            let over = |one: &Value| matches!(text(one, "state"), "done" | "partly");
+            let ran = occasions(&site, job);
+            assert!(!ran.iter().any(|one| text(one, "state") == "failed"), "{job}: {ran:?}");
+            Ok(ran.iter().any(over).then_some(()))
+        })
+        .unwrap();
+    }
+    assert_eq!(occasions(&site, "import"), [Value::Null; 0], "it is switched off");
+    let listed = site.usher(&["schedule", "--json"]).unwrap().json().unwrap();
+    let of = |job: &str| entries(&listed).iter().find(|one| text(one, "job") == job).unwrap();
+    assert!(of("outbox")["every_seconds"].is_null() && of("import")["next"].is_null(), "{listed}");
+    site.change_settings("[schedule.outbox]\nenabled = false", "[schedule.outbox]\nenabled = true").unwrap();
+    let listed = site.usher(&["schedule"]).unwrap();
+    expect_words(&listed, &["outbox", "every 3 s"]);
     drop(serving);
 }
 

@@ -8,8 +8,9 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, LeaseHolder};
 use crate::process::Process;
+use crate::random;
 use crate::stop::Stop;
 
 /// How long the lease outlives a holder on another host that died. One on the same host is found
@@ -51,29 +52,37 @@ pub struct Exclusive {
     lost: Arc<AtomicBool>,
     stop: Stop,
     renewal: JoinHandle<()>,
+    is_released: bool,
 }
 
 impl Exclusive {
     /// Takes the right, or says who has it.
     pub async fn take(app: &App, kind: &'static str) -> Result<Self, ExclusiveError> {
-        let holder = Process::this().to_string();
-        let taken = app.database.take_lease(kind, &holder, LASTS, app.clock.now(), Process::is_gone).await?;
-        if let Err(other) = taken {
+        Self::hold(&app.database, &app.clock, &app.stop, kind).await?.map_err(|other| {
             let since = other.since.to_zoned(app.settings.site.time_zone.clone());
             let since = since.strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
             let holder =
                 Process::parse(&other.holder).map_or(other.holder.clone(), |process| process.in_words());
-            return Err(ExclusiveError::Busy { kind, holder, since });
+            ExclusiveError::Busy { kind, holder, since }
+        })
+    }
+
+    async fn hold(
+        database: &Database,
+        clock: &Clock,
+        stop: &Stop,
+        kind: &'static str,
+    ) -> Result<Result<Self, LeaseHolder>, DatabaseError> {
+        // Each run has a name of its own: one that was cut off must not give back what the next one has taken.
+        let holder = format!("{} {}", Process::this(), random::identifier());
+        if let Err(other) = database.take_lease(kind, &holder, LASTS, clock.now(), Process::is_gone).await? {
+            return Ok(Err(other));
         }
         let lost = Arc::new(AtomicBool::new(false));
-        let renewal = tokio::spawn(renew(
-            kind,
-            app.database.clone(),
-            app.clock.clone(),
-            holder.clone(),
-            Arc::clone(&lost),
-        ));
-        Ok(Self { kind, database: app.database.clone(), holder, lost, stop: app.stop.clone(), renewal })
+        let renewal =
+            tokio::spawn(renew(kind, database.clone(), clock.clone(), holder.clone(), Arc::clone(&lost)));
+        let (database, stop) = (database.clone(), stop.clone());
+        Ok(Ok(Self { kind, database, holder, lost, stop, renewal, is_released: false }))
     }
 
     /// Whether another run has taken the right over, so that this one has to stop.
@@ -94,14 +103,26 @@ impl Exclusive {
     }
 
     /// Gives the right back.
-    pub async fn release(self) -> Result<(), DatabaseError> {
-        self.database.release_lease(self.kind, &self.holder).await
+    pub async fn release(mut self) -> Result<(), DatabaseError> {
+        let released = self.database.release_lease(self.kind, &self.holder).await;
+        self.is_released = released.is_ok();
+        released
     }
 }
 
 impl Drop for Exclusive {
     fn drop(&mut self) {
         self.renewal.abort();
+        // A run that was cut off, by a deadline or a panic, would be in the way of the next one otherwise: its process lives.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if !self.is_released {
+            let (database, kind, holder) = (self.database.clone(), self.kind, self.holder.clone());
+            runtime.spawn(async move {
+                if let Err(error) = database.release_lease(kind, &holder).await {
+                    tracing::warn!(%error, kind, "the right to make a run could not be given back; it ends by itself");
+                }
+            });
+        }
     }
 }
 
@@ -113,5 +134,35 @@ async fn renew(kind: &'static str, database: Database, clock: Clock, holder: Str
             Ok(false) => return lost.store(true, Ordering::Relaxed),
             Err(error) => tracing::warn!(%error, "could not renew the right to make this run"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_run_that_was_cut_off_held_is_free_for_the_next_one_and_stays_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
+        let (clock, stop) = (Clock::manual(jiff::Timestamp::UNIX_EPOCH), Stop::default());
+        let hold = async || Exclusive::hold(&database, &clock, &stop, "import").await.unwrap();
+        let cut_off = hold().await.ok().unwrap();
+        assert!(hold().await.is_err(), "two runs of one process at a time");
+        drop(cut_off);
+        let waited = async {
+            loop {
+                match hold().await {
+                    Ok(next) => break next,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+                }
+            }
+        };
+        let next = tokio::time::timeout(Duration::from_secs(30), waited).await.expect("the right to be free");
+        // The one that was cut off cannot give it back a second time.
+        database.release_lease("import", &Process::this().to_string()).await.unwrap();
+        assert!(hold().await.is_err());
+        next.release().await.unwrap();
+        assert!(hold().await.is_ok());
     }
 }

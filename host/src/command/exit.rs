@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::signals::CutOff;
 use crate::app::AppError;
 use crate::batch::BatchError;
 use crate::database::DatabaseError;
@@ -49,6 +50,9 @@ pub fn status_of(error: &anyhow::Error) -> Exit {
         }
         if let Some(error) = cause.downcast_ref::<KeystoneError>() {
             return of_keystone(error);
+        }
+        if cause.is::<CutOff>() || matches!(cause.downcast_ref(), Some(ByHandError::Interrupted(_))) {
+            return Exit::Failed;
         }
         if cause.is::<DatabaseError>() || cause.is::<ByHandError>() {
             return Exit::Unreachable;

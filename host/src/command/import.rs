@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::Exit;
 use super::batch::{ProgressShown, finish};
 use super::json::print_json;
+use super::signals;
 use crate::app::App;
 use crate::cli::ImportArgs;
 use crate::import::{self, Selection};
@@ -30,7 +31,8 @@ pub async fn run(app: &App, args: &ImportArgs) -> anyhow::Result<ExitCode> {
         return Ok(if plan.is_clean() { Exit::Done } else { Exit::Failed }.into());
     }
     let shown = ProgressShown::new();
-    let report = import::run(app, &selection, |progress| shown.tell(progress, &app.keystone)).await;
+    let work = import::run(app, &selection, |progress| shown.tell(progress, &app.keystone));
+    let report = signals::within_grace(app, work).await;
     drop(shown);
-    Ok(finish(&report?, args.json)?.into())
+    Ok(finish(&report??, args.json)?.into())
 }

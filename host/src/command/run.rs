@@ -9,16 +9,16 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::Exit;
 use super::batch::{ProgressShown, finish};
 use super::json::print_json;
 use super::table::printable;
+use super::{Exit, signals};
 use crate::app::{Access, App};
 use crate::cli::{ImportArgs, RunArgs, RunCommand};
 use crate::command::quota::ApplyArgs;
 use crate::command::say::say;
 use crate::database::Swept;
-use crate::outbox::Delivery;
+use crate::outbox::{Delivery, OutboxError};
 use crate::schedule::{Report, by_hand, jobs};
 use crate::{import, quota_apply};
 
@@ -30,19 +30,26 @@ pub async fn run(
     build: impl AsyncFnOnce(Access) -> anyhow::Result<App>,
     command: &RunCommand,
 ) -> anyhow::Result<ExitCode> {
-    let access = |args: &RunArgs| if args.dry_run { Access::Read } else { Access::Write };
+    let build = async |args: &RunArgs| {
+        if args.dry_run {
+            return build(Access::Read).await;
+        }
+        let app = build(Access::Write).await?;
+        signals::ask_to_stop(&app)?;
+        Ok(app)
+    };
     match command {
-        RunCommand::Import(args) => import(&build(access(args)).await?, *args).await,
-        RunCommand::Quotas(args) => quotas(&build(access(args)).await?, *args).await,
-        RunCommand::Outbox(args) => outbox(&build(access(args)).await?, *args).await,
-        RunCommand::ExpireTokens(args) => expire_tokens(&build(access(args)).await?, *args).await,
-        RunCommand::ExpireQuotas(args) => expire_quotas::run(&build(access(args)).await?, *args).await,
-        RunCommand::Notify(args) => notices::notify(&build(access(args)).await?, *args).await,
-        RunCommand::Remind(args) => notices::remind(&build(access(args)).await?, *args).await,
-        RunCommand::Retention(args) => retention::retention(&build(access(args)).await?, *args).await,
+        RunCommand::Import(args) => import(&build(args).await?, *args).await,
+        RunCommand::Quotas(args) => quotas(&build(args).await?, *args).await,
+        RunCommand::Outbox(args) => outbox(&build(args).await?, *args).await,
+        RunCommand::ExpireTokens(args) => expire_tokens(&build(args).await?, *args).await,
+        RunCommand::ExpireQuotas(args) => expire_quotas::run(&build(args).await?, *args).await,
+        RunCommand::Notify(args) => notices::notify(&build(args).await?, *args).await,
+        RunCommand::Remind(args) => notices::remind(&build(args).await?, *args).await,
+        RunCommand::Retention(args) => retention::retention(&build(args).await?, *args).await,
         RunCommand::Plugin(words) => {
             let (name, args) = plugin::arguments(words);
-            plugin::run(&build(access(&args)).await?, &name, args).await
+            plugin::run(&build(&args).await?, &name, args).await
         }
     }
 }
@@ -76,7 +83,7 @@ async fn quotas(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
 /// Mail that is due is sent by whoever comes first, so this needs no right to run.
 async fn outbox(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
     let now = app.clock.now();
-    let deliveries = if args.dry_run { Vec::new() } else { app.outbox.deliver_due().await? };
+    let deliveries = if args.dry_run { Vec::new() } else { send_due(app).await? };
     let trouble: Vec<String> = deliveries.iter().filter_map(Delivery::trouble).collect();
     let pending = app.outbox.pending().await?;
     let due = pending.iter().filter(|mail| mail.next_attempt <= now).count();
@@ -91,6 +98,13 @@ async fn outbox(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if trouble.is_empty() { Exit::Done } else { Exit::Failed }.into())
+}
+
+/// Up to the mail that is being sent when the program is told to end.
+async fn send_due(app: &App) -> Result<Vec<Delivery>, OutboxError> {
+    let mut deliveries = Vec::new();
+    app.outbox.deliver_while(&mut deliveries, || !app.stop.is_asked()).await?;
+    Ok(deliveries)
 }
 
 async fn expire_tokens(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {

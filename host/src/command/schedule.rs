@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::Exit;
 use super::json::{print_json, schema};
+use super::serve::DELIVERY_INTERVAL;
 use super::table::{moment, printable, table};
 use crate::app::{Access, App};
 use crate::cli::{ScheduleArgs, ScheduleCommand, ScheduleOutput};
@@ -34,7 +35,7 @@ pub async fn run(
         }
         None => {
             let app = build(Access::Read).await?;
-            let all = overview::all(&app, &jobs::jobs(&app)).await?;
+            let all = overview::all(&app, &jobs::jobs(&app), DELIVERY_INTERVAL).await?;
             if args.json {
                 print_json(&all)?;
             } else {
@@ -64,19 +65,24 @@ fn print_jobs(all: &[ScheduledJob], zone: &TimeZone) {
     let mut shown = table(["Job", "When", "Last run", "Result", "Next run"]);
     for job in all {
         let (begun, result) = match &job.last {
+            None if job.every_seconds.is_some() => (String::new(), String::new()),
             None => ("never".to_owned(), String::new()),
             Some(last) => (last.started.map_or_else(String::new, |at| moment(at, zone)), result(last)),
         };
         shown.add_row([
             job.job.clone(),
-            job.cron.clone().unwrap_or_else(|| "only by hand".to_owned()),
+            match (&job.cron, job.every_seconds) {
+                (Some(cron), _) => cron.clone(),
+                (None, Some(seconds)) => format!("every {seconds} s"),
+                (None, None) => "only by hand".to_owned(),
+            },
             begun,
             result,
             job.next.as_ref().map_or_else(String::new, |next| moment(next.timestamp(), zone)),
         ]);
     }
     say!("{shown}");
-    say!("`usher serve` runs them, and sends mail that waits every few seconds.");
+    say!("`usher serve` runs them; outbox is the mail that waits, for which there are no occasions.");
 }
 
 fn print_occasions(occasions: &[PastOccasion], zone: &TimeZone) {

@@ -23,6 +23,7 @@ use crate::server::{Limits, Server};
 use crate::service_manager;
 use crate::settings;
 
+pub(super) use rounds::INTERVAL as DELIVERY_INTERVAL;
 use rounds::{answer_requests, send_mail, write_notices};
 use signals::Signals;
 use under_way::{Part, UnderWay};

@@ -1,6 +1,8 @@
 //! The records of when jobs run by themselves: which occasions there were, who runs one, and how they ended.
 
+mod endings;
 mod jobs;
+mod switched_off;
 
 use std::time::Duration;
 
@@ -8,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-pub use self::jobs::JobHealth;
+pub use self::endings::OccasionEnd;
+pub use self::jobs::{JobHealth, Looked};
 use super::{Database, DatabaseError, Transaction, timestamp};
 
 /// An occasion of a job.
@@ -28,10 +31,14 @@ pub struct OccasionRecord {
     pub state: OccasionState,
     /// How often it was begun, interruptions not counted.
     pub attempts: u32,
+    /// After how many attempts in a row the process that ran it was found dead. The next occasion takes the number over.
+    pub deaths: u32,
     /// When it may be begun next, where it waits.
     pub next_attempt: Timestamp,
     /// Who runs it.
     pub holder: Option<String>,
+    /// Until when the holder has it, unless it renews that, by the holder's clock.
+    pub lease_ends: Option<Timestamp>,
     /// Changes as long as its holder lives.
     pub renewals: i64,
     /// When its last attempt began.
@@ -82,21 +89,8 @@ impl OccasionState {
     }
 }
 
-/// How an attempt ended.
-#[derive(Clone, Debug)]
-pub struct OccasionEnd<'a> {
-    /// What becomes of the occasion.
-    pub state: OccasionState,
-    /// When to try again, where it waits.
-    pub next_attempt: Timestamp,
-    /// One sentence.
-    pub summary: &'a str,
-    /// Further lines.
-    pub details: &'a [String],
-}
-
-const COLUMNS: &str = "SELECT id, job, due, by_hand, stands_for, state, attempts, next_attempt, holder, renewals, started, \
-     ended, summary, details FROM occasion";
+const COLUMNS: &str = "SELECT id, job, due, by_hand, stands_for, state, attempts, deaths, next_attempt, holder, \
+     lease_ends, renewals, started, ended, summary, details FROM occasion";
 
 /// How many occasions of one job are remembered.
 const MOST_OF_ONE_JOB: i64 = 5000;
@@ -149,7 +143,8 @@ impl Database {
         query.build().fetch_all(&mut **transaction).await?.iter().map(record).collect()
     }
 
-    /// Whether the job was running at a moment in the past.
+    /// Whether the job was running at a moment in the past. Where its end lies ahead of `now`, the clock was wrong then
+    /// and has been set right, and nothing can be said.
     ///
     /// # Errors
     /// Where the database fails.
@@ -157,12 +152,15 @@ impl Database {
         transaction: &mut Transaction,
         job: &str,
         moment: Timestamp,
+        now: Timestamp,
     ) -> Result<bool, DatabaseError> {
         let found: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM occasion WHERE job = $1 AND started < $2 AND ended >= $2 AND holder IS NULL LIMIT 1",
+            "SELECT id FROM occasion WHERE job = $1 AND started < $2 AND ended >= $2 AND ended <= $3 \
+             AND holder IS NULL LIMIT 1",
         )
         .bind(job)
         .bind(moment.as_millisecond())
+        .bind(now.as_millisecond())
         .fetch_optional(&mut **transaction)
         .await?;
         Ok(found.is_some())
@@ -238,75 +236,6 @@ impl Database {
         Ok(renewed.rows_affected() == 1)
     }
 
-    /// Records how an attempt ended. False where somebody else has taken the occasion meanwhile.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn end_occasion(
-        transaction: &mut Transaction,
-        id: i64,
-        holder: &str,
-        ending: &OccasionEnd<'_>,
-        now: Timestamp,
-    ) -> Result<bool, DatabaseError> {
-        let details = serde_json::to_string(ending.details)
-            .map_err(|error| DatabaseError::Damaged(format!("the report of a job ({error})")))?;
-        let ended = sqlx::query(
-            "UPDATE occasion SET state = $3, holder = NULL, lease_ends = NULL, next_attempt = $4, summary = $5, \
-             details = $6, ended = $7 WHERE id = $1 AND holder = $2",
-        )
-        .bind(id)
-        .bind(holder)
-        .bind(ending.state.name())
-        .bind(ending.next_attempt.as_millisecond())
-        .bind(ending.summary)
-        .bind(details)
-        .bind(now.as_millisecond())
-        .execute(&mut **transaction)
-        .await?;
-        Ok(ended.rows_affected() == 1)
-    }
-
-    /// Gives an occasion back that was interrupted, so that anybody may run it at once.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn release_occasion(&self, id: i64, holder: &str, now: Timestamp) -> Result<(), DatabaseError> {
-        // Whether it is still running at a moment is not asked of an attempt that was given back.
-        sqlx::query(
-            "UPDATE occasion SET state = 'waiting', holder = NULL, lease_ends = NULL, attempts = attempts - 1, \
-             next_attempt = $3, ended = started WHERE id = $1 AND holder = $2",
-        )
-        .bind(id)
-        .bind(holder)
-        .bind(now.as_millisecond())
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Ends an occasion that nobody will run any more.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn close_occasion(
-        transaction: &mut Transaction,
-        id: i64,
-        state: OccasionState,
-        summary: &str,
-    ) -> Result<(), DatabaseError> {
-        sqlx::query(
-            "UPDATE occasion SET state = $2, holder = NULL, lease_ends = NULL, ended = COALESCE(ended, started), \
-             summary = CASE WHEN summary IS NULL THEN $3 ELSE summary || '; ' || $3 END WHERE id = $1",
-        )
-        .bind(id)
-        .bind(state.name())
-        .bind(summary)
-        .execute(&mut **transaction)
-        .await?;
-        Ok(())
-    }
-
     /// The last `most` occasions of a job, the latest first.
     ///
     /// # Errors
@@ -367,8 +296,10 @@ fn record(row: &SqliteRow) -> Result<OccasionRecord, DatabaseError> {
         stands_for: row.try_get("stands_for")?,
         state: state.ok_or_else(|| DatabaseError::Damaged("an occasion of an unknown state".to_owned()))?,
         attempts: row.try_get("attempts")?,
+        deaths: row.try_get("deaths")?,
         next_attempt: timestamp(row.try_get("next_attempt")?)?,
         holder: row.try_get("holder")?,
+        lease_ends: moment("lease_ends")?.transpose()?,
         renewals: row.try_get("renewals")?,
         started: moment("started")?.transpose()?,
         ended: moment("ended")?.transpose()?,

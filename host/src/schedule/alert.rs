@@ -1,6 +1,10 @@
 //! How an attempt ended, and what the operator is told: once when a job keeps failing, and once when it works again.
 //!
+//! So is a clock that was put back, once a day: jobs may wait for it to come to where it was.
+//!
 //! The mail is recorded together with what it tells, so that neither is there without the other.
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::turn::next_attempt;
 use super::{Failure, Report, ScheduleError, Scheduler};
@@ -11,7 +15,10 @@ use crate::mailer::Message;
 use crate::outbox::Compose;
 
 /// What the mails are called in reports.
-const KIND: &str = "job-alert";
+pub(super) const KIND: &str = "job-alert";
+
+/// By how much a clock may be put back without anybody being told: it may have been set by the network.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
 
 impl Scheduler<'_> {
     /// Records how an attempt ended, unless another process has taken the occasion meanwhile.
@@ -52,10 +59,7 @@ impl Scheduler<'_> {
             Err(failure) => {
                 let Failure { reason, passing } = failure;
                 tracing::error!(job, attempt = attempts, passing, reason, "job failed");
-                // Who runs a job by hand sees that it fails.
-                if !occasion.by_hand {
-                    self.fails(&mut transaction, job, occasion, &mut health, failure).await?;
-                }
+                self.fails(&mut transaction, job, occasion, attempts, &mut health, failure).await?;
             }
         }
         Database::set_job_health(&mut transaction, job, health).await?;
@@ -78,28 +82,34 @@ impl Scheduler<'_> {
                 health.failing_since.map_or_else(String::new, |since| self.moment(since)),
             );
             let subject = format!("Usher: the job {job} works again");
-            self.tell(transaction, job, occasion, "works-again", subject, text).await?;
+            let origin = origin(job, occasion, occasion.attempts + 1, "works-again");
+            self.tell(transaction, &origin, subject, text).await?;
         }
         *health = JobHealth::default();
         Ok(())
     }
 
-    /// A failure that trying again does not mend is told at once, another one after some attempts.
-    async fn fails(
+    /// A failure that trying again does not mend is told at once, another one after some attempts. Who runs a job by hand
+    /// sees it at the terminal and is not told; it counts all the same.
+    pub(super) async fn fails(
         &self,
         transaction: &mut Transaction,
         job: &str,
         occasion: &OccasionRecord,
+        attempt: u32,
         health: &mut JobHealth,
         failure: &Failure,
     ) -> Result<(), ScheduleError> {
         health.failures = health.failures.saturating_add(1);
         let since = *health.failing_since.get_or_insert(self.clock.now());
         let keeps_failing = !failure.passing || health.failures >= self.settings.alert_after;
-        if !keeps_failing || health.alerted {
+        let is_seen = occasion.by_hand && self.attended;
+        if !keeps_failing || health.alerted || is_seen {
             return Ok(());
         }
-        let again = if failure.passing {
+        let again = if occasion.by_hand {
+            "It was started by `usher run`, and is tried again when that is, or on its next occasion."
+        } else if failure.passing {
             "It is tried again, at least once an hour."
         } else {
             "It is tried again on its next occasion; until somebody acts, that will not help."
@@ -114,32 +124,65 @@ impl Scheduler<'_> {
             job,
         );
         let subject = format!("Usher: the job {job} keeps failing");
-        self.tell(transaction, job, occasion, "keeps-failing", subject, text).await?;
+        let origin = origin(job, occasion, attempt, "keeps-failing");
+        self.tell(transaction, &origin, subject, text).await?;
         health.alerted = true;
         Ok(())
+    }
+
+    /// Tells of a job whose occasions are recorded up to a moment that has yet to come.
+    pub(super) async fn clock_was_put_back(
+        &self,
+        transaction: &mut Transaction,
+        job: &str,
+        were_until: Timestamp,
+    ) -> Result<(), ScheduleError> {
+        let now = self.clock.now();
+        if were_until.duration_since(now) < CLOCK_SLACK {
+            return Ok(());
+        }
+        tracing::warn!(
+            job,
+            clock = %now,
+            recorded_until = %were_until,
+            "the clock was put back after it had run ahead: what was done meanwhile does not happen again at its time"
+        );
+        let text = format!(
+            "The clock of {} shows {}. The occasions of the job {job} are recorded until {}: the clock ran ahead, and was put \
+             back.\n\nWhat was done while it ran ahead does not happen again at its time, so until then a job may skip \
+             occasions. Other jobs may be concerned as well; this is told once a day. Where the clock is wrong now, set it \
+             right; `usher run JOB` runs a job that should not wait.\n",
+            self.host,
+            self.moment(now),
+            self.moment(were_until),
+        );
+        // What the clock shows is what an operator who looks for it goes by.
+        let origin = format!("clock:{}:put-back", now.to_zoned(self.zone.clone()).date());
+        self.tell(transaction, &origin, "Usher: the clock was put back".to_owned(), text).await
     }
 
     async fn tell(
         &self,
         transaction: &mut Transaction,
-        job: &str,
-        occasion: &OccasionRecord,
-        what: &str,
+        origin: &str,
         subject: String,
         text: String,
     ) -> Result<(), ScheduleError> {
         let Some(to) = &self.settings.alert_to else { return Ok(()) };
-        // One occasion has more attempts than one, and may be told of again after it worked in between.
-        let origin = format!("job:{}:{}:{}:{what}", job, occasion.id, occasion.attempts + 1);
         let message = Message { sender: None, cc: Vec::new(), subject, text, html: None };
         let compose = Compose { to: vec![to.clone()], message, link: None };
-        self.outbox.enqueue(transaction, &origin, KIND, &compose).await?;
+        self.outbox.enqueue(transaction, origin, KIND, &compose).await?;
         Ok(())
     }
 
-    fn moment(&self, moment: jiff::Timestamp) -> String {
+    fn moment(&self, moment: Timestamp) -> String {
         moment.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
     }
+}
+
+/// One occasion has more attempts than one, and may be told of again after it worked in between.
+fn origin(job: &str, occasion: &OccasionRecord, attempt: u32, what: &str) -> String {
+    format!("job:{job}:{}:{attempt}:{what}", occasion.id)
 }
 
 fn times(count: u32) -> String {

@@ -1,5 +1,7 @@
 //! The jobs with their last and next runs, and what they did: for people and programs.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, Zoned};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,8 +15,10 @@ use crate::database::{DatabaseError, OccasionRecord, OccasionState};
 pub struct ScheduledJob {
     /// Its name.
     pub job: String,
-    /// When it runs, as in crontab; null where it does not run by itself.
+    /// When it runs, as in crontab; null where it does not run by itself, or for `every_seconds`.
     pub cron: Option<String>,
+    /// For mail that waits: how often it is sent; null for all others, and where it is not sent by itself.
+    pub every_seconds: Option<u64>,
     /// Its last run; null where there was none, or that was long ago.
     pub last: Option<PastOccasion>,
     /// When it runs next (RFC 3339, in the site's time zone); null as for `cron`.
@@ -51,11 +55,15 @@ pub struct PastOccasion {
     pub details: Vec<String>,
 }
 
-/// All jobs of a site.
+/// All jobs of a site, and the sending of mail, which is done so often.
 ///
 /// # Errors
 /// Where the records cannot be read.
-pub async fn all(app: &App, jobs: &[Job<'_>]) -> Result<Vec<ScheduledJob>, DatabaseError> {
+pub async fn all(
+    app: &App,
+    jobs: &[Job<'_>],
+    outbox_interval: Duration,
+) -> Result<Vec<ScheduledJob>, DatabaseError> {
     let (now, zone) = (app.clock.now(), &app.settings.site.time_zone);
     let mut all = Vec::new();
     for job in jobs {
@@ -66,8 +74,17 @@ pub async fn all(app: &App, jobs: &[Job<'_>]) -> Result<Vec<ScheduledJob>, Datab
             cron: job.cron.as_ref().map(ToString::to_string),
             last: last.map(past),
             next: next.map(|next| next.to_zoned(zone.clone())),
+            every_seconds: None,
         });
     }
+    // It has no occasions: nobody would look through thousands in a day.
+    all.push(ScheduledJob {
+        job: "outbox".to_owned(),
+        cron: None,
+        last: None,
+        next: None,
+        every_seconds: Some(outbox_interval.as_secs()).filter(|_| app.settings.schedule.outbox.enabled),
+    });
     Ok(all)
 }
 

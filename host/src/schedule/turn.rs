@@ -1,13 +1,14 @@
 //! One look at a job: which occasions have come, which one is to be run now, and when to look again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::work::Worked;
-use super::{Job, LEASE, Missed, ON_TIME, ScheduleError, Scheduler};
+use super::{Failure, Job, LEASE, Missed, ON_TIME, ScheduleError, Scheduler};
 use crate::cron::{Come, CronLine};
-use crate::database::{Database, DatabaseError, OccasionRecord, OccasionState, Transaction};
+use crate::database::{Database, DatabaseError, Looked, OccasionRecord, OccasionState, Transaction};
 use crate::fail_point;
 use crate::stop::Stop;
 
@@ -17,13 +18,30 @@ const FIRST_DELAY: SignedDuration = SignedDuration::from_mins(1);
 /// How long to wait at most.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// What was seen of an occasion that somebody else runs.
+/// What is recorded of an attempt whose process is gone.
+pub(super) const DIED: &str = "interrupted: the process that ran the job has died";
+
+/// What was seen of occasions that others run.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Which, and how often its lease had been renewed.
-    other: Option<(i64, i64)>,
-    /// When that was seen first, in the clock's running time.
-    since: Duration,
+    /// By the occasion: how often its lease had been renewed, and when that was seen first, in the clock's running time.
+    others: BTreeMap<i64, (i64, Duration)>,
+}
+
+impl Seen {
+    /// For how long the holder of an occasion has shown no life to whoever looks here.
+    fn silent_for(&mut self, occasion: &OccasionRecord, ran: Duration) -> Duration {
+        let (renewals, since) = self.others.entry(occasion.id).or_insert((occasion.renewals, ran));
+        if *renewals != occasion.renewals {
+            (*renewals, *since) = (occasion.renewals, ran);
+        }
+        ran.saturating_sub(*since)
+    }
+
+    /// Forgets occasions that are over.
+    pub(super) fn keep_only(&mut self, open: &[OccasionRecord]) {
+        self.others.retain(|id, _| open.iter().any(|open| open.id == *id));
+    }
 }
 
 impl Scheduler<'_> {
@@ -63,14 +81,21 @@ impl Scheduler<'_> {
         job: &Job<'_>,
         cron: &CronLine,
         seen: &mut Seen,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<(), ScheduleError> {
         let now = self.clock.now();
-        let looked_until = Database::looked_until(transaction, &job.name, now, 2 * self.look).await?;
+        let looked_until = match Database::looked_until(transaction, &job.name, now, 2 * self.look).await? {
+            Looked::Until(until) => until,
+            Looked::Ahead { again_from, were_until } => {
+                self.clock_was_put_back(transaction, &job.name, were_until).await?;
+                again_from
+            }
+        };
         let Some(Come { last, count }) = cron.come(looked_until, now, &self.zone) else { return Ok(()) };
         let open = Database::open_occasions(transaction, &job.name).await?;
         let running = open.iter().any(|other| self.is_running(other, seen));
         let was_missed = now.duration_since(last) > ON_TIME;
-        let (state, summary) = if running || Database::was_running(transaction, &job.name, last).await? {
+        let running = running || Database::was_running(transaction, &job.name, last, now).await?;
+        let (state, summary) = if running {
             (OccasionState::Skipped, Some("the job was still running"))
         } else if was_missed && job.missed == Missed::Drop {
             (OccasionState::Dropped, Some("missed, and not made up for (missed = \"drop\")"))
@@ -80,40 +105,45 @@ impl Scheduler<'_> {
         if state != OccasionState::Waiting || count > 1 {
             tracing::warn!(job = job.name, due = %last, stands_for = count, state = state.name(), "occasions were missed");
         }
-        Database::add_occasion(transaction, &job.name, last, count, (state, summary)).await
+        Ok(Database::add_occasion(transaction, &job.name, last, count, (state, summary)).await?)
     }
 
-    /// The occasion that this host is to run now, if there is one. What a dead host has left comes first; of those that
-    /// wait, the latest one makes up for the others.
+    /// The occasion that this host is to run now, if there is one. What a dead host has left comes first, and at once where
+    /// that has happened to it for the first time; of those that wait, the latest one makes up for the others.
     async fn choose(
         &self,
         transaction: &mut Transaction,
         job: &Job<'_>,
         seen: &mut Seen,
-    ) -> Result<Choice, DatabaseError> {
+    ) -> Result<Choice, ScheduleError> {
         let now = self.clock.now();
         let open = Database::open_occasions(transaction, &job.name).await?;
+        seen.keep_only(&open);
         let (running, mut waiting): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|occasion| occasion.state == OccasionState::Running);
         if running.iter().any(|occasion| self.is_running(occasion, seen)) {
             return Ok(Choice::Wait(LEASE));
         }
-        let mut left = None;
         for occasion in running {
             if occasion.by_hand {
-                let interrupted = "interrupted: the process that ran the job has died";
-                Database::close_occasion(transaction, occasion.id, OccasionState::Failed, interrupted)
-                    .await?;
-            } else {
-                left = left.or(Some(occasion));
+                Database::close_occasion(transaction, occasion.id, OccasionState::Failed, DIED).await?;
+                continue;
             }
+            let left = self.take_back_from_the_dead(transaction, job, occasion).await?;
+            if left.deaths == 1 {
+                return Ok(Choice::Run(Box::new(left)));
+            }
+            waiting.push(left);
         }
-        if let Some(left) = left {
-            tracing::warn!(job = job.name, due = %left.due, "another process died while it ran the job; running it again");
-            return Ok(Choice::Run(left));
-        }
-        let Some(latest) = waiting.pop() else { return Ok(Choice::Wait(self.look)) };
+        waiting.sort_by_key(|occasion| occasion.due);
+        let Some(mut latest) = waiting.pop() else { return Ok(Choice::Wait(self.look)) };
         for earlier in waiting {
+            if earlier.deaths > latest.deaths {
+                // It would kill this process as well, and what else it does with it.
+                let (deaths, next_attempt) = (earlier.deaths, earlier.next_attempt.max(latest.next_attempt));
+                Database::inherit_deaths(transaction, latest.id, deaths, next_attempt).await?;
+                latest = OccasionRecord { deaths, next_attempt, ..latest };
+            }
             let state = if earlier.attempts > 0 { OccasionState::Failed } else { OccasionState::Skipped };
             Database::close_occasion(transaction, earlier.id, state, "the next occasion took its place")
                 .await?;
@@ -121,9 +151,30 @@ impl Scheduler<'_> {
         // Beyond the longest delay, it is the clock that was set back.
         let wait = until(latest.next_attempt, now);
         if wait.is_zero() || wait > LONGEST_DELAY.unsigned_abs() {
-            return Ok(Choice::Run(latest));
+            return Ok(Choice::Run(Box::new(latest)));
         }
         Ok(Choice::Wait(wait))
+    }
+
+    /// Has an occasion wait whose holder has died. That counts as a failure: it may be the job that ended its process, and
+    /// would end the next one, with the pages that it serves.
+    async fn take_back_from_the_dead(
+        &self,
+        transaction: &mut Transaction,
+        job: &Job<'_>,
+        left: OccasionRecord,
+    ) -> Result<OccasionRecord, ScheduleError> {
+        let now = self.clock.now();
+        let deaths = left.deaths.saturating_add(1);
+        let next_attempt = if deaths == 1 { now } else { next_attempt(deaths, now) };
+        tracing::warn!(job = job.name, due = %left.due, deaths, again = %next_attempt, "the process that ran a job has died");
+        Database::return_occasion_of_the_dead(transaction, left.id, deaths, next_attempt, DIED).await?;
+        let failure = Failure { reason: DIED.to_owned(), passing: true };
+        let mut health = Database::job_health(transaction, &job.name).await?;
+        self.fails(transaction, &job.name, &left, left.attempts, &mut health, &failure).await?;
+        Database::set_job_health(transaction, &job.name, health).await?;
+        let state = OccasionState::Waiting;
+        Ok(OccasionRecord { state, deaths, next_attempt, holder: None, ..left })
     }
 
     /// Whether somebody else is running an occasion. Who does not renew the lease for as long as it lasts is dead,
@@ -133,11 +184,7 @@ impl Scheduler<'_> {
         let Some(holder) = occasion.holder.as_deref().filter(|holder| *holder != self.holder) else {
             return false;
         };
-        let (lives, ran) = ((occasion.id, occasion.renewals), self.clock.ran());
-        if seen.other != Some(lives) {
-            *seen = Seen { other: Some(lives), since: ran };
-        }
-        !(self.is_gone)(holder) && ran.saturating_sub(seen.since) < LEASE
+        !(self.is_gone)(holder) && seen.silent_for(occasion, self.clock.ran()) < LEASE
     }
 
     /// Runs the job once, and records how that ended.
@@ -171,7 +218,7 @@ impl Scheduler<'_> {
 
 /// What to do about a job now.
 enum Choice {
-    Run(OccasionRecord),
+    Run(Box<OccasionRecord>),
     /// Nothing, for so long at most.
     Wait(Duration),
 }

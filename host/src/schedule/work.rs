@@ -1,6 +1,7 @@
 //! One attempt of a job, within its deadline and while its occasion is this process's.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 
@@ -19,9 +20,18 @@ pub(super) enum Worked {
 }
 
 /// Why a job is asked to end.
-enum Cut {
+#[derive(Clone, Copy)]
+pub(super) enum Cut {
+    /// It has taken too long.
     Deadline,
+    /// The program ends.
     Stop,
+}
+
+/// The failure of a job that has taken too long.
+pub(super) fn not_in_time(deadline: Duration) -> Failure {
+    let deadline = crate::settings::duration::in_words(deadline);
+    Failure { reason: format!("it was not finished within its deadline of {deadline}"), passing: true }
 }
 
 impl Scheduler<'_> {
@@ -41,13 +51,7 @@ impl Scheduler<'_> {
         };
         // One job that panics leaves the others alone.
         let work = AssertUnwindSafe((job.work)(call)).catch_unwind();
-        let late = || {
-            let reason = format!(
-                "it was not finished within its deadline of {}",
-                crate::settings::duration::in_words(job.deadline)
-            );
-            Worked::Ended(Err(Failure { reason, passing: true }))
-        };
+        let late = || Worked::Ended(Err(not_in_time(job.deadline)));
         let ended = tokio::select! {
             ended = work => ended.unwrap_or_else(|_| {
                 let reason = "it panicked, which is a fault of Usher: see the log, and report it".to_owned();

@@ -238,6 +238,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_job_has_as_long_for_its_call_as_its_deadline_is_unless_its_limits_say_otherwise() {
+        let plugins: Plugins = toml::from_str(
+            r#"
+            cache = "c"
+            limits = { deadline = "3s", host_calls = 7 }
+            mail_templates = { component = "m" }
+            [jobs.plain]
+            component = "p"
+            [jobs.long]
+            component = "l"
+            limits = { host_calls = 9 }
+            schedule = { deadline = "2h" }
+            [jobs.limited]
+            component = "l"
+            limits = { deadline = "5s" }
+            schedule = { deadline = "2h" }
+            "#,
+        )
+        .unwrap();
+        let limits = |name: &str| {
+            let limits = plugins.jobs[name].plugin.limits.unwrap();
+            (limits.deadline.as_secs(), limits.host_calls)
+        };
+        assert_eq!([limits("plain"), limits("long"), limits("limited")], [(3600, 7), (7200, 9), (5, 7)]);
+    }
+
+    #[test]
     fn what_a_component_does_not_limit_itself_is_limited_as_for_all() {
         let plugins: Plugins = toml::from_str(
             r#"

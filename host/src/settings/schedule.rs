@@ -30,6 +30,8 @@ pub struct Schedule {
     pub notify: Times,
     /// Reminding approvers.
     pub remind: Times,
+    /// Sending mail that waits.
+    pub outbox: Switch,
     /// Erasing setpass links and their secrets that have outlived their time.
     pub expire_tokens: Times,
     /// Undoing temporary quotas whose day is over.
@@ -54,6 +56,20 @@ pub struct Times {
     pub missed: Missed,
 }
 
+/// What the server does every few seconds, without occasions.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// False: not at all.
+    pub enabled: bool,
+}
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
 /// What becomes of occasions of a job that passed while no host was running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -75,6 +91,7 @@ impl Default for Schedule {
             quotas: Times::default(),
             notify: Times::default(),
             remind: Times::default(),
+            outbox: Switch::default(),
             expire_tokens: Times::default(),
             expire_quotas: Times::default(),
             retention: Times::default(),
@@ -90,6 +107,10 @@ impl Times {
             return None;
         }
         self.cron.clone().or_else(|| default.and_then(|line| line.parse().ok()))
+    }
+
+    fn is_asked_for(&self) -> bool {
+        self.cron.is_some() && self.enabled != Some(false)
     }
 
     /// How long one attempt may take.
@@ -110,7 +131,7 @@ impl Times {
 }
 
 impl Schedule {
-    pub(crate) fn check(&self) -> Result<(), (String, String)> {
+    pub(crate) fn check(&self, has_sheet: bool) -> Result<(), (String, String)> {
         let fail = |key: &str, message: &str| Err((format!("schedule.{key}"), message.to_owned()));
         if self.alert_to.as_ref().is_some_and(|to| to.parse::<lettre::message::Mailbox>().is_err()) {
             return fail("alert_to", "expected an e-mail address, or Name <address>");
@@ -118,7 +139,33 @@ impl Schedule {
         if self.alert_after == 0 {
             return fail("alert_after", "expected at least 1");
         }
+        // Those two run because somebody has said when, so it is a section that is missing.
+        let of_sheets = [("import", &self.import), ("quotas", &self.quotas)];
+        let idle = "this job is about the sheets, and there is no section [sheet] in the settings; write one, or take this \
+                    line out";
+        if let Some((job, _)) = of_sheets.iter().find(|(_, times)| !has_sheet && times.is_asked_for()) {
+            return fail(&format!("{job}.cron"), idle);
+        }
         self.import.check("schedule.import")?;
         self.quotas.check("schedule.quotas")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_for_processing_a_sheet_that_is_not_there_is_refused() {
+        for job in ["import", "quotas"] {
+            let schedule = |more: &str| {
+                toml::from_str::<Schedule>(&format!("{job} = {{ cron = \"@daily\"{more} }}")).unwrap()
+            };
+            let (key, message) = schedule("").check(false).unwrap_err();
+            assert_eq!(key, format!("schedule.{job}.cron"));
+            assert!(message.contains("there is no section [sheet]"), "{message}");
+            assert_eq!(schedule("").check(true), Ok(()));
+            assert_eq!(schedule(", enabled = false").check(false), Ok(()), "it asks for nothing");
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::command::Exit;
 use crate::command::batch::{ProgressShown, finish, left_alone, print_notices, print_rows};
 use crate::command::json::print_json;
 use crate::command::say::say;
+use crate::command::signals;
 use crate::quota_apply::plan::{Fate, Plan};
 use crate::quota_apply::{self, Selection};
 
@@ -28,9 +29,10 @@ pub async fn run(app: &App, args: &ApplyArgs) -> anyhow::Result<ExitCode> {
         return Ok(if plan.is_clean() { Exit::Done } else { Exit::Failed }.into());
     }
     let shown = ProgressShown::new();
-    let report = quota_apply::run(app, &selection, |progress| shown.tell(progress, &app.keystone)).await;
+    let work = quota_apply::run(app, &selection, |progress| shown.tell(progress, &app.keystone));
+    let report = signals::within_grace(app, work).await;
     drop(shown);
-    Ok(finish(&report?, args.json)?.into())
+    Ok(finish(&report??, args.json)?.into())
 }
 
 fn print(plan: &Plan) {

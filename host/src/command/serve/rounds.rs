@@ -12,13 +12,16 @@ use crate::password_reset::PasswordResets;
 use crate::plugin::RenderMail;
 
 /// How long it is from the end of one round to the beginning of the next.
-const INTERVAL: Duration = Duration::from_secs(3);
+pub(in crate::command) const INTERVAL: Duration = Duration::from_secs(3);
 
 /// Sends the mail that is due.
 pub(super) async fn send_mail(app: &App, stopping: watch::Receiver<bool>) {
     again_and_again(stopping, async || {
         // A retired key must not stay in memory because nobody asks for anything.
         app.keys.refresh();
+        if !app.settings.schedule.outbox.enabled {
+            return;
+        }
         match app.outbox.deliver_due().await {
             Ok(deliveries) => deliveries.iter().for_each(Delivery::log),
             Err(error) => tracing::error!(%error, "the outbox cannot be worked through"),

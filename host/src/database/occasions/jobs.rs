@@ -7,6 +7,20 @@ use sqlx::Row as _;
 
 use crate::database::{Database, DatabaseError, Transaction, timestamp};
 
+/// Up to when the occasions of a job are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// The job was never heard of until now, or its occasions are recorded until then.
+    Until(Timestamp),
+    /// They were recorded up to a moment that has yet to come: the clock was wrong, and has been set right.
+    Ahead {
+        /// From when on they are to be recorded again.
+        again_from: Timestamp,
+        /// Up to when they were.
+        were_until: Timestamp,
+    },
+}
+
 /// How a job is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JobHealth {
@@ -30,13 +44,13 @@ impl Database {
         job: &str,
         now: Timestamp,
         unseen: Duration,
-    ) -> Result<Timestamp, DatabaseError> {
+    ) -> Result<Looked, DatabaseError> {
         let known: Option<i64> = sqlx::query_scalar("SELECT looked_until FROM job WHERE name = $1")
             .bind(job)
             .fetch_optional(&mut **transaction)
             .await?;
         let begins = match known {
-            Some(known) if known <= now.as_millisecond() => return timestamp(known),
+            Some(known) if known <= now.as_millisecond() => return Ok(Looked::Until(timestamp(known)?)),
             Some(_) => now.checked_sub(unseen).unwrap_or(now),
             None => now,
         };
@@ -48,7 +62,10 @@ impl Database {
         .bind(begins.as_millisecond())
         .execute(&mut **transaction)
         .await?;
-        Ok(begins)
+        Ok(match known {
+            Some(known) => Looked::Ahead { again_from: begins, were_until: timestamp(known)? },
+            None => Looked::Until(begins),
+        })
     }
 
     /// The jobs that were looked at.
@@ -86,13 +103,18 @@ impl Database {
         job: &str,
         health: JobHealth,
     ) -> Result<(), DatabaseError> {
-        sqlx::query("UPDATE job SET failures = $2, failing_since = $3, alerted = $4 WHERE name = $1")
-            .bind(job)
-            .bind(health.failures)
-            .bind(health.failing_since.map(Timestamp::as_millisecond))
-            .bind(health.alerted)
-            .execute(&mut **transaction)
-            .await?;
+        // One that no server has run by itself is as one that is switched off: it has missed nothing.
+        sqlx::query(
+            "INSERT INTO job (name, looked_until, switched_off, failures, failing_since, alerted) \
+             VALUES ($1, 0, 1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET \
+             failures = excluded.failures, failing_since = excluded.failing_since, alerted = excluded.alerted",
+        )
+        .bind(job)
+        .bind(health.failures)
+        .bind(health.failing_since.map(Timestamp::as_millisecond))
+        .bind(health.alerted)
+        .execute(&mut **transaction)
+        .await?;
         Ok(())
     }
 }

@@ -12,8 +12,10 @@ use crate::keys::Keys;
 use crate::mailer::{Mailer, peer};
 use crate::outbox::Outbox;
 use crate::schedule::pulse::Pulse;
+use crate::schedule::turn::Seen;
 use crate::schedule::{Call, Failure, Job, Report, Scheduler, Work};
 use crate::settings::schedule::{Missed, Schedule};
+use crate::stop::Stop;
 
 /// What hosts share.
 pub(super) struct Site {
@@ -63,6 +65,8 @@ impl Site {
             settings: self.settings.clone(),
             kept: jiff::SignedDuration::from_hours(24 * 90),
             holder: name.to_owned(),
+            host: name.to_owned(),
+            attended: false,
             is_gone: |_| false,
             look: Duration::from_secs(3600),
         }
@@ -110,6 +114,17 @@ pub(super) fn done() -> Result<Report, Failure> {
 
 pub(super) fn failed(passing: bool) -> Result<Report, Failure> {
     Err(Failure { reason: "the service is away".to_owned(), passing })
+}
+
+/// Looks at the first job until there is nothing more to do at present.
+pub(super) async fn look(host: &Scheduler<'_>) -> Duration {
+    let (mut seen, stop) = (Seen::default(), Stop::default());
+    loop {
+        let wait = host.turn(&host.jobs[0], &mut seen, &stop).await.unwrap();
+        if !wait.is_zero() {
+            return wait;
+        }
+    }
 }
 
 /// Waits until a condition holds, and lets others work meanwhile.

@@ -69,7 +69,10 @@ async fn what_a_dead_host_leaves_is_finished_by_another_once_its_lease_is_not_re
             let before = renewals().await;
             tokio::select! {
                 _ = &mut turn => panic!("the job ended"),
-                () = until("the lease to be renewed", async || renewals().await > before) => {}
+                // Who renews it and who watches the deadline wait for the clock again by then.
+                () = until("the lease to be renewed", async || {
+                    renewals().await > before && site.clock.sleepers() == 2
+                }) => {}
             }
             look(&b, &mut seen_by_b).await;
         }
@@ -130,7 +133,7 @@ async fn a_host_that_was_stalled_gives_up_what_another_has_taken_over() {
 async fn a_host_that_is_told_to_stop_gives_the_occasion_back_and_the_job_goes_on_elsewhere() {
     for obeys in [true, false] {
         let site = Site::new(START, "UTC");
-        let begun = Cell::new(false);
+        let (begun, asked) = (Cell::new(false), Cell::new(Duration::ZERO));
         let stopping = work(|call| {
             begun.set(true);
             async move {
@@ -147,6 +150,7 @@ async fn a_host_that_is_told_to_stop_gives_the_occasion_back_and_the_job_goes_on
         let stop = Stop::default();
         let time_passes = async {
             until("the job to begin", async || begun.get()).await;
+            asked.set(site.clock.ran());
             stop.ask();
             loop {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -157,6 +161,9 @@ async fn a_host_that_is_told_to_stop_gives_the_occasion_back_and_the_job_goes_on
             () = a.run(&stop) => {}
             () = time_passes => {}
         }
+        let took = site.clock.ran() - asked.get();
+        // Some steps of the clock may pass before what it ends is done.
+        assert!(took < site.settings.grace + Duration::from_secs(60), "it took {took:?}, obeys: {obeys}");
         let recorded = a.recorded("sync").await;
         assert_eq!((recorded[0].state, recorded[0].attempts), (Waiting, 0), "obeys: {obeys}");
 
@@ -166,4 +173,30 @@ async fn a_host_that_is_told_to_stop_gives_the_occasion_back_and_the_job_goes_on
         assert_eq!(*notes.finished.borrow(), ["b"]);
         assert_eq!(b.told().await, [""; 0], "an interruption is no failure");
     }
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_comes_back_from_is_no_sign_of_life() {
+    let site = Site::new(START, "UTC");
+    let notes = Notes::default();
+    let host = site.host("a", noting("a", true, &notes)).await;
+    let stop = Stop::default();
+    let mut runs = Box::pin(host.run(&stop));
+    let begun = async {
+        until("the job to be known", async || !host.database.known_jobs().await.unwrap().is_empty()).await;
+        site.clock.advance(SignedDuration::from_hours(1));
+        until("the job to begin", async || notes.begun.get() > 0).await;
+    };
+    tokio::select! {
+        biased;
+        () = &mut runs => panic!("it ended"),
+        () = begun => {}
+    }
+    // From here on, nothing comes back: as if the job had blocked what looks after it.
+    let may_take = host.jobs[0].deadline + site.settings.grace;
+    site.clock.advance(may_take.try_into().unwrap());
+    assert!(host.is_alive());
+    site.clock.advance(SignedDuration::from_mins(2));
+    assert!(!host.is_alive(), "the watchdog would go on being told that all is well");
+    drop(runs);
 }

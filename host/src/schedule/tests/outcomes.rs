@@ -5,25 +5,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::fixture::{Site, done, failed, job, until, work};
+use super::fixture::{Site, done, failed, job, look, until, work};
 use crate::database::OccasionState::{Done, Dropped, Failed, Running, Skipped, Waiting};
+use crate::schedule::Job;
 use crate::schedule::turn::Seen;
-use crate::schedule::{Job, Scheduler};
 use crate::settings::schedule::Missed;
 use crate::stop::Stop;
 
 const START: &str = "2027-05-01T00:00:00Z";
-
-/// Looks at the first job until there is nothing more to do at present.
-async fn look(host: &Scheduler<'_>) -> Duration {
-    let (mut seen, stop) = (Seen::default(), Stop::default());
-    loop {
-        let wait = host.turn(&host.jobs[0], &mut seen, &stop).await.unwrap();
-        if !wait.is_zero() {
-            return wait;
-        }
-    }
-}
 
 #[tokio::test]
 async fn what_was_missed_happens_once_or_is_dropped_as_the_site_says() {

@@ -36,8 +36,12 @@ pub(super) struct Written {
 impl Written {
     pub(super) fn with_the_rest_of(self, limits: Limits) -> PluginJob {
         let Self { component, sha256, grants, files, settings, limits: own, schedule } = self;
+        // A call that reads rows has seconds, a job that asks services for each of them has as long as jobs have.
+        let deadline = own.as_ref().and_then(|own| own.deadline).unwrap_or_else(|| schedule.deadline());
         let plugin = Plugin { component, sha256, grants, files, settings, limits: own };
-        PluginJob { plugin: plugin.with_the_rest_of(limits), schedule }
+        let mut plugin = plugin.with_the_rest_of(limits);
+        plugin.limits = Some(Limits { deadline, ..plugin.limits.unwrap_or(limits) });
+        PluginJob { plugin, schedule }
     }
 }
 

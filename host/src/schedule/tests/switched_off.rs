@@ -1,0 +1,80 @@
+//! Jobs that are switched off, and on again.
+
+use std::cell::RefCell;
+
+use jiff::SignedDuration;
+
+use super::fixture::{Site, done, failed, job, look, work};
+use crate::database::Database;
+use crate::database::OccasionState::{Dropped, Failed, Waiting};
+use crate::schedule::Scheduler;
+use crate::stop::Stop;
+
+const START: &str = "2027-05-01T00:00:00Z";
+
+#[tokio::test]
+async fn a_job_that_is_switched_on_again_has_missed_nothing() {
+    let site = Site::new(START, "UTC");
+    let ran = RefCell::new(Vec::new());
+    let on = || {
+        let work = work(|call| {
+            let due = call.time.timestamp().to_string();
+            async {
+                ran.borrow_mut().push(due);
+                done()
+            }
+        });
+        vec![job("sync", "@hourly", work)]
+    };
+    let stop = Stop::default();
+    let first = site.host("a", on()).await;
+    first.take_up(&stop).await;
+    look(&first).await;
+    // Nobody is there for a while: that is missed.
+    site.clock.advance(SignedDuration::from_hours(3));
+    let restarted = site.host("a", on()).await;
+    restarted.take_up(&stop).await;
+    look(&restarted).await;
+    assert_eq!(*ran.borrow(), ["2027-05-01T03:00:00Z"]);
+    site.host("a", Vec::new()).await.take_up(&stop).await;
+    site.clock.advance(SignedDuration::from_mins(3 * 60 + 30));
+    let on_again = site.host("a", on()).await;
+    on_again.take_up(&stop).await;
+    look(&on_again).await;
+    assert_eq!(ran.borrow().len(), 1);
+    site.clock.advance(SignedDuration::from_hours(1));
+    look(&on_again).await;
+    assert_eq!(ran.borrow()[1..], ["2027-05-01T07:00:00Z"]);
+}
+
+#[tokio::test]
+async fn what_waits_of_a_job_ends_when_the_job_is_switched_off_and_not_because_of_another_machine() {
+    let site = Site::new(START, "UTC");
+    let stop = Stop::default();
+    let on = async |name: &str| -> Scheduler<'static> {
+        let host = site.host(name, vec![job("sync", "@hourly", work(|_| async { failed(true) }))]).await;
+        host.take_up(&stop).await;
+        host
+    };
+    let host = on("a").await;
+    look(&host).await;
+    site.clock.advance(SignedDuration::from_hours(1));
+    look(&host).await;
+    let state = async || host.recorded("sync").await.last().unwrap().state;
+    assert_eq!(state().await, Waiting);
+    site.host("b", Vec::new()).await.take_up(&stop).await;
+    assert_eq!(state().await, Waiting, "the settings of another machine are others");
+    site.host("a", Vec::new()).await.take_up(&stop).await;
+    assert_eq!(state().await, Failed);
+    let summary = host.recorded("sync").await[0].summary.clone().unwrap();
+    assert!(summary.ends_with("the job was switched off"), "{summary}");
+
+    // One that nobody had begun yet.
+    let host = on("a").await;
+    site.clock.advance(SignedDuration::from_mins(30));
+    let mut transaction = host.database.begin().await.unwrap();
+    Database::add_occasion(&mut transaction, "sync", site.clock.now(), 1, (Waiting, None)).await.unwrap();
+    transaction.commit().await.unwrap();
+    site.host("a", Vec::new()).await.take_up(&stop).await;
+    assert_eq!(state().await, Dropped);
+}
