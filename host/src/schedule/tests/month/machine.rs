@@ -150,9 +150,11 @@ impl Machine {
 pub(super) async fn settle(machines: &mut [Machine; 2], site: &Site, world: &World) {
     let ran = site.clock.ran();
     poll_fn(|context| {
-        let waiting = machines.iter_mut().map(|machine| machine.poll(context, ran, world));
-        // Each of them has to be polled.
-        let all_wait = waiting.fold(true, |all, one| all && one);
+        let mut all_wait = true;
+        for machine in machines.iter_mut() {
+            // Each of them has to be polled.
+            all_wait &= machine.poll(context, ran, world);
+        }
         if all_wait && site.clock.sleepers() == world.sleepers() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
