@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 const LONGEST_FOLD: SignedDuration = SignedDuration::from_hours(24);
 
 /// How many times are counted one by one; beyond that, a count says "at least".
-const MOST_COUNTED: u32 = 100_000;
+const MOST_COUNTED: u32 = 10_000;
 
 /// A line of crontab: five fields, or `@daily` and the like.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,6 +30,9 @@ pub const KIND: &str = "remind";
 
 const MAIL: &str = "reminder";
 
+/// What the origin of a digest for others ends with, after that of the one for approvers.
+pub(crate) const ESCALATED: &str = ":escalated";
+
 /// How far ahead of the clock a form's timestamp and a reminder may be. What is further was read in the wrong order of
 /// day and month, or typed, or written while the clock was wrong.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
@@ -211,7 +214,7 @@ impl Reminders<'_> {
         let all: Vec<&Due<'_>> = due.iter().collect();
         let mut mails = vec![(origin.clone(), self.compose(source, &all, false).await?)];
         if !escalated.is_empty() {
-            mails.push((format!("{origin}:escalated"), self.compose(source, &escalated, true).await?));
+            mails.push((format!("{origin}{ESCALATED}"), self.compose(source, &escalated, true).await?));
         }
         let now = app.clock.now();
         let mut transaction = app.database.begin().await?;

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::batch::BatchError;
 use crate::database::Outlived;
 use crate::outbox::{MailActionError, OutboxError};
+use crate::remind::ESCALATED;
 
 const REFUSED_MAILS: &str = "refused mails, with their files";
 const PINS: &str = "PINs in the sheet";
@@ -88,6 +89,7 @@ pub async fn run(app: &App, dry_run: bool) -> Report {
     };
     let (requests, mails, reports) =
         (before(retention.requests), before(retention.mails), before(retention.reports));
+    let reports_before = reports;
     let mut report = Report::default();
     let mut erase = async |what: Outlived, before| {
         let erased = match dry_run {
@@ -111,6 +113,8 @@ pub async fn run(app: &App, dry_run: bool) -> Report {
         report.pins = report.count(PINS, erased);
     }
     if !dry_run {
+        let forgotten = app.database.forget_occasions(reports_before).await;
+        report.count("what jobs did on their occasions", forgotten.map(|()| 0).map_err(BatchError::from));
         let overwritten = app.database.overwrite_log().await;
         report.count("the traces in the database's log", overwritten.map(|()| 0).map_err(BatchError::from));
     }
@@ -138,7 +142,7 @@ async fn discard_refused(
     let owed = app.database.mails_about_open_requests().await?;
     let mut count = 0;
     for (number, origin) in app.outbox.refused_before(before).await? {
-        if owed.contains(&origin) {
+        if owed.contains(origin.strip_suffix(ESCALATED).unwrap_or(&origin)) {
             continue;
         }
         if !dry_run && let Err(error) = app.outbox.discard(number).await {

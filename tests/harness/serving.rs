@@ -94,9 +94,9 @@ impl Serving {
         }
     }
 
-    /// Asks the server to end, and returns its status where it does within a quarter of a minute.
+    /// Asks the server to end, and returns its status where it does within a minute.
     pub fn stop(mut self) -> Option<ExitStatus> {
-        crate::process::terminate(&mut self.process, Duration::from_secs(15))
+        crate::process::terminate(&mut self.process, Duration::from_secs(60))
     }
 }
 

@@ -73,7 +73,10 @@ impl BatchError {
         match self {
             Self::Keystone(error) => error.is_passing(),
             Self::Quota(error) => error.is_passing(),
-            Self::Sheet(SheetError::Io { .. }) | Self::Database(_) | Self::Exclusive(_) => true,
+            Self::Sheet(SheetError::Io { .. })
+            | Self::Database(_)
+            | Self::Outbox(OutboxError::Database(_))
+            | Self::Exclusive(_) => true,
             Self::Sheet(error) => error.is_passing(),
             Self::Plugin(error) => error.is_passing(),
             Self::MailingList(error) => error.is_unreachable(),

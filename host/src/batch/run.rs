@@ -119,7 +119,8 @@ async fn run_alone<T: Task>(
     };
     let subscriptions = subscribing::finish(app, number, last_run, subscriptions).await;
     let mut report = Report::new(number, &plan, &endings, moved, mail, subscriptions);
-    if let Some(seen) = seen {
+    // A run that was told to end says nothing of the rows that it has left for the next one.
+    if let Some(seen) = seen.filter(|_| !app.stop.is_asked()) {
         report.notices.extend(noting::note_problems(source, &seen, &report.rows).await);
     }
     if let Err(error) = record_end(app, number, &report).await {

@@ -143,8 +143,8 @@ impl Database {
         query.build().fetch_all(&mut **transaction).await?.iter().map(record).collect()
     }
 
-    /// Whether the job was running at a moment in the past. Where its end lies ahead of `now`, the clock was wrong then
-    /// and has been set right, and nothing can be said.
+    /// Whether the job was running at a moment in the past, and did its work. Where its end lies ahead of `now`, the clock
+    /// was wrong then and has been set right, and nothing can be said.
     ///
     /// # Errors
     /// Where the database fails.
@@ -156,7 +156,7 @@ impl Database {
     ) -> Result<bool, DatabaseError> {
         let found: Option<i64> = sqlx::query_scalar(
             "SELECT id FROM occasion WHERE job = $1 AND started < $2 AND ended >= $2 AND ended <= $3 \
-             AND holder IS NULL LIMIT 1",
+             AND state IN ('done', 'partly') LIMIT 1",
         )
         .bind(job)
         .bind(moment.as_millisecond())

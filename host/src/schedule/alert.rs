@@ -26,13 +26,13 @@ impl Scheduler<'_> {
         &self,
         job: &str,
         occasion: &OccasionRecord,
-        ended: Result<Report, Failure>,
+        ended: &Result<Report, Failure>,
     ) -> Result<(), ScheduleError> {
         let now = self.clock.now();
         let attempts = occasion.attempts + 1;
         let mut transaction = self.database.begin().await?;
         let mut health = Database::job_health(&mut transaction, job).await?;
-        let recorded = match &ended {
+        let recorded = match ended {
             Ok(report) => {
                 let state = if report.partly { OccasionState::Partly } else { OccasionState::Done };
                 let Report { summary, details, .. } = report;
@@ -51,7 +51,7 @@ impl Scheduler<'_> {
             tracing::error!(job, "another process has taken over the job; its report counts");
             return Ok(());
         }
-        match &ended {
+        match ended {
             Ok(report) => {
                 tracing::info!(job, partly = report.partly, summary = report.summary, "job done");
                 self.works(&mut transaction, job, occasion, &mut health).await?;

@@ -127,7 +127,7 @@ impl Scheduler<'_> {
                 (Err(late), Some(ByHandError::Late { job, reason }))
             }
         };
-        self.record_end(job, &occasion, ended).await?;
+        self.record_end(job, &occasion, &ended).await?;
         match (done, error) {
             (Some(done), _) => Ok(done),
             (None, Some(error)) => Err(error),

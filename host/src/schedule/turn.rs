@@ -15,6 +15,9 @@ use crate::stop::Stop;
 /// How long to wait after the first attempt that failed; twice as long after each further one.
 const FIRST_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long to wait before what could not be recorded is tried again.
+const RECORDING_DELAY: Duration = Duration::from_secs(5);
+
 /// How long to wait at most.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -92,7 +95,8 @@ impl Scheduler<'_> {
         };
         let Some(Come { last, count }) = cron.come(looked_until, now, &self.zone) else { return Ok(()) };
         let open = Database::open_occasions(transaction, &job.name).await?;
-        let running = open.iter().any(|other| self.is_running(other, seen));
+        // Who runs the job by hand may give up, and then nobody would do it: the occasion waits for that.
+        let running = open.iter().any(|other| !other.by_hand && self.is_running(other, seen));
         let was_missed = now.duration_since(last) > ON_TIME;
         let running = running || Database::was_running(transaction, &job.name, last, now).await?;
         let (state, summary) = if running {
@@ -198,7 +202,7 @@ impl Scheduler<'_> {
         match self.work(job, occasion, stop).await {
             Worked::Ended(ended) => {
                 fail_point::reached(|| format!("{} ended", job.name));
-                self.record_end(&job.name, occasion, ended).await
+                self.record_end_at_last(&job.name, occasion, &ended).await
             }
             Worked::Interrupted => {
                 tracing::info!(job = job.name, "job interrupted; the occasion is given back");
@@ -211,6 +215,28 @@ impl Scheduler<'_> {
                     "job stopped: this process was stalled for so long that another one has taken over"
                 );
                 Ok(())
+            }
+        }
+    }
+}
+
+impl Scheduler<'_> {
+    /// Records how the job ended. Where the database fails it is tried again, for as long as the occasion is this
+    /// process's: the job has done its work, and would do it again.
+    async fn record_end_at_last(
+        &self,
+        job: &str,
+        occasion: &OccasionRecord,
+        ended: &Result<Report, Failure>,
+    ) -> Result<(), ScheduleError> {
+        let begun = self.clock.ran();
+        loop {
+            match self.record_end(job, occasion, ended).await {
+                Err(error) if self.clock.ran().saturating_sub(begun) < LEASE => {
+                    tracing::error!(%error, job, "how a job ended cannot be recorded; trying again");
+                    self.clock.sleep(RECORDING_DELAY).await;
+                }
+                recorded => return recorded,
             }
         }
     }

@@ -146,8 +146,9 @@ async fn random_password(
     let original = open_password(inner, &attempt.user_id, &claim.password)?;
     if !claim.is_password_set {
         let Some(user) = user.await.map_err(RedeemError::Keystone)? else {
-            keystone.is_gone(&attempt.user_id).await.map_err(RedeemError::Keystone)?;
-            return Err(RedeemError::AccountGone);
+            let is_gone = keystone.is_gone(&attempt.user_id).await.map_err(RedeemError::Keystone)?;
+            // A proxy said so for a Keystone that answers by now: the next try finds the user.
+            return Err(if is_gone { RedeemError::AccountGone } else { RedeemError::Busy });
         };
         reset_link::set_random_password(inner, keystone, attempt, user, &original).await?;
     }
