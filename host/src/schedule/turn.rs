@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::work::Worked;
-use super::{Failure, Job, LEASE, Missed, ON_TIME, ScheduleError, Scheduler};
+use super::{Failure, Job, LEASE, Missed, ON_TIME, Report, ScheduleError, Scheduler};
 use crate::cron::{Come, CronLine};
 use crate::database::{Database, DatabaseError, Looked, OccasionRecord, OccasionState, Transaction};
 use crate::fail_point;
