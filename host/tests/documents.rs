@@ -384,8 +384,8 @@ fn what_is_wrong_with_a_key_is_told_with_its_line() {
         ("cron = \"10 0 * * *\"", "cron = \"0 0 31 2 *\"", "cron = \"0 0 31", "no such time ever comes"),
         (
             "[schedule.import]\ncron = \"*/15 * * * *\"",
-            "[schedule.import]\nenabled = true",
-            "enabled = true",
+            "[schedule.import]\nenabled = true # by itself",
+            "enabled = true # by itself",
             "schedule.import.enabled: say when",
         ),
         (

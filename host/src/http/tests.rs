@@ -229,9 +229,7 @@ async fn posts_from_other_sites_are_refused_before_anything_is_counted() {
     let served = Served::new().await;
     let link = served.fixture.link().await;
     let path = format!("/?token={}", text(&link.token));
-    for (name, value) in
-        [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example.com"), ("origin", "null")]
-    {
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example.com")] {
         for _ in 0..6 {
             let request = Request::builder().method(Method::POST).uri(&path).header(name, value);
             let body = "pin=0815&password=a&confirm_password=a";
