@@ -4,6 +4,7 @@
 //! request gets, the quota policy decides.
 
 mod announce;
+mod begun;
 mod build;
 mod context;
 mod facts;

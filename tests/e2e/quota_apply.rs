@@ -1,17 +1,18 @@
 //! The quota sheet against the real services: what is granted, refused, and undone; checked with the stock command
 //! line.
 
+mod begun;
+mod temporary;
+
 use std::fs;
-use std::process::Command;
 
 use serde_json::json;
 use usher_tests::fault_proxy::{Fault, FaultProxy, Trouble};
 use usher_tests::google_sheets::GoogleSheets;
 use usher_tests::sheet::{self, QuotaRow};
 use usher_tests::site::{Run, Site};
-use usher_tests::{process, workspace};
 
-use crate::stage::{Stage, entries, expect_schema, expect_status, expect_words, records};
+use crate::stage::{Stage, expect_schema, expect_status, expect_words, records};
 
 /// A site whose quota sheet is about a project of its own, with a requester, a member who has an address, one who has
 /// none, and one who is a member through a group.
@@ -80,25 +81,6 @@ impl Quotas {
 
     fn processed(&self) -> usize {
         self.site.quota_done().unwrap().len() - 1
-    }
-
-    /// Moves the end of the temporary change: as if time had passed.
-    fn end_in(&self, seconds: i64) {
-        let script = "
-import sqlite3, sys, time
-database = sqlite3.connect(sys.argv[1])
-moved = database.execute('UPDATE quota_decision SET ends = ? WHERE ends IS NOT NULL AND ended IS NULL',
-                         (int((time.time() + int(sys.argv[2])) * 1000),))
-assert moved.rowcount == 1
-database.commit()
-";
-        let mut command = Command::new(workspace::python_packages().join("bin/python"));
-        command
-            .args(["-c", script])
-            .arg(self.site.folder().join("state/usher.sqlite"))
-            .arg(seconds.to_string());
-        let output = process::output(&mut command).unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -275,200 +257,6 @@ fn volume_change(proxy: &FaultProxy, quotas: &Quotas) -> String {
     let path = read.unwrap().kind.trim_start_matches("GET ").trim_end_matches("/defaults");
     proxy.calm();
     format!("PUT {path}")
-}
-
-#[test]
-fn a_temporary_change_is_announced_and_undone_unless_it_was_changed_meanwhile() {
-    let quotas = Quotas::new("temporary");
-    let mut row = quotas.row(&[("instances", "20"), ("cores", "40"), ("floating", "60")]);
-    row.set(9, "temporary").set(10, "12/31/2099");
-    quotas.write(&[row]);
-    expect_status(&quotas.apply(), 0);
-    quotas.expect(&[("instances", 20), ("cores", 40), ("floating_ips", 60)]);
-    let expire = |more: &[&str]| {
-        let mut arguments = vec!["run", "expire-quotas"];
-        arguments.extend(more);
-        quotas.site.usher(&arguments).unwrap()
-    };
-    let run = expire(&[]);
-    expect_status(&run, 0);
-    expect_words(&run, &["0 ended, 0 announced, 0 failed"]);
-
-    quotas.end_in(2 * 24 * 60 * 60);
-    expect_words(&expire(&["--dry-run"]), &["0 ended, 1 announced", "Nothing was changed"]);
-    assert_eq!(quotas.stage.mail.received().unwrap().len(), 1);
-    for announced in ["1 announced", "0 announced"] {
-        let run = expire(&[]);
-        expect_status(&run, 0);
-        expect_words(&run, &[announced]);
-        assert_eq!(quotas.stage.mail.received().unwrap().len(), 2, "it is told once");
-    }
-    assert_eq!(quotas.stage.mail.received().unwrap()[1].to, [quotas.requester.as_str()]);
-
-    // Somebody raises the cores in the meantime.
-    let cores = json!({ "quota_set": { "cores": 64 } });
-    let path = format!("/os-quota-sets/{}", quotas.project_id);
-    let identity = quotas.stage.cloud.identity().unwrap();
-    identity.call_service("compute", "PUT", &path, Some(&cores)).unwrap();
-    quotas.end_in(-60);
-    let dry = expire(&["--dry-run", "--json"]).json().unwrap();
-    assert_eq!(entries(&dry["ended"]).len(), 1, "{dry}");
-    quotas.expect(&[("instances", 20), ("floating_ips", 60)]);
-    let run = expire(&[]);
-    expect_status(&run, 0);
-    expect_words(&run, &["1 ended", "64, changed meanwhile and kept"]);
-    quotas.expect(&[("instances", 10), ("cores", 64), ("floating_ips", 50)]);
-    let mails = quotas.stage.mail.received().unwrap();
-    assert_eq!(mails.len(), 3);
-    let text = mails[2].text.as_deref().unwrap();
-    assert!(text.contains("64") && text.contains("changed meanwhile"), "{text}");
-    let again = expire(&[]);
-    expect_words(&again, &["0 ended, 0 announced, 0 failed"]);
-    assert_eq!(quotas.stage.mail.received().unwrap().len(), 3);
-}
-
-#[test]
-fn a_temporary_change_ends_also_below_what_is_in_use() {
-    let quotas = Quotas::new("below");
-    let identity = quotas.stage.cloud.identity().unwrap();
-    let path = format!("/v2.0/quotas/{}", quotas.project_id);
-    let limit = json!({ "quota": { "network": 1 } });
-    identity.call_service("network", "PUT", &path, Some(&limit)).unwrap();
-    let mut row = quotas.row(&[("networks", "4"), ("volumes", "12")]);
-    row.set(9, "temporary").set(10, "12/31/2099");
-    quotas.write(&[row]);
-    expect_status(&quotas.apply(), 0);
-    for name in ["one", "two", "three"] {
-        let network = json!({ "network": { "name": name, "project_id": quotas.project_id } });
-        identity.call_service("network", "POST", "/v2.0/networks", Some(&network)).unwrap();
-    }
-    quotas.end_in(-60);
-    expect_status(&quotas.site.usher(&["run", "expire-quotas"]).unwrap(), 0);
-    quotas.expect(&[("networks", 1), ("volumes", 10)]);
-}
-
-#[test]
-fn what_is_asked_for_again_while_it_lasts_does_not_go_back() {
-    let quotas = Quotas::new("again");
-    let mut first = quotas.row(&[("instances", "20"), ("cores", "40")]);
-    first.set(9, "temporary").set(10, "12/31/2099");
-    quotas.write(&[first]);
-    expect_status(&quotas.apply(), 0);
-    let mut again = quotas.row(&[("instances", "20")]);
-    again.set(3, "3/16/2018 15:48:48");
-    quotas.write(&[again]);
-    let run = quotas.apply();
-    expect_status(&run, 0);
-    assert_eq!((quotas.waiting(), quotas.processed()), (0, 2));
-    quotas.end_in(-60);
-    expect_status(&quotas.site.usher(&["run", "expire-quotas"]).unwrap(), 0);
-    quotas.expect(&[("instances", 20), ("cores", 20)]);
-    // Asked for once more, there is nothing to be set, and nobody is told that there was.
-    let mut more = quotas.row(&[("instances", "20")]);
-    more.set(3, "3/17/2018 15:48:48");
-    quotas.write(&[more]);
-    let mails = quotas.stage.mail.received().unwrap().len();
-    let run = quotas.apply();
-    expect_status(&run, 1);
-    expect_words(&run, &["in force already"]);
-    assert_eq!(quotas.stage.mail.received().unwrap().len(), mails);
-}
-
-#[test]
-fn a_begun_request_is_finished_for_its_project_whatever_that_is_called_now() {
-    let quotas = Quotas::new("renamed");
-    let proxy = FaultProxy::start(&quotas.stage.cloud).unwrap();
-    quotas.site.use_proxy(&quotas.stage.cloud, &proxy).unwrap();
-    quotas.write(&[quotas.row(&[("instances", "20"), ("floating", "60"), ("volumes", "15")])]);
-    proxy.calm();
-    let kind = "PUT /network/v2.0/quotas/*".to_owned();
-    proxy.fault(Fault { kind, nth: 1, always: true, trouble: Trouble::Unavailable });
-    expect_status(&quotas.apply(), 1);
-    proxy.calm();
-    let identity = quotas.stage.cloud.identity().unwrap();
-    let name = json!({ "project": { "name": "Quotas renamed since" } });
-    identity.call("PATCH", &format!("/projects/{}", quotas.project_id), Some(&name)).unwrap();
-    // Another one of the old name is not it.
-    identity.create_project(&quotas.project, "A project of the tests").unwrap();
-    let run = quotas.apply();
-    expect_status(&run, 1);
-    expect_words(&run, &["conflict", "about another one now"]);
-    let mut rows = quotas.site.quota_requests().unwrap();
-    rows[1][8] = "Quotas renamed since".to_owned();
-    sheet::write(&quotas.site.quota().join(format!("{}.csv", sheet::REQUESTS)), &rows).unwrap();
-    // What somebody has set since is left at that.
-    let volumes = json!({ "quota_set": { "volumes": 33 } });
-    let path = format!("/os-quota-sets/{}", quotas.project_id);
-    identity.call_service("volumev3", "PUT", &path, Some(&volumes)).unwrap();
-    let run = quotas.apply();
-    expect_status(&run, 0);
-    expect_words(&run, &["volumes was changed to 33"]);
-    let limits = quotas.stage.limits("Quotas renamed since");
-    let found = ["instances", "floating_ips", "volumes"].map(|resource| limits[resource]);
-    assert_eq!(found, [20, 60, 33]);
-    assert_eq!(quotas.processed(), 1);
-}
-
-#[test]
-fn a_request_that_waits_with_something_wrong_in_it_is_left_to_people() {
-    let quotas = Quotas::new("unclear");
-    quotas
-        .site
-        .change_settings(
-            "[plugins.mail_templates]\n",
-            "[plugins.quota_policy.settings.auto_approve.limits]\ninstances = 15\n\n[plugins.mail_templates]\n",
-        )
-        .unwrap();
-    let mut row = quotas.row(&[("instances", "15")]);
-    row.set(0, "").set(1, "").set(9, "temporary").set(10, "until christmas");
-    quotas.write(&[row]);
-    expect_status(&quotas.apply(), 0);
-    quotas.expect(&[("instances", 10)]);
-    assert_eq!((quotas.waiting(), quotas.processed()), (1, 0));
-}
-
-#[test]
-fn the_policy_may_grant_a_request_that_waits() {
-    let quotas = Quotas::new("waiting");
-    quotas
-        .site
-        .change_settings(
-            "[plugins.mail_templates]\n",
-            "[plugins.quota_policy.settings.auto_approve.limits]\ninstances = 15\n\n[plugins.mail_templates]\n",
-        )
-        .unwrap();
-    let mut small = quotas.row(&[("instances", "15")]);
-    small.set(0, "").set(1, "");
-    let mut large = quotas.row(&[("instances", "16")]);
-    large.set(0, "").set(1, "").set(3, "3/15/2018 15:48:49");
-    quotas.write(&[large.clone(), small]);
-    let run = quotas.apply();
-    expect_status(&run, 0);
-    quotas.expect(&[("instances", 15)]);
-    assert_eq!((quotas.waiting(), quotas.processed()), (1, 1));
-    assert_eq!(quotas.site.quota_requests().unwrap()[1], large.0);
-}
-
-#[test]
-fn two_requests_about_one_project_build_on_each_other_and_one_project_can_be_chosen() {
-    let quotas = Quotas::new("two");
-    let mut second = quotas.row(&[("networks", "103")]);
-    second.set(3, "3/15/2018 15:48:49");
-    let mut elsewhere = QuotaRow::new(&quotas.requester, "No Such Project", &[("instances", "11")]);
-    elsewhere.set(3, "3/15/2018 15:48:50");
-    // Networks alone: one port for each network more, and 5; of 500 ports.
-    let first = quotas.row(&[("networks", "102")]);
-    quotas.write(&[first, elsewhere, second]);
-    let run = quotas.site.usher(&["quota", "apply", "--project", &quotas.project]).unwrap();
-    expect_status(&run, 0);
-    quotas.expect(&[("networks", 103), ("ports", 500 + 2 + 5 + 1 + 5)]);
-    assert_eq!((quotas.waiting(), quotas.processed()), (1, 2));
-    let rest = quotas.apply();
-    expect_status(&rest, 1);
-    expect_words(&rest, &["there is no project No Such Project"]);
-    let nobody = quotas.site.usher(&["quota", "apply", "--project", "Misspelt"]).unwrap();
-    expect_status(&nobody, 1);
-    expect_words(&nobody, &["no row of the sheet is about the project Misspelt"]);
 }
 
 #[test]

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::begun::left_alone;
 use super::context::context;
 use super::facts::ProjectFacts;
 use super::plan::{Action, Change, Fate, Plan, PlannedRow, Work};
 use super::wish::{end_of, wish};
-use crate::batch::report::counted;
 use crate::database::{JournalRequest, QuotaOutcome, RecordedQuotaDecision, RequestState};
 use crate::mailer;
 use crate::plugin::{Decision, QuotaPolicy};
-use crate::quota_decisions::{in_words, is_temporary};
+use crate::quota_decisions::is_temporary;
 use crate::quotas::{Limit, nearest_key};
 use crate::registration::{
     Body, DecidedLimit, Outcome, ParsedRow, QuotaRequest, QuotaService, Request, RowNumber, Stage, same_name,
@@ -349,7 +349,7 @@ impl<'a> Planning<'a> {
             }
         }
         let to = work.request.email.trim().to_owned();
-        let cc = copies(project, &to, warnings);
+        let cc = project.copies(&to, warnings);
         work.actions.push(Action::Announce { to, cc, changes });
         self.last_row.insert(&project.project.id, row);
     }
@@ -360,60 +360,6 @@ impl<'a> Planning<'a> {
             self.notices.push(notice);
         }
     }
-}
-
-/// Leaves out what an earlier run was stopped before setting, and somebody else has set meanwhile.
-fn left_alone(
-    mut changes: Vec<Change>,
-    project: &ProjectFacts,
-    journal: &JournalRequest,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Change>, String> {
-    let now = &project.limits.as_ref().map_err(String::clone)?.limits;
-    changes.retain(|change| {
-        let is_same = |limit: &&Limit| limit.service == change.service && limit.key == change.key;
-        let found = now.iter().find(is_same).map_or(change.old, |limit| limit.limit);
-        let is_set = journal.finished(&Action::set_step(change.service)).is_some();
-        let is_left = is_set || found == change.old || found == change.new;
-        if !is_left {
-            warnings.push(format!(
-                "{} was changed to {} since an earlier run began this request, and is left at that",
-                change.key,
-                in_words(found)
-            ));
-        }
-        is_left
-    });
-    match changes.is_empty() {
-        true => {
-            Err("all of its limits were changed by somebody else meanwhile; mark the row as denied"
-                .to_owned())
-        }
-        false => Ok(changes),
-    }
-}
-
-/// The members who get a copy. Who does not belong to a project must not learn who does.
-fn copies(project: &ProjectFacts, requester: &str, warnings: &mut Vec<String>) -> Vec<String> {
-    if !project.has_member(requester) {
-        warnings.push(format!(
-            "{requester} has no role in the project {}, so its members get no copy of the mail",
-            project.project.name
-        ));
-        return Vec::new();
-    }
-    let addresses = project.addresses_besides(requester);
-    // One whose address is none must not cost the others their mail.
-    let (good, bad): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(|address| mailer::check_recipient(address).is_ok());
-    if !bad.is_empty() {
-        warnings.push(format!(
-            "{} in the project {} got no copy of the mail: their addresses are none",
-            counted(bad.len(), "member", "members"),
-            project.project.name
-        ));
-    }
-    good
 }
 
 /// The names of the projects that somebody has to look up.

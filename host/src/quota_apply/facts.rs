@@ -6,8 +6,10 @@ use futures::future::try_join_all;
 
 use crate::app::App;
 use crate::batch::BatchError;
+use crate::batch::report::counted;
 use crate::database::RecordedQuotaDecision;
 use crate::keystone::{Project, User};
+use crate::mailer;
 use crate::quotas::{AllLimits, QuotaError};
 use crate::registration::{QuotaService, fold, same_name};
 
@@ -36,7 +38,7 @@ impl ProjectFacts {
     }
 
     /// The addresses of the members besides `requester`, each once. Some users have none.
-    pub(super) fn addresses_besides(&self, requester: &str) -> Vec<String> {
+    fn addresses_besides(&self, requester: &str) -> Vec<String> {
         let mut seen = BTreeSet::from([fold(requester)]);
         let enabled = self.members.iter().filter(|user| user.enabled);
         enabled
@@ -44,6 +46,29 @@ impl ProjectFacts {
             .filter(|email| !email.is_empty() && seen.insert(fold(email)))
             .map(str::to_owned)
             .collect()
+    }
+
+    /// The members who get a copy. Who does not belong to a project must not learn who does.
+    pub(super) fn copies(&self, requester: &str, warnings: &mut Vec<String>) -> Vec<String> {
+        if !self.has_member(requester) {
+            warnings.push(format!(
+                "{requester} has no role in the project {}, so its members get no copy of the mail",
+                self.project.name
+            ));
+            return Vec::new();
+        }
+        let addresses = self.addresses_besides(requester);
+        // One whose address is none must not cost the others their mail.
+        let (good, bad): (Vec<_>, Vec<_>) =
+            addresses.into_iter().partition(|address| mailer::check_recipient(address).is_ok());
+        if !bad.is_empty() {
+            warnings.push(format!(
+                "{} in the project {} got no copy of the mail: their addresses are none",
+                counted(bad.len(), "member", "members"),
+                self.project.name
+            ));
+        }
+        good
     }
 }
 
