@@ -26,10 +26,10 @@ mod view_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::routing::{get, put};
-use axum::{Router, middleware};
 use url::Url;
 
 use crate::keystone::Keystone;
@@ -38,6 +38,7 @@ use crate::setpass::Setpass;
 use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
 pub use client_address::ClientAddress;
+pub use every_request::Answers;
 pub use pages::{Look, LookError};
 
 /// What the handlers work with.
@@ -67,11 +68,11 @@ impl FromRef<Arc<Services>> for Readiness {
     }
 }
 
-/// Every operation.
-pub fn router(services: Services) -> Router {
+/// Everything that setpass answers.
+pub fn answers(services: Services) -> Answers {
     // Handlers and steps get the services themselves and not a copy of them, which is made of dozens.
     let services = Arc::new(services);
-    Router::new()
+    let operations = Router::new()
         .route("/", get(view_form::view_form).post(set_password::set_password))
         .route("/token/{user_id}", put(put_token::put_token))
         .route("/reset", get(view_reset::view_reset).post(request_reset::request_reset))
@@ -88,20 +89,19 @@ pub fn router(services: Services) -> Router {
         .route("/openapi.json", get(openapi::openapi))
         .fallback(answer::no_such_page)
         .method_not_allowed_fallback(answer::no_such_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&services), every_request::admit))
-        .layer(middleware::from_fn(every_request::guard))
-        .with_state(services)
+        .with_state(Arc::clone(&services));
+    Answers::of_setpass(operations, services)
 }
 
 /// What a machine answers whose users go to the setpass of another one.
-pub fn without_setpass(readiness: Readiness) -> Router {
+pub fn without_setpass(readiness: Readiness) -> Answers {
     let elsewhere = async || (StatusCode::NOT_FOUND, "setpass is not on this machine\n");
-    Router::new()
+    let operations = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(elsewhere)
-        .layer(middleware::from_fn(every_request::guard))
-        .with_state(readiness)
+        .with_state(readiness);
+    Answers::open(operations)
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
@@ -59,6 +60,12 @@ pub struct Limits {
     pub client_timeout: Duration,
 }
 
+/// What is served.
+pub trait Respond: Send + Sync + 'static {
+    /// Answers a request.
+    fn respond(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
 /// A server that listens. Nobody is let in before [`Server::run`].
 pub struct Server {
     listener: TcpListener,
@@ -85,7 +92,7 @@ impl Server {
     }
 
     /// Lets clients in until it is told to stop, and returns when the last request has been answered.
-    pub async fn run(self, router: Router, mut stopped: watch::Receiver<bool>) {
+    pub async fn run(self, answers: impl Respond, mut stopped: watch::Receiver<bool>) {
         let Self { listener, tls, limits } = self;
         let places = open_files::make_room(limits.connections);
         let share = limits.connections_per_client.unwrap_or((places / SHARE).max(SMALLEST_SHARE));
@@ -97,7 +104,7 @@ impl Server {
             told: None,
         };
         let conversation = Arc::new(Conversation {
-            router,
+            answers,
             tls,
             client_timeout: limits.client_timeout,
             stopped: stopped.clone(),
@@ -185,7 +192,7 @@ fn let_in(
     place: OwnedSemaphorePermit,
     stream: TcpStream,
     client: SocketAddr,
-    conversation: Arc<Conversation>,
+    conversation: Arc<Conversation<impl Respond>>,
 ) {
     // Before the next one comes, for which this one may have to make room.
     let activity = Activity::new(conversation.client_timeout);

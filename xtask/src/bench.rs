@@ -39,7 +39,8 @@ pub fn run(subject: Subject) -> Result<()> {
         succeed(&mut cargo(&["bench", "--workspace", "--bench", "plugin"]))?;
     }
     title("the program");
-    succeed(cargo(&["build", "--release"]).args(USHER))?;
+    // Both at once: what is chosen together is built with the same features, and nothing twice.
+    succeed(cargo(&["build", "--release"]).args(USHER).args(["--bin", "bare-route"]))?;
     // `Site` looks for the program beside this one; the one to measure is the release build.
     succeed(cargo(&["build"]).args(USHER).args(FOR_TESTS))?;
     if subject == Subject::All {
@@ -49,9 +50,6 @@ pub fn run(subject: Subject) -> Result<()> {
         import::run()?;
     }
     if subject != Subject::Import {
-        succeed(
-            cargo(&["build", "--release", "--workspace", "--example", "bare_route"]).stdin(Stdio::null()),
-        )?;
         setpass::run()?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::apply::Ending;
-use crate::registration::RowNumber;
+use crate::registration::{Outcome, ParsedRow, Request, RowNumber};
 
 /// What is to be done for one request.
 pub trait Work {
@@ -81,6 +81,25 @@ pub enum Fate<W> {
     Denied,
     /// It is approved, and the helpdesk has not been told.
     Unnotified,
+}
+
+impl<W> PlannedRow<W> {
+    /// A row of which nothing is planned yet, and its request; or the row as it stays where it holds none.
+    pub(crate) fn begin(row: &ParsedRow) -> Result<(Self, &Request), Self> {
+        let planned = |user: &str, fate| Self {
+            row: row.number,
+            user: user.to_owned(),
+            project: String::new(),
+            fate,
+            warnings: row.warnings.clone(),
+        };
+        match &row.outcome {
+            Outcome::Rejected(rejection) => {
+                Err(planned(&rejection.requester, Fate::Rejected { reason: rejection.reason.clone() }))
+            }
+            Outcome::Request(request) => Ok((planned("", Fate::Denied), request)),
+        }
+    }
 }
 
 impl<W: Work> Plan<W> {

@@ -16,14 +16,10 @@ use crate::command::say::say;
 
 /// The exit status for what a run came to.
 pub(super) fn exit(report: &Report) -> Exit {
-    if report.unreachable {
-        Exit::Unreachable
-    } else if report.mail_server_unusable || report.mailing_list_unusable {
+    if !report.unreachable && (report.mail_server_unusable || report.mailing_list_unusable) {
         Exit::Usage
-    } else if report.is_complete() {
-        Exit::Done
     } else {
-        Exit::Failed
+        Exit::of_run(report.unreachable, report.is_complete())
     }
 }
 

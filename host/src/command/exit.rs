@@ -31,6 +31,17 @@ pub enum Exit {
     Unreachable = 3,
 }
 
+impl Exit {
+    /// How a run of several things ended, of which some may have failed.
+    pub(super) fn of_run(is_unreachable: bool, is_complete: bool) -> Self {
+        match (is_unreachable, is_complete) {
+            (true, _) => Self::Unreachable,
+            (false, true) => Self::Done,
+            (false, false) => Self::Failed,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

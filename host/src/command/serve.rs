@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::Exit;
 use crate::app::App;
-use crate::http::{Look, Services, router, without_setpass};
+use crate::http::{Look, Services, answers, without_setpass};
 use crate::password_reset::PasswordResets;
 use crate::readiness::Readiness;
 use crate::server::tls::Tls;
@@ -49,9 +49,9 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let (close, closed) = watch::channel(false);
     let render_mail = app.mail_templates().await?.into_function();
     let setpass = &app.settings.setpass;
-    let (router, resets) = match &setpass.remote {
+    let (answers, resets) = match &setpass.remote {
         None => (
-            router(services(app, stopping.clone())?),
+            answers(services(app, stopping.clone())?),
             Some(PasswordResets::with(app, Arc::clone(&render_mail))),
         ),
         // The pages are there: a form that was sent here would reach nobody.
@@ -67,7 +67,7 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let under_way = UnderWay::default();
     let mut work = pin!(async {
         tokio::join!(
-            under_way.during(Part::Requests, server.run(router, closed)),
+            under_way.during(Part::Requests, server.run(answers, closed)),
             under_way.during(Part::Mail, send_mail(app, stopping.clone())),
             under_way.during(Part::Notices, write_notices(app, &render_mail, stopping.clone())),
             under_way.during(Part::Links, answer_requests(resets.as_ref(), stopping.clone())),

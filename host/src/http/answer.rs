@@ -73,7 +73,7 @@ impl Notice {
                 self.status,
                 audience,
                 &NoticePage {
-                    frame: Frame::of(services, audience),
+                    frame: Frame::of(&services.look, audience),
                     title: &language.title(&self.phrase).unwrap_or_default(),
                     text: &text,
                     went_well: self.status.is_success(),
@@ -108,15 +108,18 @@ pub(super) fn plain(status: StatusCode, text: String) -> Response {
 /// A page.
 pub(super) fn page(status: StatusCode, audience: Audience, template: &impl Template) -> Response {
     match template.render() {
-        Ok(text) => {
-            let language = [(CONTENT_LANGUAGE, HeaderValue::from_static(audience.language.tag))];
-            (status, passing(status), language, Html(text)).into_response()
-        }
+        Ok(text) => finished_page(status, audience, text),
         Err(error) => {
             tracing::error!(%error, "a page cannot be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// A page that is put together.
+pub(super) fn finished_page(status: StatusCode, audience: Audience, text: String) -> Response {
+    let language = [(CONTENT_LANGUAGE, HeaderValue::from_static(audience.language.tag))];
+    (status, passing(status), language, Html(text)).into_response()
 }
 
 /// Says when to try again after a failure that passes.

@@ -52,11 +52,11 @@ mod tests {
     use axum::http::Request;
     use serde_json::{Value, json};
     use tokio::sync::watch;
-    use tower::ServiceExt as _;
 
     use crate::http::tests::Served;
     use crate::http::without_setpass;
     use crate::readiness::{REMEMBERED, Readiness};
+    use crate::server::Respond as _;
     use crate::setpass::fixture::Fixture;
 
     async fn ready(served: &Served) -> (u16, Value) {
@@ -123,10 +123,10 @@ mod tests {
         let (stop, stopping) = watch::channel(false);
         let (database, keys) = (fixture.database.clone(), fixture.keys.clone());
         let readiness = Readiness::new(database, keys, None, fixture.clock.clone(), stopping);
-        let router = without_setpass(readiness);
+        let answers = without_setpass(readiness);
         let ask = async || {
             let request = Request::get("/readyz").body(Body::empty()).unwrap();
-            let response = router.clone().oneshot(request).await.unwrap();
+            let response = answers.respond(request).await;
             let (status, body) = (response.status().as_u16(), response.into_body());
             let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
             (status, serde_json::from_slice::<Value>(&body).unwrap())

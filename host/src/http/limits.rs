@@ -50,6 +50,9 @@ pub(super) async fn with_body(
     request: Request,
     audience: Audience,
 ) -> Result<Request, Response> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
     let (parts, mut body) = request.into_parts();
     let read = tokio::time::timeout(services.client_timeout, read(&mut body)).await;
     let refused = match read.unwrap_or(Err(Unread::TooSlow)) {
@@ -97,9 +100,6 @@ async fn read(body: &mut Body) -> Result<Bytes, Unread> {
     let announced = body.size_hint().lower();
     if announced > LONGEST_BODY as u64 {
         return Err(Unread::TooLong);
-    }
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
     }
     let mut chunks = std::mem::take(body).into_data_stream();
     let mut bytes = Vec::new();

@@ -2,6 +2,7 @@
 //!
 //! The templates are askama's: checked when this is compiled, and everything that is put in is escaped.
 
+mod form;
 mod frame;
 mod logo;
 mod look;

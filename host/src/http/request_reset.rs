@@ -160,7 +160,7 @@ fn again(
         let notice = Notice { status, outcome: "bad-request", phrase, next: NextStep::TryAgain };
         return notice.answer(audience, services);
     }
-    let frame = Frame::of(services, audience).in_all_languages(None);
+    let frame = Frame::of(&services.look, audience).in_all_languages(None);
     let problem = Problem { text: audience.language.say(&phrase).into_owned(), field };
     let setpass = &services.setpass;
     page(status, audience, &ResetPage { frame, setpass, problem: Some(&problem), name, email })

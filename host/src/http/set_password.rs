@@ -84,7 +84,7 @@ pub(super) async fn set_password(
     let Outcome { notice, form, wait } = attempt(&services, client, &token, &body).await;
     let answer = match (audience.accepts, form) {
         (Accepts::Page, Some(field)) => {
-            let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
+            let frame = Frame::of(&services.look, audience).in_all_languages(Some(token.expose_secret()));
             let problem = Problem { text: audience.language.say(&notice.phrase).into_owned(), field };
             page(notice.status, audience, &SetPasswordPage { frame, problem: Some(&problem) })
         }

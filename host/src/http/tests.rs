@@ -1,4 +1,4 @@
-//! The router as a whole, and what the tests of its operations share.
+//! All answers together, and what the tests of its operations share.
 
 mod protocol;
 
@@ -8,19 +8,19 @@ use axum::body::Body;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request};
 use tokio::sync::watch;
-use tower::ServiceExt as _;
 
 use super::*;
+use crate::server::Respond as _;
 use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, WRONG_PIN, text};
 
-/// The router on a [`Fixture`].
+/// What is answered on a [`Fixture`].
 pub(super) struct Served {
     pub(super) fixture: Fixture,
-    /// What the router works with.
+    /// What the operations work with.
     pub(super) services: Services,
     /// Tells it that the server is stopping.
     pub(super) stop: watch::Sender<bool>,
-    router: Router,
+    answers: Answers,
 }
 
 /// What was answered.
@@ -61,12 +61,12 @@ impl Served {
                 stopped,
             ),
         };
-        let router = router(services.clone());
-        Self { fixture, services, stop, router }
+        let answers = answers(services.clone());
+        Self { fixture, services, stop, answers }
     }
 
     pub(super) async fn call(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.answers.respond(request).await;
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
         Answer {
@@ -179,8 +179,8 @@ async fn every_kind_of_answer_forbids_what_the_pages_do_not_need_and_logs_nobody
 #[tokio::test]
 async fn an_answer_that_a_layer_makes_forbids_it_too() {
     let refused = async || StatusCode::SERVICE_UNAVAILABLE;
-    let router = Router::new().route("/late", get(refused)).layer(middleware::from_fn(every_request::guard));
-    let response = router.oneshot(Request::get("/late").body(Body::empty()).unwrap()).await.unwrap();
+    let answers = Answers::open(Router::new().route("/late", get(refused)));
+    let response = answers.respond(Request::get("/late").body(Body::empty()).unwrap()).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let answer = Answer { status: 503, headers: response.headers().clone(), body: String::new() };
     forbids_what_the_pages_do_not_need("too late", &answer);

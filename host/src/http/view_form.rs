@@ -10,11 +10,10 @@ use axum::response::Response;
 use secrecy::ExposeSecret;
 
 use super::Services;
-use super::answer::{NextStep, Notice, Told, page};
+use super::answer::{NextStep, Notice, Told, finished_page};
 use super::audience::{Accepts, Audience};
 use super::fields::TokenQuery;
 use super::openapi::Everywhere;
-use super::pages::{Frame, SetPasswordPage};
 
 /// Shows the form to whoever brings a token; 404 without one.
 ///
@@ -45,8 +44,8 @@ pub(super) async fn view_form(
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
             .answer(audience, &services);
     }
-    let frame = Frame::of(&services, audience).in_all_languages(Some(token.expose_secret()));
-    page(StatusCode::OK, audience, &SetPasswordPage { frame, problem: None })
+    let form = services.look.form(audience).with(token.expose_secret());
+    finished_page(StatusCode::OK, audience, form)
 }
 
 /// What is said to those who come without a token.

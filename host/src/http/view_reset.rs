@@ -34,7 +34,7 @@ pub(super) async fn view_reset(State(services): State<Arc<Services>>, audience: 
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
             .answer(audience, &services);
     }
-    let frame = Frame::of(&services, audience).in_all_languages(None);
+    let frame = Frame::of(&services.look, audience).in_all_languages(None);
     let setpass = &services.setpass;
     page(StatusCode::OK, audience, &ResetPage { frame, setpass, problem: None, name: "", email: "" })
 }

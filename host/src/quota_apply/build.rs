@@ -78,20 +78,9 @@ struct Planning<'a> {
 
 impl<'a> Planning<'a> {
     async fn row(&mut self, row: &'a ParsedRow) -> PlannedRow {
-        let mut planned = PlannedRow {
-            row: row.number,
-            user: String::new(),
-            project: String::new(),
-            fate: Fate::Denied,
-            warnings: row.warnings.clone(),
-        };
-        let request = match &row.outcome {
-            Outcome::Rejected(rejection) => {
-                planned.user.clone_from(&rejection.requester);
-                planned.fate = Fate::Rejected { reason: rejection.reason.clone() };
-                return planned;
-            }
-            Outcome::Request(request) => request,
+        let (mut planned, request) = match PlannedRow::begin(row) {
+            Ok(begun) => begun,
+            Err(no_request) => return no_request,
         };
         let Body::Quota(wanted) = &request.body else {
             planned.fate = Fate::Rejected { reason: "an access request on the quota sheet".to_owned() };

@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
@@ -19,13 +19,12 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use tower::Service as _;
 
 use super::activity::{Activity, UnderWay, Verdict};
-use super::is_stopped;
 use super::registry::Entry;
 use super::socket::Socket;
 use super::tls::Tls;
+use super::{Respond, is_stopped};
 
 /// How long a client that has nothing under way may take to take note that its connection is being closed.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -37,17 +36,17 @@ const LONGEST_HEAD: u32 = 32 * 1024;
 const REQUESTS_AT_A_TIME: u32 = 32;
 
 /// What all connections have in common.
-pub(super) struct Conversation {
-    pub(super) router: Router,
+pub(super) struct Conversation<A> {
+    pub(super) answers: A,
     pub(super) tls: Option<Tls>,
     pub(super) client_timeout: Duration,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
-impl Conversation {
+impl<A: Respond> Conversation<A> {
     /// Serves a client until one of both sides ends the connection.
     pub(super) async fn hold(
-        &self,
+        self: Arc<Self>,
         stream: TcpStream,
         client: SocketAddr,
         entry: &Entry,
@@ -71,7 +70,7 @@ impl Conversation {
         }
     }
 
-    async fn converse<S>(&self, stream: S, client: SocketAddr, activity: &Activity, entry: &Entry)
+    async fn converse<S>(self: &Arc<Self>, stream: S, client: SocketAddr, activity: &Activity, entry: &Entry)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -83,9 +82,9 @@ impl Conversation {
             let (activity, number) = (activity.clone(), under_way.number());
             let mut request = request.map(|body| Body::new(Question { body, activity, number }));
             request.extensions_mut().insert(ConnectInfo(client));
-            let answer = self.router.clone().call(request);
+            let conversation = Arc::clone(self);
             async move {
-                let answer = answer.await?;
+                let answer = conversation.answers.respond(request).await;
                 under_way.answered(answer.body().size_hint().upper().unwrap_or(0));
                 Ok::<_, Infallible>(answer.map(|body| Answer { body, _under_way: under_way }))
             }

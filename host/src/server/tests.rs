@@ -1,14 +1,22 @@
 //! What needs no more than the server itself, with a router that does as the tests say. What the whole program does
 //! under attack is in the end-to-end tests.
 
+use axum::Router;
 use axum::routing::get;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
 
 use super::*;
 
 const LIMIT: Duration = Duration::from_millis(300);
+
+impl Respond for Router {
+    async fn respond(&self, request: Request) -> Response {
+        self.clone().oneshot(request).await.unwrap()
+    }
+}
 
 /// A server that runs until it is stopped.
 struct Running {

@@ -92,7 +92,7 @@ fn pages(site: &Site) -> Result<(f64, f64)> {
     if system::answer(Command::new("which").arg("wrk")).is_none() {
         system::install_packages(&["wrk"], "measuring how many pages are served")?;
     }
-    let bare = site.serve_with(Command::new(workspace::target().join("release/examples/bare_route")))?;
+    let bare = site.serve_with(Command::new(workspace::target().join("release/bare-route")))?;
     let serving = site.serve()?;
     let page = format!("{}/?token=0123456789abcdef", serving.url());
     ensure!(web::get(&page)?.body.contains("<form"), "that is no page");

@@ -28,14 +28,7 @@ pub(super) async fn run(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
             say!("Nothing was changed.");
         }
     }
-    let exit = if report.unreachable {
-        Exit::Unreachable
-    } else if report.is_complete() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    };
-    Ok(exit.into())
+    Ok(Exit::of_run(report.unreachable, report.is_complete()).into())
 }
 
 fn print(app: &App, report: &Report) {

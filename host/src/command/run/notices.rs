@@ -41,14 +41,7 @@ fn show(report: &Report, RunArgs { dry_run, json }: RunArgs) -> anyhow::Result<E
             say!("Nothing was changed.");
         }
     }
-    let exit = if report.unreachable {
-        Exit::Unreachable
-    } else if report.is_complete() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    };
-    Ok(exit.into())
+    Ok(Exit::of_run(report.unreachable, report.is_complete()).into())
 }
 
 fn print(report: &Report) {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::http::Services;
 use crate::http::audience::Audience;
 use crate::http::language::{Language, Phrase};
 use crate::http::pages::Look;
@@ -11,8 +10,6 @@ use crate::http::pages::Look;
 pub(in crate::http) struct Frame<'a> {
     pub(super) look: &'a Look,
     pub(super) language: &'static Language,
-    /// Path of the pages, without a slash at its end.
-    pub(super) base: &'a str,
     /// What a link within the pages ends with, so that a language that was chosen stays.
     pub(super) query: String,
     /// The same page in each language; none where it is an answer, which cannot be asked for again.
@@ -28,12 +25,11 @@ pub(super) struct Translation {
 
 impl<'a> Frame<'a> {
     /// The frame of a page without links to other languages.
-    pub(in crate::http) fn of(services: &'a Services, audience: Audience) -> Self {
+    pub(in crate::http) fn of(look: &'a Look, audience: Audience) -> Self {
         let language = audience.language;
         Self {
-            look: &services.look,
+            look,
             language,
-            base: services.public_url.path().trim_end_matches('/'),
             query: if audience.has_chosen { format!("?lang={}", language.tag) } else { String::new() },
             languages: Vec::new(),
         }

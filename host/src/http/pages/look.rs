@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use crate::http::asset::Asset;
 use crate::http::assets::STYLE;
+use crate::http::audience::Audience;
 use crate::http::language::{Language, Phrase};
 use crate::settings::setpass::Setpass;
 use crate::settings::setpass::page::{Colour, Page};
 use crate::settings::site::Site;
 
-use super::logo::Logo;
-pub use super::logo::LogoError as LookError;
+use super::form::Form;
+use super::logo::{Logo, LogoError};
 
 /// What the settings say about the pages, ready to be served.
 #[derive(Clone, Debug)]
 pub struct Look {
+    /// Path of the pages, without a slash at its end.
+    pub(in crate::http) base: String,
     /// The site's name.
     pub(in crate::http) site: String,
     /// Whom users write to.
@@ -27,23 +30,45 @@ pub struct Look {
     pub(in crate::http) logo: Option<Asset>,
     /// The site's own style sheet.
     pub(in crate::http) style: Asset,
+    /// The form for a new password.
+    forms: Vec<Form>,
+}
+
+/// Why a site's pages cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The logo is not one.
+    #[error(transparent)]
+    Logo(#[from] LogoError),
+    /// A template fails.
+    #[error("the form for a new password cannot be put together: {0}")]
+    Form(#[from] askama::Error),
 }
 
 impl Look {
-    /// Reads the logo, and makes the style sheet.
+    /// Reads the logo, and makes the style sheet and the form.
     ///
     /// # Errors
     /// Where the logo cannot be used.
     pub fn load(site: &Site, setpass: &Setpass) -> Result<Self, LookError> {
         let page = &setpass.page;
-        Ok(Self {
+        let mut look = Self {
+            base: setpass.public_url().path().trim_end_matches('/').to_owned(),
             site: site.name.clone(),
             support_email: site.support_email.clone(),
             login_url: page.login_url.as_ref().map(url::Url::to_string),
             rules: Language::all().iter().map(|language| Rules::of(setpass, language)).collect(),
             logo: page.logo.as_deref().map(Logo::read).transpose()?.map(Logo::into_asset),
             style: Asset::new(STYLE, style(page)),
-        })
+            forms: Vec::new(),
+        };
+        look.forms = Form::all(&look)?;
+        Ok(look)
+    }
+
+    /// The form for a new password.
+    pub(in crate::http) fn form(&self, audience: Audience) -> &Form {
+        self.forms.iter().find(|form| form.is_for(audience)).unwrap_or(&self.forms[0])
     }
 
     /// What the site's rules are, in a language.

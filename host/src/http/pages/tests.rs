@@ -1,9 +1,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use askama::Template as _;
 use axum::body::Body;
 use axum::http::Request;
 
+use super::{Frame, SetPasswordPage};
+use crate::http::audience::{Accepts, Audience};
 use crate::http::language::Language;
 use crate::http::tests::{Answer, Served};
 use crate::setpass::fixture::{PIN, text};
@@ -28,6 +31,22 @@ async fn pages_are_in_the_readers_language_and_say_so() {
     assert!(chosen.body.contains("パスワードの設定"), "{}", chosen.body);
     assert!(chosen.body.contains("/setpass/reset?lang=ja"), "the choice is kept: {}", chosen.body);
     assert!(chosen.body.contains("href=\"?token=a%26b&#38;lang=de\""), "{}", chosen.body);
+}
+
+#[tokio::test]
+async fn the_form_that_was_put_together_before_is_the_one_that_would_be_now() {
+    let served = Served::new().await;
+    let look = &served.services.look;
+    for (language, has_chosen) in
+        Language::all().iter().flat_map(|language| [(language, false), (language, true)])
+    {
+        for token in ["T0ken", "a&b\"<c>'d + e%/\u{e4}", "&#38;"] {
+            let audience = Audience { accepts: Accepts::Page, language, has_chosen };
+            let frame = Frame::of(look, audience).in_all_languages(Some(token));
+            let now = SetPasswordPage { frame, problem: None }.render().unwrap();
+            assert_eq!(look.form(audience).with(token), now, "{token} {has_chosen}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use crate::import::directory::Directory;
 use crate::keystone::User;
 use crate::mailer;
 use crate::registration::{
-    AccessRequest, Account, Body, DecidedLimit, Outcome, ParsedRow, ProjectChoice, QuotaService, Request,
-    RowNumber, Stage, UsernameRule, fold, same_name,
+    AccessRequest, Account, Body, DecidedLimit, ParsedRow, ProjectChoice, QuotaService, Request, RowNumber,
+    Stage, UsernameRule, fold, same_name,
 };
 use crate::setpass;
 
@@ -49,20 +49,9 @@ fn plan_row<'a>(
     first_with_key: &mut BTreeMap<&'a str, RowNumber>,
     row: &'a ParsedRow,
 ) -> PlannedRow {
-    let mut planned = PlannedRow {
-        row: row.number,
-        user: String::new(),
-        project: String::new(),
-        fate: Fate::Denied,
-        warnings: row.warnings.clone(),
-    };
-    let request = match &row.outcome {
-        Outcome::Rejected(rejection) => {
-            planned.user.clone_from(&rejection.requester);
-            planned.fate = Fate::Rejected { reason: rejection.reason.clone() };
-            return planned;
-        }
-        Outcome::Request(request) => request,
+    let (mut planned, request) = match PlannedRow::begin(row) {
+        Ok(begun) => begun,
+        Err(no_request) => return no_request,
     };
     let Body::Access(access) = &request.body else {
         planned.fate = Fate::Rejected { reason: "a quota request on the access sheet".to_owned() };
