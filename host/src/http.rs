@@ -37,6 +37,7 @@ use crate::readiness::Readiness;
 use crate::setpass::Setpass;
 use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 
+pub use access_log::ACCESS_LOG;
 pub use client_address::ClientAddress;
 pub use every_request::Answers;
 pub use pages::{Look, LookError};

@@ -21,6 +21,7 @@ pub mod import;
 pub mod keys;
 pub mod keystone;
 pub mod links;
+pub mod log;
 pub mod mail_content;
 pub mod mailer;
 pub mod mailing_list;

@@ -1,6 +1,6 @@
 //! The program: reads the command line, starts the log, and runs one command.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Stderr};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -12,13 +12,17 @@ use usher::app::{Access, App};
 use usher::cli::{Cli, Command, ImportArgs, PasswordCommand};
 use usher::clock::Clock;
 use usher::command::{self, Exit};
+use usher::log::Log;
 use usher::settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log();
-    match dispatch(cli).await {
+    let log = start_log();
+    let outcome = dispatch(cli).await;
+    // Where that fails, there is nowhere to say so.
+    let _ = log.flush();
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("usher: {}", in_words(&error));
@@ -39,15 +43,15 @@ fn in_words(error: &anyhow::Error) -> String {
 }
 
 /// Diagnostics go to standard error; standard output is for what the command was asked for.
-fn start_log() {
+fn start_log() -> Log<Stderr> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,usher=info"));
     // Libraries write whole requests, tokens included, to their detailed logs.
     let no_secrets = filter_fn(|event| event.target().starts_with("usher") || *event.level() <= Level::INFO);
-    let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
+    let log = Log::new(std::io::stderr(), usher::http::ACCESS_LOG);
+    let lines =
+        fmt::layer().with_writer(log.clone()).with_ansi(std::io::stderr().is_terminal()).with_target(false);
     tracing_subscriber::registry().with(filter).with(no_secrets).with(lines).init();
+    log
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {

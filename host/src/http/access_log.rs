@@ -9,6 +9,9 @@ use axum::response::Response;
 
 use super::health::is_probe;
 
+/// What the log knows the lines by.
+pub const ACCESS_LOG: &str = module_path!();
+
 /// The line for one request.
 pub(super) struct Line {
     begun: Instant,

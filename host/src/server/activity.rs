@@ -1,6 +1,5 @@
 //! What goes on in one connection, and until when it may go on like this.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,8 +22,8 @@ pub(super) struct Activity {
 
 struct State {
     next: u64,
-    /// The requests under way.
-    requests: BTreeMap<u64, Stage>,
+    /// The requests under way, by their numbers: one, where it is not HTTP/2.
+    requests: Vec<(u64, Stage)>,
     /// Whether the client has to take something before more can be sent.
     is_full: bool,
     idle_since: Instant,
@@ -60,7 +59,7 @@ pub(super) struct UnderWay {
 
 impl Activity {
     pub(super) fn new(client_timeout: Duration) -> Self {
-        let state = State { next: 0, requests: BTreeMap::new(), is_full: false, idle_since: Instant::now() };
+        let state = State { next: 0, requests: Vec::new(), is_full: false, idle_since: Instant::now() };
         Self { state: Arc::new(Mutex::new(state)), client_timeout }
     }
 
@@ -69,13 +68,13 @@ impl Activity {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
-        state.requests.insert(number, Stage::Receiving(Instant::now()));
+        state.requests.push((number, Stage::Receiving(Instant::now())));
         UnderWay { activity: self.clone(), number }
     }
 
     /// The body of a request has been received.
     pub(super) fn received(&self, number: u64) {
-        if let Some(stage @ Stage::Receiving(_)) = self.state().requests.get_mut(&number) {
+        if let Some(stage @ Stage::Receiving(_)) = self.state().stage(number) {
             *stage = Stage::Working;
         }
     }
@@ -106,7 +105,7 @@ impl Activity {
             Stage::Receiving(since) => Some(*since),
             Stage::Working | Stage::Answered(_) => None,
         };
-        let since: Option<Vec<Instant>> = state.requests.values().map(since).collect();
+        let since: Option<Vec<Instant>> = state.requests.iter().map(|(_, stage)| since(stage)).collect();
         since.map(|since| since.into_iter().min().unwrap_or(state.idle_since))
     }
 
@@ -120,7 +119,7 @@ impl Activity {
             Stage::Answered(end) => Some(*end),
             Stage::Receiving(_) | Stage::Working => None,
         };
-        match self.state().requests.values().filter_map(end).min() {
+        match self.state().requests.iter().filter_map(|(_, stage)| end(stage)).min() {
             Some(end) if end <= now => Verdict::Stuck,
             Some(end) => Verdict::GoOn(end.min(now + longest_idle)),
             None => Verdict::GoOn(now + longest_idle),
@@ -129,6 +128,12 @@ impl Activity {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn stage(&mut self, number: u64) -> Option<&mut Stage> {
+        self.requests.iter_mut().find(|(own, _)| *own == number).map(|(_, stage)| stage)
     }
 }
 
@@ -146,14 +151,16 @@ impl UnderWay {
     /// The answer, which may have so many bytes, is ready to be taken.
     pub(super) fn answered(&self, bytes: u64) {
         let end = Instant::now() + self.activity.client_timeout + time_for(bytes);
-        self.activity.state().requests.insert(self.number, Stage::Answered(end));
+        if let Some(stage) = self.activity.state().stage(self.number) {
+            *stage = Stage::Answered(end);
+        }
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut state = self.activity.state();
-        state.requests.remove(&self.number);
+        state.requests.retain(|(number, _)| *number != self.number);
         state.idle_since = Instant::now();
     }
 }

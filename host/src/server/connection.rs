@@ -83,11 +83,12 @@ impl<A: Respond> Conversation<A> {
             let mut request = request.map(|body| Body::new(Question { body, activity, number }));
             request.extensions_mut().insert(ConnectInfo(client));
             let conversation = Arc::clone(self);
-            async move {
+            // On the heap while it is under way: each connection keeps room for it.
+            Box::pin(async move {
                 let answer = conversation.answers.respond(request).await;
                 under_way.answered(answer.body().size_hint().upper().unwrap_or(0));
                 Ok::<_, Infallible>(answer.map(|body| Answer { body, _under_way: under_way }))
-            }
+            })
         });
         let builder = self.protocol();
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
