@@ -163,6 +163,31 @@ async fn what_waits_ahead_of_its_time_is_in_the_way_of_nothing_that_comes_before
 }
 
 #[tokio::test]
+async fn what_ran_for_long_while_a_clock_ran_ahead_is_not_running_when_that_time_comes() {
+    let site = Site::new(START, "UTC");
+    let (takes_long, ran) = (Cell::new(false), RefCell::new(Vec::new()));
+    let sync = work(|call| {
+        ran.borrow_mut().push(call.time.hour());
+        if takes_long.take() {
+            site.clock.advance(SignedDuration::from_mins(90));
+        }
+        async { done() }
+    });
+    let mut host = Looking::new(&site, "a", job("sync", "@hourly", sync)).await;
+    host.look().await;
+    site.clock.jump(SignedDuration::from_hours(5));
+    takes_long.set(true);
+    host.look().await;
+    site.clock.jump(SignedDuration::from_hours(-5));
+    host.look().await;
+    for minutes in [60, 60, 60, 60, 70] {
+        site.clock.advance(SignedDuration::from_mins(minutes));
+        host.look().await;
+    }
+    assert_eq!(*ran.borrow(), [17, 13, 14, 15, 16, 17, 18]);
+}
+
+#[tokio::test]
 async fn a_host_whose_clock_is_behind_has_nobody_else_do_anything_twice() {
     let site = Site::new(START, "UTC");
     let (ran, ran_late) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
