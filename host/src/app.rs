@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::keys::{Keys, KeysError};
 use crate::keystone::{Keystone, KeystoneError};
+use crate::leases::Leases;
 use crate::links::Links;
 use crate::mailer::{Mailer, MailerError};
 use crate::outbox::Outbox;
@@ -24,6 +25,8 @@ pub struct App {
     pub clock: Clock,
     /// Usher's own records.
     pub database: Database,
+    /// What only one process at a time may do.
+    pub leases: Leases,
     /// The keys that protect secrets in the database.
     pub keys: Keys,
     /// The identity service.
@@ -103,11 +106,13 @@ impl App {
             keystone: Some(keystone.clone()),
             outbox: Some((outbox.clone(), database.clone())),
             sheets: sheets.iter().cloned().collect(),
+            only_reads: false,
             links: Some(links.clone()),
         };
         let plugins = PluginHost::new(&settings.plugins, capabilities)?;
         Ok(Self {
             settings,
+            leases: Leases::new(database.clone(), clock.clone()),
             clock,
             database,
             keys,

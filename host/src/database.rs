@@ -94,6 +94,12 @@ pub enum DatabaseError {
     /// A statement failed.
     #[error("the database failed: {0}")]
     Statement(sqlx::Error),
+    /// What was erased is still in the write-ahead log.
+    #[error(
+        "the database's log cannot be overwritten while another process reads the database, a backup for example: what was \
+         erased is still in it"
+    )]
+    LogInUse,
     /// A record does not hold what it should.
     #[error("the database holds a damaged record: {0}")]
     Damaged(String),

@@ -2,7 +2,7 @@
 //!
 //! The layout is the architecture: `command`, `server` and `http` are the ways in, and `schedule` for what happens by
 //! itself; the flows (`import` and `quota_apply` on `batch`, `notify` and `remind` on `notices`, `quota_terms`,
-//! `project_quotas`, `retention`, `links`, `setpass`, `outbox`) do the work, and below them stand the components
+//! `project_quotas`, `retention`, `links`, `setpass`, `outbox`, `leases`) do the work, and below them stand the components
 //! (`plugin`), the records
 //! (`database`) and one module for each outside system. Arrows point down that list only.
 
@@ -20,6 +20,7 @@ mod http_client;
 pub mod import;
 pub mod keys;
 pub mod keystone;
+pub mod leases;
 pub mod links;
 pub mod log;
 pub mod mail_content;
@@ -50,4 +51,5 @@ pub mod service_manager;
 pub mod setpass;
 pub mod settings;
 pub mod sheet;
+mod silence;
 pub mod stop;

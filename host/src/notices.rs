@@ -7,6 +7,7 @@
 
 mod marks;
 pub mod report;
+mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 
 pub(crate) use self::marks::{Verdict, write_marks};
 use self::report::{Report, ReportedNotice};
+pub(crate) use self::run::{Mailing, run};
 use crate::app::App;
 use crate::batch::BatchError;
 use crate::batch::source::Source;

@@ -15,7 +15,7 @@ use crate::fail_point;
 use crate::mail_content::{MailContent, TicketMail};
 use crate::notices::report::{NoticeState, Report, ReportedNotice};
 use crate::notices::{
-    Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled, note_unusable, send,
+    self, Mailing, Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled, note_unusable,
     write_marks,
 };
 use crate::outbox::Compose;
@@ -34,66 +34,40 @@ const MAIL: &str = "helpdesk-ticket";
 /// Where another such run is being made, no sheet can be read, or the database or a component fails.
 pub async fn run(app: &App, dry_run: bool) -> Result<Report, BatchError> {
     let prepared = Prepared::new(app, MAIL).await?;
-    if dry_run {
-        return Tickets { app, prepared: &prepared, exclusive: None }.run().await;
-    }
-    let exclusive = Exclusive::take(app, KIND).await?;
-    let report = Tickets { app, prepared: &prepared, exclusive: Some(&exclusive) }.run().await;
-    if let Err(error) = exclusive.release().await {
-        tracing::warn!(%error, kind = KIND, "the right to make this run could not be given back; it ends by itself");
-    }
-    report
+    notices::run(&Tickets { app, prepared: &prepared }, dry_run).await
 }
 
 struct Tickets<'a> {
     app: &'a App,
     prepared: &'a Prepared,
-    /// None for a dry run.
-    exclusive: Option<&'a Exclusive>,
 }
 
-impl Tickets<'_> {
-    async fn run(&self) -> Result<Report, BatchError> {
-        let mut report = Report::default();
-        let mut noticed = Vec::new();
-        let mut first_error = None;
-        for source in self.prepared.sources(self.app)? {
-            let name = source.kind.name();
-            match self.record(source, &mut report).await {
-                Ok(requests) => noticed.push(requests),
-                Err(error @ (BatchError::Database(_) | BatchError::Exclusive(_))) => return Err(error),
-                Err(error) if first_error.is_none() => first_error = Some((name, error)),
-                Err(error) => report.fail_whole(&format!("{name} sheet"), error)?,
-            }
-        }
-        if let Some((name, error)) = first_error {
-            // Nothing could be looked at: the run as a whole has failed.
-            if noticed.is_empty() {
-                return Err(error);
-            }
-            report.fail_whole(&format!("{name} sheet"), error)?;
-        }
-        if let Some(exclusive) = self.exclusive {
-            fail_point::reached(|| "notices recorded".to_owned());
-            send(self.app, &noticed, NoticeKind::Ticket, &mut report).await?;
-            fail_point::reached(|| "notices sent".to_owned());
-            for noticed in &mut noticed {
-                self.mark(noticed, exclusive, &mut report).await?;
-            }
-        }
-        report.requests.extend(noticed.into_iter().flat_map(|noticed| noticed.requests).map(|(_, row)| row));
-        Ok(report)
+impl Mailing for Tickets<'_> {
+    const KIND: &'static str = KIND;
+    const NOTICE: NoticeKind = NoticeKind::Ticket;
+
+    fn app(&self) -> &App {
+        self.app
+    }
+
+    fn prepared(&self) -> &Prepared {
+        self.prepared
     }
 
     /// Records a ticket for each request of a sheet that is approved and has none. One that has one already is
     /// answered too, since its row lacks the mark.
-    async fn record<'a>(&self, source: Source<'a>, report: &mut Report) -> Result<Noticed<'a>, BatchError> {
+    async fn record<'a>(
+        &self,
+        source: Source<'a>,
+        dry_run: bool,
+        report: &mut Report,
+    ) -> Result<Noticed<'a>, BatchError> {
         let app = self.app;
         let snapshot = source.sheet.read(&source.layout.requests).await?;
         let rows = source.parse(&snapshot.rows).await?;
         drop(snapshot);
         note_unusable(source.kind, &rows, report);
-        if self.exclusive.is_some() {
+        if !dry_run {
             note_ends(&source, &rows).await?;
             note_settled(&source, NoticeKind::Ticket, &rows, |stage| *stage == Stage::Ready).await?;
         }
@@ -119,13 +93,13 @@ impl Tickets<'_> {
                 // What has become of one that is known already may change below.
                 state: ticket.map_or(NoticeState::Due, |ticket| state(ticket, false, false)),
             };
-            if self.exclusive.is_none() {
+            if dry_run {
                 ticket
                     .and_then(|ticket| remedy(&reported, ticket))
                     .into_iter()
                     .for_each(|text| report.note(text));
             }
-            if self.exclusive.is_some()
+            if !dry_run
                 && !known.contains_key(&request.key)
                 && let Err(error) = self.record_ticket(source.kind, request).await
             {
@@ -136,23 +110,6 @@ impl Tickets<'_> {
         Ok(Noticed { source, requests })
     }
 
-    async fn record_ticket(&self, sheet: SheetKind, request: &Request) -> Result<(), BatchError> {
-        let app = self.app;
-        let content = ticket(&request.body);
-        let message = self.prepared.mail_templates.render(&content).await?;
-        let compose = Compose { to: vec![app.settings.mail.helpdesk.clone()], message, link: None };
-        let origin = format!("ticket:{}:{}", sheet.name(), random::identifier());
-        let mut transaction = app.database.begin().await?;
-        let about = (sheet, request.key.as_str());
-        if add_notice_in(&mut transaction, about, (NoticeKind::Ticket, 1), &origin, app.clock.now()).await? {
-            app.outbox.enqueue(&mut transaction, &origin, MAIL, &compose).await?;
-            transaction.commit().await.map_err(DatabaseError::from)?;
-        }
-        fail_point::reached(|| "notice recorded".to_owned());
-        Ok(())
-    }
-
-    /// Writes the marks, and notes how far each request has come.
     async fn mark(
         &self,
         noticed: &mut Noticed<'_>,
@@ -184,6 +141,24 @@ impl Tickets<'_> {
                 remedy(reported, notice).into_iter().for_each(|text| report.note(text));
             }
         }
+        Ok(())
+    }
+}
+
+impl Tickets<'_> {
+    async fn record_ticket(&self, sheet: SheetKind, request: &Request) -> Result<(), BatchError> {
+        let app = self.app;
+        let content = ticket(&request.body);
+        let message = self.prepared.mail_templates.render(&content).await?;
+        let compose = Compose { to: vec![app.settings.mail.helpdesk.clone()], message, link: None };
+        let origin = format!("ticket:{}:{}", sheet.name(), random::identifier());
+        let mut transaction = app.database.begin().await?;
+        let about = (sheet, request.key.as_str());
+        if add_notice_in(&mut transaction, about, (NoticeKind::Ticket, 1), &origin, app.clock.now()).await? {
+            app.outbox.enqueue(&mut transaction, &origin, MAIL, &compose).await?;
+            transaction.commit().await.map_err(DatabaseError::from)?;
+        }
+        fail_point::reached(|| "notice recorded".to_owned());
         Ok(())
     }
 }

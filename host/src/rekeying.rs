@@ -10,14 +10,15 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Protected, SecretPlace, replace_secret_in, retire_key_in};
 use crate::keys::{KeyEntry, KeyId, Keys, KeysError};
+use crate::leases::Leases;
 use crate::process::Process;
+use crate::stop::Stop;
 use crate::{fail_point, import, outbox, setpass};
 
 /// How many secrets are sealed again in one transaction: others wait for so long at most.
@@ -25,9 +26,6 @@ const BATCH: usize = 16;
 
 /// Who may change keys; one process at a time.
 const LEASE: &str = "keys";
-
-/// How long the lease outlives a holder on another host that died.
-const LEASE_LASTS: Duration = Duration::from_secs(120);
 
 /// Why keys were not changed, or not all secrets moved.
 #[derive(Debug, thiserror::Error)]
@@ -90,9 +88,10 @@ pub struct KeyUse {
 /// Where the key file cannot be used or written, another process changes the keys, or the database fails.
 pub async fn rotate(key_file: &Path, database: &Database, clock: &Clock) -> Result<Rotation, RekeyingError> {
     let keys = Keys::load(key_file)?;
-    let holder = take_lease(database, clock).await?;
-    let rotated = rotate_alone(key_file, &keys, database, clock, &holder).await;
-    database.release_lease(LEASE, &holder).await?;
+    let leases = Leases::new(database.clone(), clock.clone());
+    let holder = take_lease(&leases).await?;
+    let rotated = rotate_alone(key_file, &keys, database, clock, (&leases, &holder)).await;
+    leases.release(LEASE, &holder).await?;
     rotated
 }
 
@@ -101,16 +100,16 @@ async fn rotate_alone(
     keys: &Keys,
     database: &Database,
     clock: &Clock,
-    holder: &str,
+    lease: (&Leases, &str),
 ) -> Result<Rotation, RekeyingError> {
-    let mut moved = move_secrets(keys, database, clock, holder).await?;
+    let mut moved = move_secrets(keys, database, lease).await?;
     let is_new = moved.sealed_again == 0;
     if is_new {
         Keys::add(key_file, clock.now())?;
-        moved = move_secrets(keys, database, clock, holder).await?;
+        moved = move_secrets(keys, database, lease).await?;
     }
     if let Err(error) = database.overwrite_log().await {
-        tracing::debug!(%error, "the write-ahead log still holds secrets as they were");
+        tracing::warn!(%error, "secrets as they were go from there when `usher run retention` comes to it");
     }
     let uses = uses(keys, database).await?;
     let key = current(keys);
@@ -135,8 +134,7 @@ struct Moved {
 async fn move_secrets(
     keys: &Keys,
     database: &Database,
-    clock: &Clock,
-    holder: &str,
+    (leases, holder): (&Leases, &str),
 ) -> Result<Moved, RekeyingError> {
     let mut moved = Moved::default();
     let mut given_up = BTreeSet::new();
@@ -147,7 +145,7 @@ async fn move_secrets(
             return Ok(moved);
         }
         for batch in places.chunks(BATCH) {
-            if !database.renew_lease(LEASE, holder, LEASE_LASTS, clock.now()).await? {
+            if !leases.renew(LEASE, holder).await? {
                 return Err(RekeyingError::Busy("another process, which has taken over".to_owned()));
             }
             let mut sealed_again = Vec::new();
@@ -205,9 +203,10 @@ pub async fn retire(
     if keys.iter().all(|key| key.id != id) {
         return Err(KeysError::NoSuchKey { file: key_file.to_owned(), id }.into());
     }
-    let holder = take_lease(database, clock).await?;
+    let leases = Leases::new(database.clone(), clock.clone());
+    let holder = take_lease(&leases).await?;
     let retired = retire_alone(key_file, id, database, clock.now()).await;
-    database.release_lease(LEASE, &holder).await?;
+    leases.release(LEASE, &holder).await?;
     retired
 }
 
@@ -253,15 +252,12 @@ fn current(keys: &Keys) -> KeyId {
     keys.list().first().expect("there are no keys without one in use").id
 }
 
-async fn take_lease(database: &Database, clock: &Clock) -> Result<String, RekeyingError> {
+async fn take_lease(leases: &Leases) -> Result<String, RekeyingError> {
     let holder = Process::this().to_string();
-    match database.take_lease(LEASE, &holder, LEASE_LASTS, clock.now(), Process::is_gone).await? {
-        Ok(()) => Ok(holder),
-        Err(other) => {
-            let words = Process::parse(&other.holder).map(|process| process.in_words());
-            Err(RekeyingError::Busy(words.unwrap_or(other.holder)))
-        }
-    }
+    // Nothing asks these commands to stop: a signal ends them.
+    let taken = leases.take(LEASE, &holder, &Stop::default()).await?;
+    taken.map_err(|other| RekeyingError::Busy(other.in_words()))?;
+    Ok(holder)
 }
 
 #[cfg(test)]

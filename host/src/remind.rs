@@ -4,21 +4,23 @@
 //! A request is due when it has waited long enough, and again when the last reminder is long enough ago: the one of the
 //! records, or the one that its row tells, whichever is later.
 
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use self::waiting::{AHEAD, is_ahead, mark_problem, pending, reminded, since, timestamp_problem};
 use crate::app::App;
 use crate::batch::source::Source;
-use crate::batch::{BatchError, Exclusive, in_words};
+use crate::batch::{BatchError, Exclusive};
 use crate::database::{DatabaseError, Notice, NoticeKind, NoticeMail, add_notice_in};
 use crate::fail_point;
-use crate::mail_content::{MailContent, PendingRequest, ReminderMail};
+use crate::mail_content::{MailContent, ReminderMail};
 use crate::notices::report::{NoticeState, Report, ReportedNotice};
 use crate::notices::{
-    Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled, send, write_marks,
+    self, Mailing, Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled, write_marks,
 };
 use crate::outbox::Compose;
 use crate::random;
@@ -33,10 +35,6 @@ const MAIL: &str = "reminder";
 /// What the origin of a digest for others ends with, after that of the one for approvers.
 pub(crate) const ESCALATED: &str = ":escalated";
 
-/// How far ahead of the clock a form's timestamp and a reminder may be. What is further was read in the wrong order of
-/// day and month, or typed, or written while the clock was wrong.
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
-
 /// Mails the digests that are due and writes the marks that they earned. With `dry_run`, nothing is changed anywhere.
 ///
 /// # Errors
@@ -45,23 +43,13 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 pub async fn run(app: &App, dry_run: bool) -> Result<Report, BatchError> {
     let reminder = app.settings.reminder.as_ref().ok_or(BatchError::NoReminder)?;
     let prepared = Prepared::new(app, MAIL).await?;
-    if dry_run {
-        return Reminders { app, reminder, prepared: &prepared, exclusive: None }.run().await;
-    }
-    let exclusive = Exclusive::take(app, KIND).await?;
-    let report = Reminders { app, reminder, prepared: &prepared, exclusive: Some(&exclusive) }.run().await;
-    if let Err(error) = exclusive.release().await {
-        tracing::warn!(%error, kind = KIND, "the right to make this run could not be given back; it ends by itself");
-    }
-    report
+    notices::run(&Reminders { app, reminder, prepared: &prepared }, dry_run).await
 }
 
 struct Reminders<'a> {
     app: &'a App,
     reminder: &'a Reminder,
     prepared: &'a Prepared,
-    /// None for a dry run.
-    exclusive: Option<&'a Exclusive>,
 }
 
 /// A request that a digest is due about.
@@ -76,48 +64,32 @@ struct Due<'a> {
     round: u32,
 }
 
-impl Reminders<'_> {
-    async fn run(&self) -> Result<Report, BatchError> {
-        let mut report = Report::default();
-        let mut noticed = Vec::new();
-        let mut first_error = None;
-        for source in self.prepared.sources(self.app)? {
-            let name = source.kind.name();
-            match self.record(source, &mut report).await {
-                Ok(requests) => noticed.push(requests),
-                Err(error @ (BatchError::Database(_) | BatchError::Exclusive(_))) => return Err(error),
-                Err(error) if first_error.is_none() => first_error = Some((name, error)),
-                Err(error) => report.fail_whole(&format!("{name} sheet"), error)?,
-            }
-        }
-        if let Some((name, error)) = first_error {
-            // Nothing could be looked at: the run as a whole has failed.
-            if noticed.is_empty() {
-                return Err(error);
-            }
-            report.fail_whole(&format!("{name} sheet"), error)?;
-        }
-        if let Some(exclusive) = self.exclusive {
-            fail_point::reached(|| "notices recorded".to_owned());
-            send(self.app, &noticed, NoticeKind::Reminder, &mut report).await?;
-            fail_point::reached(|| "notices sent".to_owned());
-            for noticed in &mut noticed {
-                self.mark(noticed, exclusive, &mut report).await?;
-            }
-        }
-        report.requests.extend(noticed.into_iter().flat_map(|noticed| noticed.requests).map(|(_, row)| row));
-        Ok(report)
+impl Mailing for Reminders<'_> {
+    const KIND: &'static str = KIND;
+    const NOTICE: NoticeKind = NoticeKind::Reminder;
+
+    fn app(&self) -> &App {
+        self.app
+    }
+
+    fn prepared(&self) -> &Prepared {
+        self.prepared
     }
 
     /// Records the digest of a sheet where one is due. Requests whose last digest has not earned its mark yet are
     /// answered too.
-    async fn record<'a>(&self, source: Source<'a>, report: &mut Report) -> Result<Noticed<'a>, BatchError> {
+    async fn record<'a>(
+        &self,
+        source: Source<'a>,
+        dry_run: bool,
+        report: &mut Report,
+    ) -> Result<Noticed<'a>, BatchError> {
         let app = self.app;
         let name = source.kind.name();
         let snapshot = source.sheet.read(&source.layout.requests).await?;
         let rows = source.parse(&snapshot.rows).await?;
         drop(snapshot);
-        if self.exclusive.is_some() {
+        if !dry_run {
             note_ends(&source, &rows).await?;
             let is_decided = |stage: &Stage| !matches!(stage, Stage::Waiting { .. });
             note_settled(&source, NoticeKind::Reminder, &rows, is_decided).await?;
@@ -171,7 +143,7 @@ impl Reminders<'_> {
         }
         // The oldest first; those of which nobody can tell how old they are, after them.
         due.sort_by_key(|due| (due.since.is_none(), due.since, due.row));
-        if self.exclusive.is_some()
+        if !dry_run
             && !due.is_empty()
             && let Err(error) = self.record_digests(&source, &due).await
         {
@@ -180,6 +152,50 @@ impl Reminders<'_> {
         Ok(Noticed { source, requests })
     }
 
+    async fn mark(
+        &self,
+        noticed: &mut Noticed<'_>,
+        exclusive: &Exclusive,
+        report: &mut Report,
+    ) -> Result<(), BatchError> {
+        let zone = &self.app.settings.site.time_zone;
+        let ahead = self.app.clock.now().checked_add(AHEAD).unwrap_or(Timestamp::MAX);
+        let ahead = ahead.to_zoned(zone.clone()).datetime();
+        let verdict = |stage: &Stage, cell: &str, mark| verdict(stage, cell, mark, ahead);
+        let reminders = noticed.notices(NoticeKind::Reminder).await?;
+        let last = |key: &str| reminders.get(key).and_then(|notices| notices.last());
+        // Of digests that have not earned their marks yet, the mark of the last one stands for all.
+        let earned: BTreeMap<&str, Timestamp> = reminders
+            .iter()
+            .filter_map(|(key, notices)| {
+                let unmarked = notices.iter().filter(|notice| notice.marked.is_none());
+                Some((key.as_str(), unmarked.filter_map(accepted).max()?))
+            })
+            .collect();
+        let (mut settled, mut written) = (BTreeSet::new(), false);
+        if !earned.is_empty() {
+            let source = &noticed.source;
+            match write_marks(source, exclusive, source.layout.reminded_column, &earned, verdict).await {
+                Ok(marked) => (settled, written) = (marked, true),
+                Err(error) => {
+                    report.fail_whole(&format!("the marks of the {} sheet", source.kind.name()), error)?;
+                }
+            }
+            let keys =
+                settled.iter().map(String::as_str).filter(|key| last(key).and_then(accepted).is_some());
+            let database = &self.app.database;
+            database.note_marks(source.kind, NoticeKind::Reminder, keys, self.app.clock.now()).await?;
+            fail_point::reached(|| "marks noted".to_owned());
+        }
+        for (key, reported) in &mut noticed.requests {
+            let Some(notice) = last(key) else { continue };
+            reported.state = state(notice, settled.contains(key), written);
+        }
+        Ok(())
+    }
+}
+
+impl Reminders<'_> {
     fn is_due(
         &self,
         request: &Request,
@@ -252,49 +268,6 @@ impl Reminders<'_> {
         let to = if escalated { &self.reminder.escalate_to } else { &self.reminder.to };
         Ok(Compose { to: to.clone(), message, link: None })
     }
-
-    /// Writes the marks, and notes how far each request has come.
-    async fn mark(
-        &self,
-        noticed: &mut Noticed<'_>,
-        exclusive: &Exclusive,
-        report: &mut Report,
-    ) -> Result<(), BatchError> {
-        let zone = &self.app.settings.site.time_zone;
-        let ahead = self.app.clock.now().checked_add(AHEAD).unwrap_or(Timestamp::MAX);
-        let ahead = ahead.to_zoned(zone.clone()).datetime();
-        let verdict = |stage: &Stage, cell: &str, mark| verdict(stage, cell, mark, ahead);
-        let reminders = noticed.notices(NoticeKind::Reminder).await?;
-        let last = |key: &str| reminders.get(key).and_then(|notices| notices.last());
-        // Of digests that have not earned their marks yet, the mark of the last one stands for all.
-        let earned: BTreeMap<&str, Timestamp> = reminders
-            .iter()
-            .filter_map(|(key, notices)| {
-                let unmarked = notices.iter().filter(|notice| notice.marked.is_none());
-                Some((key.as_str(), unmarked.filter_map(accepted).max()?))
-            })
-            .collect();
-        let (mut settled, mut written) = (BTreeSet::new(), false);
-        if !earned.is_empty() {
-            let source = &noticed.source;
-            match write_marks(source, exclusive, source.layout.reminded_column, &earned, verdict).await {
-                Ok(marked) => (settled, written) = (marked, true),
-                Err(error) => {
-                    report.fail_whole(&format!("the marks of the {} sheet", source.kind.name()), error)?;
-                }
-            }
-            let keys =
-                settled.iter().map(String::as_str).filter(|key| last(key).and_then(accepted).is_some());
-            let database = &self.app.database;
-            database.note_marks(source.kind, NoticeKind::Reminder, keys, self.app.clock.now()).await?;
-            fail_point::reached(|| "marks noted".to_owned());
-        }
-        for (key, reported) in &mut noticed.requests {
-            let Some(notice) = last(key) else { continue };
-            reported.state = state(notice, settled.contains(key), written);
-        }
-        Ok(())
-    }
 }
 
 /// How far a reminder has come. `written` says that the marks could be written, where there was a row for them.
@@ -330,105 +303,11 @@ fn waiting(row: &ParsedRow) -> Option<(RowNumber, &Request)> {
     }
 }
 
-/// Since when a request waits.
-fn since(request: &Request, zone: &TimeZone) -> Option<Timestamp> {
-    match request.stage {
-        Stage::Waiting { since: Some(since), .. } => moment(since, zone),
-        _ => None,
-    }
-}
-
-/// When approvers were last reminded of a request, by its mark.
-fn reminded(request: &Request, zone: &TimeZone) -> Option<Timestamp> {
-    match request.stage {
-        Stage::Waiting { reminded: Some(reminded), .. } => moment(reminded, zone),
-        _ => None,
-    }
-}
-
-fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
-    time.duration_since(now) > AHEAD
-}
-
-/// A time of a sheet in the site's zone. One that the clocks skip in spring is taken for the one an hour later, of one
-/// that they show twice in autumn the first is taken.
-fn moment(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    zone.to_ambiguous_timestamp(time).compatible().ok()
-}
-
-/// What is wrong with a timestamp, and that without what it says.
-fn timestamp_problem(
-    since: Option<Timestamp>,
-    now: Timestamp,
-    zone: &TimeZone,
-) -> Option<(String, &'static str)> {
-    let Some(since) = since else {
-        let problem = "nobody can tell since when the request waits, because its timestamp is blank or is no time; \
-                       approvers are reminded of it all the same";
-        return Some((problem.to_owned(), problem));
-    };
-    is_ahead(since, now).then(|| {
-        let problem = format!(
-            "the request seems to come from the future ({}), so nobody is reminded of it: correct its timestamp, or, \
-             where the day comes before the month in this sheet, the settings of plugins.row_parser",
-            in_words(since, zone)
-        );
-        (problem, "the request seems to come from the future, so nobody is reminded of it")
-    })
-}
-
-fn mark_problem(mark: Timestamp, zone: &TimeZone) -> String {
-    format!(
-        "the mark of the last reminder lies in the future ({}); it is taken for none, and the next reminder writes \
-         another over it",
-        in_words(mark, zone)
-    )
-}
-
-fn pending(due: &Due<'_>, zone: &TimeZone) -> PendingRequest {
-    let requester = Requester::of(&due.request.body);
-    PendingRequest {
-        row: due.row,
-        full_name: requester.full_name(),
-        email: requester.email.to_owned(),
-        project: requester.project.to_owned(),
-        since: due.since.map_or_else(|| "an unknown day".to_owned(), |since| in_words(since, zone)),
-        comment: requester.comment.to_owned(),
-        reminders: due.reminders,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::civil::datetime;
 
     use super::*;
-
-    fn new_york() -> TimeZone {
-        TimeZone::get("America/New_York").unwrap()
-    }
-
-    #[test]
-    fn times_that_the_clocks_skip_or_show_twice_are_moments_all_the_same() {
-        let at = |time| moment(time, &new_york()).unwrap().to_string();
-        assert_eq!(at(datetime(2018, 3, 14, 15, 48, 48, 0)), "2018-03-14T19:48:48Z");
-        assert_eq!(at(datetime(2018, 3, 11, 2, 30, 0, 0)), "2018-03-11T07:30:00Z", "it was 3:30");
-        assert_eq!(at(datetime(2018, 11, 4, 1, 30, 0, 0)), "2018-11-04T05:30:00Z", "the first of two");
-    }
-
-    #[test]
-    fn a_timestamp_that_cannot_be_is_told() {
-        let now: Timestamp = "2018-03-14T19:48:48Z".parse().unwrap();
-        let problem = |since| timestamp_problem(since, now, &new_york()).map(|(problem, _)| problem);
-        assert!(problem(None).unwrap().contains("blank or is no time"));
-        assert_eq!(problem(Some(now)), None);
-        assert_eq!(problem(Some(now + SignedDuration::from_hours(23))), None);
-        let future = problem(Some(now + SignedDuration::from_hours(24 * 30))).unwrap();
-        assert!(
-            future.contains("13 April 2018") && future.contains("the day comes before the month"),
-            "{future}"
-        );
-    }
 
     #[test]
     fn only_a_blank_cell_or_an_earlier_mark_gives_way() {

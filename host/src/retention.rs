@@ -162,10 +162,13 @@ async fn discard_refused(
 mod tests {
     use std::fs;
 
+    use sqlx::{Connection as _, SqliteConnection};
+
     use super::*;
     use crate::database::finish_request_in;
     use crate::notices::tests::Site;
     use crate::registration::SheetKind;
+    use crate::schedule::jobs::retention::told;
 
     const HEADER: &str = "Approved,Notified,Reminded,Timestamp,E-mail,First name,Last name,Account?,Organization,Role,Phone,\
                           Sponsor,PIN,Comment,Project?,New project,Description,Users,Existing project,Contact,Contact \
@@ -219,6 +222,29 @@ mod tests {
         fs::remove_dir_all(site.folder().join("access")).unwrap();
         let report = run(&site.app, false).await;
         assert!(report.failed[0].starts_with("PINs in the sheet: there is no folder"), "{report:?}");
+    }
+
+    /// A backup may read for some time.
+    #[tokio::test]
+    async fn while_somebody_reads_the_database_what_was_erased_is_not_called_gone() {
+        let site = Site::new("").await;
+        let mut reader =
+            SqliteConnection::connect(site.app.settings.database.file.to_str().unwrap()).await.unwrap();
+        for statement in ["BEGIN", "SELECT COUNT(*) FROM run"] {
+            sqlx::query(statement).fetch_optional(&mut reader).await.unwrap();
+        }
+        finish(&site, 1).await;
+        site.pass(366 * 24);
+        let report = run(&site.app, false).await;
+        assert_eq!(report.requests, 1);
+        assert!(
+            report.failed.iter().any(|failed| failed.contains("what was erased is still in it")),
+            "{report:?}"
+        );
+        let failure = told(&report).unwrap_err();
+        assert!(failure.is_passing(), "the job is tried again soon: {failure:?}");
+        drop(reader);
+        assert_eq!(run(&site.app, false).await, Report::default());
     }
 
     #[tokio::test]

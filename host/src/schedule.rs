@@ -7,7 +7,12 @@
 //! side, and no two clocks are compared.
 //!
 //! A job never runs twice at the same time: an occasion that comes while it is running is recorded as skipped. What fails
-//! in passing is tried again, later and later, until the next occasion takes its place.
+//! in passing is tried again, later and later, until the next occasion takes its place. What only somebody who acts can
+//! mend is told at once and waits for the next occasion: nothing is won by trying it before, and who has acted runs the job
+//! by hand. A job that finds another process at its work has not failed, and waits for its turn.
+//!
+//! Occasions that a clock which ran ahead has recorded are in the way of none that come before them, and come again at
+//! their times: all jobs may be done twice.
 //!
 //! Mail that waits is not a job: `usher serve` looks for it every few seconds.
 
@@ -17,6 +22,7 @@ pub mod jobs;
 mod leftovers;
 pub mod overview;
 mod pulse;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -30,21 +36,17 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use self::pulse::Pulse;
-use self::turn::Seen;
+use self::seen::Seen;
 use crate::app::App;
+use crate::batch::{BatchError, ExclusiveError};
 use crate::clock::Clock;
 use crate::cron::CronLine;
 use crate::database::{Database, DatabaseError};
+use crate::leases::{LASTS as LEASE, Leases, RENEWAL};
 use crate::outbox::{Outbox, OutboxError};
 use crate::process::Process;
 use crate::settings::schedule::{Missed, Schedule, Times};
 use crate::stop::Stop;
-
-/// For how long nobody else may take an occasion whose lease is not renewed.
-const LEASE: Duration = Duration::from_secs(120);
-
-/// How often a lease is renewed.
-const RENEWAL: Duration = Duration::from_secs(30);
 
 /// How often a job is looked at although nothing is due: somebody may have set the clock, or another host may have died.
 const LOOK: Duration = Duration::from_secs(30);
@@ -96,8 +98,19 @@ pub struct Report {
 pub struct Failure {
     /// Why, and what to do.
     pub reason: String,
-    /// Whether trying again may help without anybody doing anything.
-    pub passing: bool,
+    /// What helps.
+    pub remedy: Remedy,
+}
+
+/// What helps a job that did not do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Trying again may, without anybody doing anything.
+    Time,
+    /// Nothing does until somebody acts.
+    Action,
+    /// It has not failed: another process is at the same work, and it is its turn when that one is finished.
+    Turn,
 }
 
 /// Why the scheduler cannot go on at present.
@@ -116,6 +129,8 @@ pub struct Scheduler<'a> {
     jobs: Vec<Job<'a>>,
     database: Database,
     outbox: Outbox,
+    /// What jobs hold while they work, watched for what dead hosts have left.
+    leases: Leases,
     clock: Clock,
     zone: TimeZone,
     settings: Schedule,
@@ -132,6 +147,32 @@ pub struct Scheduler<'a> {
     /// As [`LOOK`].
     look: Duration,
     pulse: Pulse,
+}
+
+impl Failure {
+    /// A failure that trying again may help with, if it is `passing`, and else only somebody who acts.
+    #[must_use]
+    pub fn new(reason: String, passing: bool) -> Self {
+        Self { reason, remedy: if passing { Remedy::Time } else { Remedy::Action } }
+    }
+
+    /// Whether trying again may help without anybody doing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.remedy != Remedy::Action
+    }
+}
+
+impl From<&BatchError> for Failure {
+    fn from(error: &BatchError) -> Self {
+        match error {
+            BatchError::Exclusive(ExclusiveError::Busy { kind, holder, since }) => Self {
+                reason: format!("another {kind} is running: {holder}, since {since}"),
+                remedy: Remedy::Turn,
+            },
+            error => Self::new(error.to_string(), error.is_passing()),
+        }
+    }
 }
 
 impl<'a> Job<'a> {
@@ -161,6 +202,7 @@ impl<'a> Scheduler<'a> {
             jobs,
             database: app.database.clone(),
             outbox: app.outbox.clone(),
+            leases: app.leases.clone(),
             clock: app.clock.clone(),
             zone: app.settings.site.time_zone.clone(),
             settings: app.settings.schedule.clone(),
@@ -178,7 +220,7 @@ impl<'a> Scheduler<'a> {
     pub async fn run(&self, stop: &Stop) {
         self.take_up(stop).await;
         let jobs = self.jobs.iter().enumerate().map(|(index, job)| self.keep(index, job, stop));
-        tokio::join!(join_all(jobs), self.forget(stop), self.close_leftovers(stop));
+        tokio::join!(join_all(jobs), self.forget(stop), self.close_leftovers(stop), self.watch_leases(stop));
     }
 
     /// Whether all that it should be doing is being done.

@@ -140,6 +140,34 @@ fn what_the_quota_policy_says_about_its_settings_is_told() {
     assert!(told("warn", "did you mean `instances`?"), "{lines:?}");
 }
 
+#[test]
+fn a_job_that_lacks_what_it_needs_in_the_sheet_is_told_with_what_to_do_and_changes_nothing() {
+    let site = Site::new();
+    let components = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/components");
+    let settings = fs::read_to_string(site.file("settings.toml")).unwrap();
+    let job = format!(
+        "\n[plugins.jobs.digest]\ncomponent = \"{}\"\ngrants = [\"sheet\", \"mail\"]\n\
+         settings = {{ to = [\"admins@example.org\"], worksheet = \"Form Responses 1\" }}\n",
+        components.join("weekly-digest.wasm").display()
+    );
+    fs::write(site.file("settings.toml"), settings + &job).unwrap();
+    let told = || {
+        let lines = site.doctor("plugins");
+        lines.into_iter().find(|line| line.contains("jobs.digest")).unwrap()
+    };
+    let line = told();
+    for words in
+        ["FAIL", "there is no worksheet \"Weekly Digest\"", "Form Responses 1", "Digest, Request", "`memory`"]
+    {
+        assert!(line.contains(words), "{words}: {line}");
+    }
+    let memory = site.file("access/Weekly Digest.csv");
+    fs::write(&memory, "Digest,Request\n").unwrap();
+    let line = told();
+    assert!(line.starts_with("ok") && line.contains("a dry run says: nobody was admitted"), "{line}");
+    assert_eq!(fs::read_to_string(&memory).unwrap(), "Digest,Request\n");
+}
+
 /// A folder that is none is found out also by root, whom no permission stops.
 #[test]
 fn folders_that_cannot_be_written_are_told_before_they_are_needed() {

@@ -4,8 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
 
 use usher_tests::fault_proxy::{Fault, FaultProxy, Trouble};
+use usher_tests::process::{self, wait_for};
 use usher_tests::site;
 
 use crate::quota_scene::{Act, QuotaScene};
@@ -36,6 +39,36 @@ fn every_fault_of_a_quota_run_is_made_good_at_once_or_told_and_made_good_by_the_
 #[test]
 fn every_fault_at_the_end_of_a_temporary_quota_is_made_good_at_once_or_told_and_made_good_later() {
     disturbed(Act::Expire, "faults-at-end");
+}
+
+#[test]
+fn a_quota_run_finishes_its_step_at_sigterm_and_the_next_one_goes_on() {
+    let hand = Stagehand::new();
+    let proxy = FaultProxy::start(&hand.stage.cloud).unwrap();
+    let scene = QuotaScene::new(&hand.stage, &hand.identity, Act::Apply, "sigterm");
+    scene.site.use_proxy(&hand.stage.cloud, &proxy).unwrap();
+    // Between a call and its answer there is time for a signal.
+    proxy.answer_later(Duration::from_secs(1));
+    let mut command = scene.site.command(Act::Apply.arguments());
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let set = || proxy.calls().iter().filter(|call| call.kind.starts_with("PUT ")).count();
+    wait_for("the first limits to be set", Duration::from_secs(120), || Ok((set() > 0).then_some(())))
+        .unwrap();
+    let status = process::terminate(&mut running, Duration::from_secs(25));
+    assert_eq!(
+        status.and_then(|status| status.code()),
+        Some(1),
+        "it ends by itself, and says that something is left"
+    );
+    assert_eq!(set(), 1, "it goes on after its step: {:?}", proxy.calls());
+    assert!(
+        scene.site.quota_done().unwrap().len() <= 1,
+        "the row has moved, although not all of it is in force"
+    );
+    proxy.answer_later(Duration::ZERO);
+    expect_status(&scene.run(Act::Apply), 0);
+    assert_eq!(scene.site.quota_done().unwrap().len(), 2);
+    assert_eq!(set(), 3, "one call for each service: {:?}", proxy.calls());
 }
 
 fn killed_everywhere(act: Act, test: &str, at_least: usize) {

@@ -2,23 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use crate::app::App;
-use crate::clock::Clock;
-use crate::database::{Database, DatabaseError, LeaseHolder};
+use crate::database::{DatabaseError, LeaseHolder};
+use crate::leases::{Leases, RENEWAL};
 use crate::process::Process;
 use crate::random;
 use crate::stop::Stop;
-
-/// How long the lease outlives a holder on another host that died. One on the same host is found
-/// dead at once.
-const LASTS: Duration = Duration::from_secs(120);
-
-/// How often the lease is renewed.
-const RENEWAL: Duration = Duration::from_secs(30);
 
 /// Why a run cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +39,7 @@ pub enum ExclusiveError {
 /// The right to make a run of a kind. It is renewed until it is released or dropped.
 pub struct Exclusive {
     kind: &'static str,
-    database: Database,
+    leases: Leases,
     holder: String,
     lost: Arc<AtomicBool>,
     stop: Stop,
@@ -56,33 +48,32 @@ pub struct Exclusive {
 }
 
 impl Exclusive {
-    /// Takes the right, or says who has it.
+    /// Takes the right, or says who has it. A process on another host that may be dead is watched first.
     pub async fn take(app: &App, kind: &'static str) -> Result<Self, ExclusiveError> {
-        Self::hold(&app.database, &app.clock, &app.stop, kind).await?.map_err(|other| {
-            let since = other.since.to_zoned(app.settings.site.time_zone.clone());
-            let since = since.strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
-            let holder =
-                Process::parse(&other.holder).map_or(other.holder.clone(), |process| process.in_words());
-            ExclusiveError::Busy { kind, holder, since }
-        })
+        let other = match Self::hold(&app.leases, &app.stop, kind).await? {
+            Ok(exclusive) => return Ok(exclusive),
+            Err(_) if app.stop.is_asked() => return Err(ExclusiveError::Stopped),
+            Err(other) => other,
+        };
+        let since = other.since.to_zoned(app.settings.site.time_zone.clone());
+        let since = since.strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
+        Err(ExclusiveError::Busy { kind, holder: other.in_words(), since })
     }
 
     async fn hold(
-        database: &Database,
-        clock: &Clock,
+        leases: &Leases,
         stop: &Stop,
         kind: &'static str,
     ) -> Result<Result<Self, LeaseHolder>, DatabaseError> {
         // Each run has a name of its own: one that was cut off must not give back what the next one has taken.
         let holder = format!("{} {}", Process::this(), random::identifier());
-        if let Err(other) = database.take_lease(kind, &holder, LASTS, clock.now(), Process::is_gone).await? {
+        if let Err(other) = leases.take(kind, &holder, stop).await? {
             return Ok(Err(other));
         }
         let lost = Arc::new(AtomicBool::new(false));
-        let renewal =
-            tokio::spawn(renew(kind, database.clone(), clock.clone(), holder.clone(), Arc::clone(&lost)));
-        let (database, stop) = (database.clone(), stop.clone());
-        Ok(Ok(Self { kind, database, holder, lost, stop, renewal, is_released: false }))
+        let renewal = tokio::spawn(renew(kind, leases.clone(), holder.clone(), Arc::clone(&lost)));
+        let (leases, stop) = (leases.clone(), stop.clone());
+        Ok(Ok(Self { kind, leases, holder, lost, stop, renewal, is_released: false }))
     }
 
     /// Whether another run has taken the right over, so that this one has to stop.
@@ -104,7 +95,7 @@ impl Exclusive {
 
     /// Gives the right back.
     pub async fn release(mut self) -> Result<(), DatabaseError> {
-        let released = self.database.release_lease(self.kind, &self.holder).await;
+        let released = self.leases.release(self.kind, &self.holder).await;
         self.is_released = released.is_ok();
         released
     }
@@ -116,9 +107,9 @@ impl Drop for Exclusive {
         // A run that was cut off, by a deadline or a panic, would be in the way of the next one otherwise: its process lives.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if !self.is_released {
-            let (database, kind, holder) = (self.database.clone(), self.kind, self.holder.clone());
+            let (leases, kind, holder) = (self.leases.clone(), self.kind, self.holder.clone());
             runtime.spawn(async move {
-                if let Err(error) = database.release_lease(kind, &holder).await {
+                if let Err(error) = leases.release(kind, &holder).await {
                     tracing::warn!(%error, kind, "the right to make a run could not be given back; it ends by itself");
                 }
             });
@@ -126,10 +117,10 @@ impl Drop for Exclusive {
     }
 }
 
-async fn renew(kind: &'static str, database: Database, clock: Clock, holder: String, lost: Arc<AtomicBool>) {
+async fn renew(kind: &'static str, leases: Leases, holder: String, lost: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(RENEWAL).await;
-        match database.renew_lease(kind, &holder, LASTS, clock.now()).await {
+        match leases.renew(kind, &holder).await {
             Ok(true) => {}
             Ok(false) => return lost.store(true, Ordering::Relaxed),
             Err(error) => tracing::warn!(%error, "could not renew the right to make this run"),
@@ -139,14 +130,19 @@ async fn renew(kind: &'static str, database: Database, clock: Clock, holder: Str
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::clock::Clock;
+    use crate::database::Database;
 
     #[tokio::test]
     async fn what_a_run_that_was_cut_off_held_is_free_for_the_next_one_and_stays_with_it() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
-        let (clock, stop) = (Clock::manual(jiff::Timestamp::UNIX_EPOCH), Stop::default());
-        let hold = async || Exclusive::hold(&database, &clock, &stop, "import").await.unwrap();
+        let clock = Clock::manual(jiff::Timestamp::UNIX_EPOCH);
+        let (leases, stop) = (Leases::new(database.clone(), clock), Stop::default());
+        let hold = async || Exclusive::hold(&leases, &stop, "import").await.unwrap();
         let cut_off = hold().await.ok().unwrap();
         assert!(hold().await.is_err(), "two runs of one process at a time");
         drop(cut_off);

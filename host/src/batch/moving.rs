@@ -21,8 +21,7 @@ const ATTEMPTS: u32 = 5;
 /// taken for the row itself.
 pub(super) async fn recognise_moved(source: &Source<'_>) -> Result<(), BatchError> {
     let Source { app, kind, sheet, layout, .. } = *source;
-    let unmoved = app.database.unmoved_requests(kind).await?;
-    if unmoved.is_empty() {
+    if app.database.unmoved_requests(kind).await?.is_empty() {
         return Ok(());
     }
     let snapshot = match sheet.read(&layout.done).await {
@@ -40,11 +39,7 @@ pub(super) async fn recognise_moved(source: &Source<'_>) -> Result<(), BatchErro
         }
     };
     let keys: BTreeSet<&str> = rows.iter().filter_map(key).collect();
-    let moved: Vec<i64> = unmoved
-        .iter()
-        .filter(|request| keys.contains(request.key.as_str()))
-        .map(|request| request.id)
-        .collect();
+    let moved = app.database.unmoved_among(kind, &keys).await?;
     app.database.mark_moved(&moved, app.clock.now()).await?;
     Ok(())
 }
@@ -176,5 +171,52 @@ fn named(rows: &[ParsedRow], number: RowNumber) -> String {
             format!("row {number} (of {})", rejection.requester)
         }
         _ => format!("row {number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::database::{Outlived, RequestState, finish_request_in};
+    use crate::notices::tests::{Site, requests};
+    use crate::registration::SheetKind;
+
+    const KEY: &str = "2018-03-14T15:48:48 a@example.org";
+
+    /// Nobody has noted that the row moved before the request's name was erased.
+    #[tokio::test]
+    async fn a_row_that_moved_is_recognised_although_its_request_has_lost_its_name() {
+        let site = Site::new("").await;
+        let (app, now) = (&site.app, site.app.clock.now());
+        let run = app.database.begin_run("import", now).await.unwrap();
+        for key in [KEY, "another"] {
+            let batch = [(key, key.to_owned())];
+            let request =
+                app.database.take_up_requests(SheetKind::Access, &batch, run, now).await.unwrap().remove(0);
+            let mut transaction = app.database.begin().await.unwrap();
+            finish_request_in(&mut transaction, request.id, now).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        site.pass(1);
+        let now = app.clock.now();
+        assert_eq!(app.database.erase_outlived(Outlived::Requests, now).await.unwrap(), 2);
+
+        let row = "Approved,14 Mar 2018 16:00:00,,3/14/2018 15:48:48,a@example.org,New,User,No,,,,,4821,,,,,,Genomics,,\n";
+        let header = fs::read_to_string(requests(site.folder(), "access")).unwrap();
+        fs::write(site.folder().join("access/Current Users.csv"), header + row).unwrap();
+        let parser = app.row_parser().await.unwrap();
+        let layout = parser.describe().await.unwrap().access;
+        let sheet = app.sheets.access().unwrap();
+        let source = Source { app, kind: SheetKind::Access, sheet, parser: &parser, layout: &layout };
+        recognise_moved(&source).await.unwrap();
+        let known = app.database.known_requests(SheetKind::Access, &[KEY, "another"]).await.unwrap();
+        assert_eq!(known[KEY].state, RequestState::Moved);
+        assert_eq!(known["another"].state, RequestState::Done, "its row is not there");
+        // What counts from the move on counts from now on.
+        let soon = now + jiff::SignedDuration::from_secs(1);
+        let moved = app.database.moved_before(SheetKind::Access, &[KEY], soon).await.unwrap();
+        assert_eq!(moved.len(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! `usher doctor`: one line for each thing that has to be right, with what to do where it is not.
 
 mod findings;
+mod jobs;
 mod plugins;
 mod records;
 mod services;
@@ -10,6 +11,7 @@ mod sheets;
 use std::process::ExitCode;
 
 use self::findings::Findings;
+use self::jobs::check_jobs;
 use self::plugins::check_plugins;
 use self::records::{check_database, check_folders, check_keys};
 use self::services::{check_keystone, check_mail, check_mailing_list};
@@ -35,6 +37,7 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
     let keys = check_keys(&settings, &mut findings);
     check_database(&settings, keys.as_ref(), &mut findings).await;
     let row_parser = check_plugins(&settings, &mut findings).await;
+    check_jobs(&settings, &clock, &mut findings).await;
     check_keystone(&settings, clock, &mut findings).await;
     check_mail(&settings, &mut findings).await;
     if let Some(list) = &settings.mailing_list {

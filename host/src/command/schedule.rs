@@ -91,12 +91,16 @@ fn print_occasions(occasions: &[PastOccasion], zone: &TimeZone) {
         return;
     }
     for occasion in occasions {
-        let by_hand = if occasion.by_hand { "by hand, " } else { "" };
+        let how = match (occasion.by_hand, occasion.ahead) {
+            (true, _) => "by hand, ",
+            (false, true) => "while the clock ran ahead, ",
+            (false, false) => "",
+        };
         let and_missed = match occasion.stands_for {
             1 => String::new(),
             several => format!(", for {several} occasions"),
         };
-        say!("{}  {by_hand}{}{and_missed}", moment(occasion.due, zone), result(occasion));
+        say!("{}  {how}{}{and_missed}", moment(occasion.due, zone), result(occasion));
         occasion.details.iter().for_each(|line| say!("    {}", printable(line)));
         if let Some(next) = occasion.next_attempt {
             let tried = occasion.attempts;

@@ -30,6 +30,13 @@ impl NameDigest {
     }
 }
 
+/// The digest in what stands in the place of an erased name, which the number of its record may follow; a name that was not
+/// erased as it is.
+pub(super) fn digest_in(key: &str) -> &str {
+    let number = key.strip_prefix(ERASED).and_then(|digest| digest.find(':'));
+    number.map_or(key, |at| &key[..ERASED.len() + at])
+}
+
 impl Database {
     /// What looks up names that may have been erased.
     pub(super) async fn name_digest(&self) -> Result<NameDigest, DatabaseError> {
@@ -46,4 +53,20 @@ pub(super) async fn name_digest_in(transaction: &mut Transaction) -> Result<Name
         .await?;
     let salt = sqlx::query_scalar("SELECT salt FROM erasure").fetch_optional(&mut **transaction).await?;
     Ok(NameDigest { salt })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_found_whatever_follows_it_and_no_name_is_taken_for_one() {
+        for (key, digest) in [
+            ("erased:0a1b", "erased:0a1b"),
+            ("erased:0a1b:17", "erased:0a1b"),
+            ("2018-03-14T15:48:48 a@example.org", "2018-03-14T15:48:48 a@example.org"),
+        ] {
+            assert_eq!(digest_in(key), digest);
+        }
+    }
 }

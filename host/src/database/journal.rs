@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use sqlx::Row as _;
 
+use super::erased_names::digest_in;
 use super::{Database, DatabaseError, Transaction};
 use crate::registration::SheetKind;
 
@@ -116,6 +117,24 @@ impl Database {
     /// Where the database fails or holds damage.
     pub async fn unmoved_requests(&self, sheet: SheetKind) -> Result<Vec<JournalRequest>, DatabaseError> {
         self.requests_in(sheet, "done").await
+    }
+
+    /// Those of them that have these names, or had them before they were erased, by their numbers in the journal.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn unmoved_among(
+        &self,
+        sheet: SheetKind,
+        keys: &BTreeSet<&str>,
+    ) -> Result<Vec<i64>, DatabaseError> {
+        let digest = self.name_digest().await?;
+        let names: BTreeSet<String> = keys.iter().map(|key| digest.of(sheet, key)).collect();
+        let unmoved = self.unmoved_requests(sheet).await?;
+        let is_among = |request: &&JournalRequest| {
+            keys.contains(request.key.as_str()) || names.contains(digest_in(&request.key))
+        };
+        Ok(unmoved.iter().filter(is_among).map(|request| request.id).collect())
     }
 
     /// The submissions that were begun and are not finished.

@@ -25,6 +25,8 @@ pub struct OccasionRecord {
     pub due: Timestamp,
     /// Whether somebody ran the job by hand.
     pub by_hand: bool,
+    /// Whether a clock that ran ahead recorded it, and its time has come once more, for which there is another one.
+    pub ahead: bool,
     /// How many occasions it stands for: itself, and those before it that were missed with it.
     pub stands_for: u32,
     /// What has become of it.
@@ -33,6 +35,8 @@ pub struct OccasionRecord {
     pub attempts: u32,
     /// After how many attempts in a row the process that ran it was found dead. The next occasion takes the number over.
     pub deaths: u32,
+    /// How often in a row it was given back because another process was at the same work.
+    pub busy: u32,
     /// When it may be begun next, where it waits.
     pub next_attempt: Timestamp,
     /// Who runs it.
@@ -89,8 +93,8 @@ impl OccasionState {
     }
 }
 
-const COLUMNS: &str = "SELECT id, job, due, by_hand, stands_for, state, attempts, deaths, next_attempt, holder, \
-     lease_ends, renewals, started, ended, summary, details FROM occasion";
+const COLUMNS: &str = "SELECT id, job, due, by_hand, ahead, stands_for, state, attempts, deaths, busy, next_attempt, \
+     holder, lease_ends, renewals, started, ended, summary, details FROM occasion";
 
 /// How many occasions of one job are remembered.
 const MOST_OF_ONE_JOB: i64 = 5000;
@@ -110,7 +114,7 @@ impl Database {
     ) -> Result<(), DatabaseError> {
         sqlx::query(
             "INSERT INTO occasion (job, due, stands_for, state, next_attempt, summary) VALUES ($1, $2, $3, $4, $2, $5) \
-             ON CONFLICT (job, due) WHERE by_hand = 0 DO NOTHING",
+             ON CONFLICT (job, due) WHERE by_hand = 0 AND ahead = 0 DO NOTHING",
         )
         .bind(job)
         .bind(due.as_millisecond())
@@ -122,6 +126,37 @@ impl Database {
         sqlx::query("UPDATE job SET looked_until = $2 WHERE name = $1")
             .bind(job)
             .bind(due.as_millisecond())
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// The occasions of a job that are recorded already and due only after a moment, with when that is.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn occasions_after(
+        transaction: &mut Transaction,
+        job: &str,
+        moment: Timestamp,
+    ) -> Result<Vec<(Timestamp, i64)>, DatabaseError> {
+        let later: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT due, id FROM occasion WHERE job = $1 AND due > $2 AND by_hand = 0 AND ahead = 0",
+        )
+        .bind(job)
+        .bind(moment.as_millisecond())
+        .fetch_all(&mut **transaction)
+        .await?;
+        later.into_iter().map(|(due, id)| Ok((timestamp(due)?, id))).collect()
+    }
+
+    /// Lets an occasion come again that was recorded ahead of its time and is over.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn let_come_again(transaction: &mut Transaction, id: i64) -> Result<(), DatabaseError> {
+        sqlx::query("UPDATE occasion SET ahead = 1 WHERE id = $1 AND state NOT IN ('waiting', 'running')")
+            .bind(id)
             .execute(&mut **transaction)
             .await?;
         Ok(())
@@ -156,7 +191,7 @@ impl Database {
     ) -> Result<bool, DatabaseError> {
         let found: Option<i64> = sqlx::query_scalar(
             "SELECT id FROM occasion WHERE job = $1 AND started < $2 AND ended >= $2 AND ended <= $3 \
-             AND state IN ('done', 'partly') LIMIT 1",
+             AND ahead = 0 AND state IN ('done', 'partly') LIMIT 1",
         )
         .bind(job)
         .bind(moment.as_millisecond())
@@ -246,14 +281,20 @@ impl Database {
         query.build().fetch_all(&self.pool).await?.iter().map(record).collect()
     }
 
-    /// The occasion of a job that was begun last, whether it has ended or not.
+    /// The occasion of a job that was begun last, whether it has ended or not. One that lies ahead of `now` was begun while a
+    /// clock was wrong: it is the last where there is no other.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
-    pub async fn last_begun_occasion(&self, job: &str) -> Result<Option<OccasionRecord>, DatabaseError> {
+    pub async fn last_begun_occasion(
+        &self,
+        job: &str,
+        now: Timestamp,
+    ) -> Result<Option<OccasionRecord>, DatabaseError> {
         let mut query = sqlx::QueryBuilder::new(COLUMNS);
         query.push(" WHERE job = ").push_bind(job);
-        query.push(" AND started IS NOT NULL ORDER BY started DESC, id DESC LIMIT 1");
+        query.push(" AND started IS NOT NULL ORDER BY started <= ").push_bind(now.as_millisecond());
+        query.push(" DESC, started DESC, id DESC LIMIT 1");
         query.build().fetch_optional(&self.pool).await?.as_ref().map(record).transpose()
     }
 
@@ -293,10 +334,12 @@ fn record(row: &SqliteRow) -> Result<OccasionRecord, DatabaseError> {
         job: row.try_get("job")?,
         due: timestamp(row.try_get("due")?)?,
         by_hand: row.try_get("by_hand")?,
+        ahead: row.try_get("ahead")?,
         stands_for: row.try_get("stands_for")?,
         state: state.ok_or_else(|| DatabaseError::Damaged("an occasion of an unknown state".to_owned()))?,
         attempts: row.try_get("attempts")?,
         deaths: row.try_get("deaths")?,
+        busy: row.try_get("busy")?,
         next_attempt: timestamp(row.try_get("next_attempt")?)?,
         holder: row.try_get("holder")?,
         lease_ends: moment("lease_ends")?.transpose()?,
@@ -316,5 +359,6 @@ fn end(now: Timestamp, lasts: Duration) -> i64 {
     SignedDuration::try_from(lasts)
         .ok()
         .and_then(|lasts| now.checked_add(lasts).ok())
-        .map_or(i64::MAX, Timestamp::as_millisecond)
+        .unwrap_or(Timestamp::MAX)
+        .as_millisecond()
 }

@@ -5,11 +5,15 @@
 //! with it. Ids are texts in lower-case hexadecimal.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
+use sqlx::{Connection as _, Row as _};
 
 use super::{Database, DatabaseError, Transaction};
+
+/// How long the log is waited for while somebody reads what it still holds.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Each sealed secret: its key, and where it is.
 const SECRETS: &str = "\
@@ -139,14 +143,20 @@ impl Database {
             .await?)
     }
 
-    /// Writes what the last statements changed over what they changed it from, as far as nobody is
-    /// reading that: the write-ahead log keeps it for a while otherwise.
+    /// Writes what the last statements changed over what they changed it from, and empties the write-ahead log, which keeps
+    /// it for a while otherwise.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// Where the database fails, or somebody is reading what the log still holds for him.
     pub async fn overwrite_log(&self) -> Result<(), DatabaseError> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await?;
-        Ok(())
+        // Nobody else can write while this waits for those who read, so it waits in a connection of its own, and not for long.
+        let mut connection = self.pool.acquire().await?.detach();
+        let patience = format!("PRAGMA busy_timeout = {}", LOG_PATIENCE.as_millis());
+        sqlx::query(sqlx::AssertSqlSafe(patience)).execute(&mut connection).await?;
+        let busy: i64 =
+            sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        if busy == 0 { Ok(()) } else { Err(DatabaseError::LogInUse) }
     }
 }
 

@@ -323,6 +323,35 @@ mod tests {
         assert_eq!((about(NoticeKind::Ticket).await, about(NoticeKind::Reminder).await), (1, 0));
     }
 
+    /// A database in which a ticket is there twice, by the digest of its request's name and by the name.
+    #[tokio::test]
+    async fn a_ticket_whose_digest_is_there_already_is_erased_all_the_same_and_keeps_no_other_from_it() {
+        let site = site().await;
+        let ticket = async |key: &str, origin: &str| {
+            sqlx::query(
+                "INSERT INTO notice (sheet, key, kind, round, mail, recorded, ended) VALUES ('access', $1, 'ticket', 1, $2, 1, 1)",
+            )
+            .bind(key)
+            .bind(origin)
+            .execute(&site.database.pool)
+            .await
+            .unwrap();
+        };
+        for (origin, others) in [("first", 0), ("again", 1), ("once more", 0)] {
+            ticket(NAME, origin).await;
+            for other in 0..others {
+                ticket(&format!("another {other}"), "other").await;
+            }
+            let erased = site.database.erase_outlived(Outlived::Tickets, day(2)).await.unwrap();
+            assert_eq!(erased, 1 + others, "{origin}");
+        }
+        let keys: Vec<String> =
+            sqlx::query_scalar("SELECT key FROM notice").fetch_all(&site.database.pool).await.unwrap();
+        assert!(keys.len() == 4 && keys.iter().all(|key| key.starts_with(ERASED)), "{keys:?}");
+        let digest = site.database.name_digest().await.unwrap().of(SheetKind::Access, NAME);
+        assert!(keys.contains(&digest), "{digest}: {keys:?}");
+    }
+
     #[tokio::test]
     async fn what_every_sort_names_is_in_the_tables() {
         let site = site().await;

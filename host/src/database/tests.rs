@@ -131,3 +131,19 @@ async fn a_link_of_an_earlier_version_goes_on_working() {
         assert!(refused.to_string().contains("was retired"), "{statement}: {refused}");
     }
 }
+
+#[tokio::test]
+async fn the_log_is_emptied_unless_somebody_reads_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
+    let log = || std::fs::metadata(folder.path().join("usher.sqlite-wal")).unwrap().len();
+    let mut reading = database.pool.begin().await.unwrap();
+    sqlx::query("SELECT COUNT(*) FROM run").fetch_one(&mut *reading).await.unwrap();
+    database.begin_run("import", jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+    let kept = database.overwrite_log().await;
+    assert!(matches!(kept, Err(DatabaseError::LogInUse)), "{kept:?}");
+    assert!(log() > 0);
+    reading.rollback().await.unwrap();
+    database.overwrite_log().await.unwrap();
+    assert_eq!(log(), 0);
+}

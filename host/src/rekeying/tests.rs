@@ -200,9 +200,8 @@ async fn a_secret_that_was_tampered_with_is_reported_and_does_not_stop_the_other
 #[tokio::test]
 async fn two_do_not_change_keys_at_once() {
     let fixture = Fixture::new().await;
-    let now = fixture.clock.now();
-    let other = fixture.database.take_lease(LEASE, "another host", LEASE_LASTS, now, |_| false).await;
-    other.unwrap().unwrap();
+    let others = Leases::new(fixture.database.clone(), fixture.clock.clone());
+    others.take(LEASE, "another host", &Stop::default()).await.unwrap().unwrap();
     let refused = rotate(&key_file(&fixture), &fixture.database, &fixture.clock).await.unwrap_err();
     assert!(matches!(refused, RekeyingError::Busy(_)), "{refused}");
     assert_eq!(fixture.keys.list().len(), 1);

@@ -1,13 +1,14 @@
 //! How an attempt ended, and what the operator is told: once when a job keeps failing, and once when it works again.
 //!
-//! So is a clock that was put back, once a day: jobs may wait for it to come to where it was.
+//! So is a clock that was put back, once a day: what jobs did meanwhile is done again when its time comes.
 //!
 //! The mail is recorded together with what it tells, so that neither is there without the other.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::turn::next_attempt;
-use super::{Failure, Report, ScheduleError, Scheduler};
+use super::seen::CLOCK_SLACK;
+use super::turn::{next_attempt, next_turn};
+use super::{Failure, Remedy, Report, ScheduleError, Scheduler};
 use crate::database::{
     Database, DatabaseError, JobHealth, OccasionEnd, OccasionRecord, OccasionState, Transaction,
 };
@@ -17,9 +18,6 @@ use crate::outbox::Compose;
 /// What the mails are called in reports.
 pub(super) const KIND: &str = "job-alert";
 
-/// By how much a clock may be put back without anybody being told: it may have been set by the network.
-const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
-
 impl Scheduler<'_> {
     /// Records how an attempt ended, unless another process has taken the occasion meanwhile.
     pub(super) async fn record_end(
@@ -28,6 +26,9 @@ impl Scheduler<'_> {
         occasion: &OccasionRecord,
         ended: &Result<Report, Failure>,
     ) -> Result<(), ScheduleError> {
+        if let Err(Failure { reason, remedy: Remedy::Turn }) = ended {
+            return self.give_back(job, occasion, reason).await;
+        }
         let now = self.clock.now();
         let attempts = occasion.attempts + 1;
         let mut transaction = self.database.begin().await?;
@@ -39,9 +40,10 @@ impl Scheduler<'_> {
                 let ending = OccasionEnd { state, next_attempt: now, summary, details };
                 Database::end_occasion(&mut transaction, occasion.id, &self.holder, &ending, now).await?
             }
-            Err(Failure { reason, passing }) => {
-                let passing = *passing && !occasion.by_hand;
-                let state = if passing { OccasionState::Waiting } else { OccasionState::Failed };
+            Err(failure) => {
+                let reason = &failure.reason;
+                let is_tried_again = failure.is_passing() && !occasion.by_hand;
+                let state = if is_tried_again { OccasionState::Waiting } else { OccasionState::Failed };
                 let next_attempt = next_attempt(attempts, now);
                 let ending = OccasionEnd { state, next_attempt, summary: reason, details: &[] };
                 Database::end_occasion(&mut transaction, occasion.id, &self.holder, &ending, now).await?
@@ -57,12 +59,29 @@ impl Scheduler<'_> {
                 self.works(&mut transaction, job, occasion, &mut health).await?;
             }
             Err(failure) => {
-                let Failure { reason, passing } = failure;
+                let (reason, passing) = (&failure.reason, failure.is_passing());
                 tracing::error!(job, attempt = attempts, passing, reason, "job failed");
                 self.fails(&mut transaction, job, occasion, attempts, &mut health, failure).await?;
             }
         }
         Database::set_job_health(&mut transaction, job, health).await?;
+        Ok(transaction.commit().await.map_err(DatabaseError::from)?)
+    }
+
+    /// Gives an occasion back because another process is at the same work. That is no failure of the job: it is tried again
+    /// soon. Who has run it by hand sees why it was not its turn.
+    async fn give_back(&self, job: &str, occasion: &OccasionRecord, why: &str) -> Result<(), ScheduleError> {
+        let now = self.clock.now();
+        let again = next_turn(occasion.busy + 1, now);
+        let mut transaction = self.database.begin().await?;
+        if occasion.by_hand {
+            let ending =
+                OccasionEnd { state: OccasionState::Skipped, next_attempt: now, summary: why, details: &[] };
+            Database::end_occasion(&mut transaction, occasion.id, &self.holder, &ending, now).await?;
+        } else {
+            Database::give_occasion_back(&mut transaction, occasion.id, &self.holder, again, why).await?;
+        }
+        tracing::info!(job, why, by_hand = occasion.by_hand, %again, "another process is at the work of this job");
         Ok(transaction.commit().await.map_err(DatabaseError::from)?)
     }
 
@@ -102,17 +121,21 @@ impl Scheduler<'_> {
     ) -> Result<(), ScheduleError> {
         health.failures = health.failures.saturating_add(1);
         let since = *health.failing_since.get_or_insert(self.clock.now());
-        let keeps_failing = !failure.passing || health.failures >= self.settings.alert_after;
+        let keeps_failing = !failure.is_passing() || health.failures >= self.settings.alert_after;
         let is_seen = occasion.by_hand && self.attended;
         if !keeps_failing || health.alerted || is_seen {
             return Ok(());
         }
         let again = if occasion.by_hand {
             "It was started by `usher run`, and is tried again when that is, or on its next occasion."
-        } else if failure.passing {
-            "It is tried again, at least once an hour."
+                .to_owned()
+        } else if failure.is_passing() {
+            "It is tried again, at least once an hour.".to_owned()
         } else {
-            "It is tried again on its next occasion; until somebody acts, that will not help."
+            format!(
+                "It is tried again on its next occasion, which will not help before somebody acts; after that, `usher run \
+                 {job}` does it at once."
+            )
         };
         let text = format!(
             "The job {} failed {} since {}. The last time:\n\n    {}\n\n{again} You are told when it works again.\n\n\
@@ -145,13 +168,13 @@ impl Scheduler<'_> {
             job,
             clock = %now,
             recorded_until = %were_until,
-            "the clock was put back after it had run ahead: what was done meanwhile does not happen again at its time"
+            "the clock was put back after it had run ahead: what was done meanwhile is done again when its time comes"
         );
         let text = format!(
             "The clock of {} shows {}. The occasions of the job {job} are recorded until {}: the clock ran ahead, and was put \
-             back.\n\nWhat was done while it ran ahead does not happen again at its time, so until then a job may skip \
-             occasions. Other jobs may be concerned as well; this is told once a day. Where the clock is wrong now, set it \
-             right; `usher run JOB` runs a job that should not wait.\n",
+             back.\n\nThe jobs go on at their times, and do again what they did while it ran ahead when the time of that \
+             comes. Other jobs may be concerned as well; this is told once a day. Where the clock is wrong now, set it \
+             right.\n",
             self.host,
             self.moment(now),
             self.moment(were_until),

@@ -3,23 +3,19 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::turn::{DIED, Seen};
+use super::seen::Seen;
+use super::turn::DIED;
 use super::work::{Cut, not_in_time};
 use super::{Failure, LEASE, Report, ScheduleError, Scheduler, alert, jobs};
 use crate::app::App;
 use crate::database::{Database, DatabaseError, OccasionEnd, OccasionRecord, OccasionState};
+use crate::leases::{LOOK, seems_dead};
 use crate::outbox::Delivery;
 use crate::process::Process;
 use crate::settings::schedule::Times;
 use crate::stop::Stop;
-
-/// How often a process that may be dead is looked at.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// How far the end of a lease may lie ahead without it being said that a clock is wrong.
-const FARTHEST_END: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why a job cannot be run by hand now, or was not finished.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +153,8 @@ impl Scheduler<'_> {
             };
             let state = (other.id, other.renewals);
             let shows_life = watched.is_some_and(|watched| watched != state);
-            if shows_life || !self.may_be_dead(&other) {
+            let ends = other.lease_ends.unwrap_or(Timestamp::MIN);
+            if shows_life || !seems_dead(ends, self.clock.now()) {
                 return Err(self.busy(job, &other));
             }
             if watched.replace(state).is_none() {
@@ -172,13 +169,6 @@ impl Scheduler<'_> {
                 () = stop.asked() => return Err(ByHandError::Interrupted(job.to_owned())),
             }
         }
-    }
-
-    /// Whether the end of a lease says that it is not renewed any more, or nothing because a clock is wrong. It is only a
-    /// hint: clocks of two hosts may differ.
-    fn may_be_dead(&self, other: &OccasionRecord) -> bool {
-        let left = other.lease_ends.unwrap_or(Timestamp::MIN).duration_since(self.clock.now());
-        left.is_negative() || left.is_zero() || left > FARTHEST_END
     }
 
     fn busy(&self, job: &str, other: &OccasionRecord) -> ByHandError {

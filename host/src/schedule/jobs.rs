@@ -46,13 +46,14 @@ pub fn jobs(app: &App) -> Vec<Job<'_>> {
     jobs
 }
 
-/// Work with the services, which are asked to stop when the job is.
+/// Work with the services, which are asked to stop when the job is. Where another process is at it, the job is tried again.
 fn work<'a, F: Future<Output = Result<Report, Failure>> + 'a>(
     app: &'a App,
     run: impl Fn(App, Call) -> F + 'a,
 ) -> Work<'a> {
     Box::new(move |call| {
-        let app = App { stop: call.stop.clone(), ..app.clone() };
+        let leases = app.leases.without_waiting();
+        let app = App { stop: call.stop.clone(), leases, ..app.clone() };
         Box::pin(run(app, call))
     })
 }

@@ -1,7 +1,8 @@
 //! Which jobs a server runs, and what others have left that nobody would take over.
 
-use super::turn::{DIED, Seen};
-use super::{ScheduleError, Scheduler};
+use super::seen::Seen;
+use super::turn::DIED;
+use super::{RENEWAL, ScheduleError, Scheduler};
 use crate::stop::Stop;
 
 impl Scheduler<'_> {
@@ -32,6 +33,19 @@ impl Scheduler<'_> {
             }
             tokio::select! {
                 () = self.clock.sleep(self.look) => {}
+                () = stop.asked() => {}
+            }
+        }
+    }
+
+    /// Watches who holds what jobs need: where such a process has died on another host, that is known when a job wants it.
+    pub(super) async fn watch_leases(&self, stop: &Stop) {
+        while !stop.is_asked() {
+            if let Err(error) = self.leases.look().await {
+                tracing::warn!(%error, "it cannot be seen yet which processes are at work");
+            }
+            tokio::select! {
+                () = self.clock.sleep(RENEWAL) => {}
                 () = stop.asked() => {}
             }
         }

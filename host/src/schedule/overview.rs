@@ -34,6 +34,8 @@ pub struct PastOccasion {
     pub due: Timestamp,
     /// Whether somebody ran the job by hand.
     pub by_hand: bool,
+    /// Whether it was recorded while a clock ran ahead, and its time has come once more, for which there is another one.
+    pub ahead: bool,
     /// waiting, running, done, partly, failed, skipped or dropped.
     pub state: String,
     /// How many occasions it stands for: itself, and those before it that were missed with it.
@@ -67,7 +69,7 @@ pub async fn all(
     let (now, zone) = (app.clock.now(), &app.settings.site.time_zone);
     let mut all = Vec::new();
     for job in jobs {
-        let last = app.database.last_begun_occasion(&job.name).await?;
+        let last = app.database.last_begun_occasion(&job.name, now).await?;
         let next = job.cron.as_ref().and_then(|cron| cron.next_after(now, zone));
         all.push(ScheduledJob {
             job: job.name.clone(),
@@ -101,6 +103,7 @@ fn past(occasion: OccasionRecord) -> PastOccasion {
     PastOccasion {
         due: occasion.due,
         by_hand: occasion.by_hand,
+        ahead: occasion.ahead,
         state: occasion.state.name().to_owned(),
         stands_for: occasion.stands_for,
         attempts: occasion.attempts,

@@ -1,10 +1,10 @@
 //! One look at a job: which occasions have come, which one is to be run now, and when to look again.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::seen::Seen;
 use super::work::Worked;
 use super::{Failure, Job, LEASE, Missed, ON_TIME, Report, ScheduleError, Scheduler};
 use crate::cron::{Come, CronLine};
@@ -21,31 +21,11 @@ const RECORDING_DELAY: Duration = Duration::from_secs(5);
 /// How long to wait at most.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
+/// How long to wait at most for another process that is at the same work: nobody tells when it is finished.
+const LONGEST_BUSY: SignedDuration = SignedDuration::from_mins(10);
+
 /// What is recorded of an attempt whose process is gone.
 pub(super) const DIED: &str = "interrupted: the process that ran the job has died";
-
-/// What was seen of occasions that others run.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// By the occasion: how often its lease had been renewed, and when that was seen first, in the clock's running time.
-    others: BTreeMap<i64, (i64, Duration)>,
-}
-
-impl Seen {
-    /// For how long the holder of an occasion has shown no life to whoever looks here.
-    fn silent_for(&mut self, occasion: &OccasionRecord, ran: Duration) -> Duration {
-        let (renewals, since) = self.others.entry(occasion.id).or_insert((occasion.renewals, ran));
-        if *renewals != occasion.renewals {
-            (*renewals, *since) = (occasion.renewals, ran);
-        }
-        ran.saturating_sub(*since)
-    }
-
-    /// Forgets occasions that are over.
-    pub(super) fn keep_only(&mut self, open: &[OccasionRecord]) {
-        self.others.retain(|id, _| open.iter().any(|open| open.id == *id));
-    }
-}
 
 impl Scheduler<'_> {
     /// Records what has come, and runs the job where it is its time. Says when to look again.
@@ -93,6 +73,8 @@ impl Scheduler<'_> {
                 again_from
             }
         };
+        let later = Database::occasions_after(transaction, &job.name, now).await?;
+        seen.note_ahead(&later, looked_until, now);
         let Some(Come { last, count }) = cron.come(looked_until, now, &self.zone) else { return Ok(()) };
         let open = Database::open_occasions(transaction, &job.name).await?;
         // Who runs the job by hand may give up, and then nobody would do it: the occasion waits for that.
@@ -109,11 +91,15 @@ impl Scheduler<'_> {
         if state != OccasionState::Waiting || count > 1 {
             tracing::warn!(job = job.name, due = %last, stands_for = count, state = state.name(), "occasions were missed");
         }
+        if let Some(too_early) = seen.recorded_ahead(last) {
+            Database::let_come_again(transaction, too_early).await?;
+        }
         Ok(Database::add_occasion(transaction, &job.name, last, count, (state, summary)).await?)
     }
 
     /// The occasion that this host is to run now, if there is one. What a dead host has left comes first, and at once where
-    /// that has happened to it for the first time; of those that wait, the latest one makes up for the others.
+    /// that has happened to it for the first time; of those that wait, the latest one makes up for the others. One that a
+    /// clock which ran ahead has left waits until its time comes, and is in the way of none that comes before.
     async fn choose(
         &self,
         transaction: &mut Transaction,
@@ -139,6 +125,7 @@ impl Scheduler<'_> {
             }
             waiting.push(left);
         }
+        waiting.retain(|occasion| occasion.due <= now);
         waiting.sort_by_key(|occasion| occasion.due);
         let Some(mut latest) = waiting.pop() else { return Ok(Choice::Wait(self.look)) };
         for earlier in waiting {
@@ -173,7 +160,7 @@ impl Scheduler<'_> {
         let next_attempt = if deaths == 1 { now } else { next_attempt(deaths, now) };
         tracing::warn!(job = job.name, due = %left.due, deaths, again = %next_attempt, "the process that ran a job has died");
         Database::return_occasion_of_the_dead(transaction, left.id, deaths, next_attempt, DIED).await?;
-        let failure = Failure { reason: DIED.to_owned(), passing: true };
+        let failure = Failure::new(DIED.to_owned(), true);
         let mut health = Database::job_health(transaction, &job.name).await?;
         self.fails(transaction, &job.name, &left, left.attempts, &mut health, &failure).await?;
         Database::set_job_health(transaction, &job.name, health).await?;
@@ -251,8 +238,17 @@ enum Choice {
 
 /// When to try again after that many attempts.
 pub(super) fn next_attempt(attempts: u32, now: Timestamp) -> Timestamp {
-    let doubled = FIRST_DELAY.checked_mul(1 << attempts.saturating_sub(1).min(16)).unwrap_or(LONGEST_DELAY);
-    now.checked_add(doubled.min(LONGEST_DELAY)).unwrap_or(Timestamp::MAX)
+    later_and_later(attempts, LONGEST_DELAY, now)
+}
+
+/// When to try again what was given back so often because another process was at the same work.
+pub(super) fn next_turn(busy: u32, now: Timestamp) -> Timestamp {
+    later_and_later(busy, LONGEST_BUSY, now)
+}
+
+fn later_and_later(times: u32, longest: SignedDuration, now: Timestamp) -> Timestamp {
+    let doubled = FIRST_DELAY.checked_mul(1 << times.saturating_sub(1).min(16)).unwrap_or(longest);
+    now.checked_add(doubled.min(longest)).unwrap_or(Timestamp::MAX)
 }
 
 fn until(moment: Timestamp, now: Timestamp) -> Duration {

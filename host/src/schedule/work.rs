@@ -31,7 +31,7 @@ pub(super) enum Cut {
 /// The failure of a job that has taken too long.
 pub(super) fn not_in_time(deadline: Duration) -> Failure {
     let deadline = crate::settings::duration::in_words(deadline);
-    Failure { reason: format!("it was not finished within its deadline of {deadline}"), passing: true }
+    Failure::new(format!("it was not finished within its deadline of {deadline}"), true)
 }
 
 impl Scheduler<'_> {
@@ -55,7 +55,7 @@ impl Scheduler<'_> {
         let ended = tokio::select! {
             ended = work => ended.unwrap_or_else(|_| {
                 let reason = "it panicked, which is a fault of Usher: see the log, and report it".to_owned();
-                Err(Failure { reason, passing: false })
+                Err(Failure::new(reason, false))
             }),
             () = self.renew(occasion) => return Worked::Lost,
             cut = cut => return match cut {

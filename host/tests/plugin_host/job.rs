@@ -101,6 +101,7 @@ async fn every_interface_reaches_the_client_behind_it() {
         keystone: Some(Keystone::new(&settings.keystone, clock).unwrap()),
         outbox: Some((outbox.clone(), database.clone())),
         sheets: Sheets::new(settings.sheet.as_ref()).iter().cloned().collect(),
+        only_reads: false,
         links: Some(Links::Here(setpass)),
     };
     let host = PluginHost::new(&settings.plugins, capabilities).unwrap();

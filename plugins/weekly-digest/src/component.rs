@@ -21,7 +21,8 @@ impl Job for WeeklyDigest {
         let no_memory = |there| {
             format!(
                 "there is no worksheet \"{memory}\", in which it is remembered whom a digest has named; {there}: make \
-                 one with the header Digest, Request, or correct the setting `memory`"
+                 it beside them, with the header Digest, Request (where worksheets are CSV files, a file {memory}.csv), \
+                 or correct the setting `memory`"
             )
         };
         let remembered = sheet::read(memory).map_err(|error| failed(error, no_memory))?;

@@ -103,12 +103,4 @@ async fn check_mail_templates(settings: &Settings, host: &PluginHost, findings: 
         }
         Err(error) => findings.bad("plugins", format!("mail_templates: {error:#}"), Exit::Usage),
     }
-    for (name, job) in &settings.plugins.jobs {
-        match host.job(&job.plugin).await {
-            Ok(_) => {
-                findings.good("plugins", format!("jobs.{name} {}: is a job", job.plugin.component.display()));
-            }
-            Err(error) => findings.bad("plugins", format!("jobs.{name}: {error}"), Exit::Usage),
-        }
-    }
 }

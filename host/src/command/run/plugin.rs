@@ -57,7 +57,7 @@ pub(super) async fn run(app: &App, name: &str, args: RunArgs) -> anyhow::Result<
         }
         Err(failure) => {
             eprintln!("usher: {}", failure.reason);
-            if failure.passing { Exit::Unreachable } else { Exit::Failed }
+            if failure.is_passing() { Exit::Unreachable } else { Exit::Failed }
         }
     }
     .into())

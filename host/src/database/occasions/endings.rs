@@ -34,7 +34,7 @@ impl Database {
             .map_err(|error| DatabaseError::Damaged(format!("the report of a job ({error})")))?;
         let ended = sqlx::query(
             "UPDATE occasion SET state = $3, holder = NULL, lease_ends = NULL, next_attempt = $4, summary = $5, \
-             details = $6, ended = $7, deaths = 0 WHERE id = $1 AND holder = $2",
+             details = $6, ended = $7, deaths = 0, busy = 0 WHERE id = $1 AND holder = $2",
         )
         .bind(id)
         .bind(holder)
@@ -105,6 +105,31 @@ impl Database {
         .bind(holder)
         .bind(now.as_millisecond())
         .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Gives an occasion back because another process is at the same work, to be tried again at a moment.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn give_occasion_back(
+        transaction: &mut Transaction,
+        id: i64,
+        holder: &str,
+        next_attempt: Timestamp,
+        why: &str,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "UPDATE occasion SET state = 'waiting', holder = NULL, lease_ends = NULL, attempts = attempts - 1, \
+             busy = busy + 1, next_attempt = $3, summary = $4, details = NULL, ended = started \
+             WHERE id = $1 AND holder = $2",
+        )
+        .bind(id)
+        .bind(holder)
+        .bind(next_attempt.as_millisecond())
+        .bind(why)
+        .execute(&mut **transaction)
         .await?;
         Ok(())
     }

@@ -7,7 +7,7 @@ use wasmtime::Result;
 
 use crate::plugin::bindings::interfaces::sheet::{Error, Host};
 use crate::plugin::bindings::interfaces::types::Row;
-use crate::plugin::capabilities::ABSENT;
+use crate::plugin::capabilities::{ABSENT, ONLY_READS};
 use crate::plugin::sheet_rows::{row_from_wit, row_to_wit};
 use crate::plugin::state::State;
 use crate::sheet::{Sheet, SheetError};
@@ -32,6 +32,9 @@ impl Host for State {
         text: String,
     ) -> Result<Result<(), Error>> {
         self.count_host_call()?;
+        if self.profile.capabilities.only_reads {
+            return Ok(Err(Error::Unavailable(ONLY_READS.to_owned())));
+        }
         let expected = row_from_wit(expected);
         let mut search = Search::default();
         for sheet in sheets(self) {
@@ -44,6 +47,9 @@ impl Host for State {
 
     async fn append(&mut self, worksheet: String, rows: Vec<Vec<String>>) -> Result<Result<(), Error>> {
         self.count_host_call()?;
+        if self.profile.capabilities.only_reads {
+            return Ok(Err(Error::Unavailable(ONLY_READS.to_owned())));
+        }
         let mut search = Search::default();
         for sheet in sheets(self) {
             if let Some(done) = search.settle(sheet.append(&worksheet, &rows).await) {

@@ -17,13 +17,13 @@ pub(super) async fn run(app: App, call: Call) -> Result<Report, Failure> {
 pub fn told(ended: &Result<quota_terms::Report, BatchError>) -> Result<Report, Failure> {
     let report = match ended {
         Ok(report) => report,
-        Err(error) => return Err(Failure { passing: error.is_passing(), reason: error.to_string() }),
+        Err(error) => return Err(error.into()),
     };
     let counts = [report.ended.len(), report.warned.len(), report.failed.len()];
     let summary = format!("{} ended, {} announced, {} failed", counts[0], counts[1], counts[2]);
     if report.unreachable {
         let reason = format!("a service could not be reached ({summary})");
-        return Err(Failure { reason, passing: true });
+        return Err(Failure::new(reason, true));
     }
     let mut failed: Vec<String> =
         report.failed.iter().map(|failed| format!("{}: {}", failed.project, failed.reason)).collect();
@@ -31,7 +31,7 @@ pub fn told(ended: &Result<quota_terms::Report, BatchError>) -> Result<Report, F
         failed.push("the mail server cannot be used as the settings say".to_owned());
     }
     if !failed.is_empty() {
-        return Err(Failure { reason: format!("{} ({summary})", failed.join("; ")), passing: false });
+        return Err(Failure::new(format!("{} ({summary})", failed.join("; ")), false));
     }
     Ok(Report { partly: !report.is_complete(), summary, details: report.notices.clone() })
 }

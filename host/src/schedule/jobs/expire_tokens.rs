@@ -22,7 +22,7 @@ pub fn told(erased: &Result<Swept, SetpassError>) -> Result<Report, Failure> {
         }
         Err(error) => {
             let passing = matches!(error, SetpassError::Database(_));
-            Err(Failure { passing, reason: error.to_string() })
+            Err(Failure::new(error.to_string(), passing))
         }
     }
 }

@@ -23,21 +23,21 @@ pub(super) async fn remind(app: App, call: Call) -> Result<Report, Failure> {
 pub fn told(ended: &Result<NoticesReport, BatchError>) -> Result<Report, Failure> {
     let report = match ended {
         Ok(report) => report,
-        Err(error) => return Err(Failure { passing: error.is_passing(), reason: error.to_string() }),
+        Err(error) => return Err(error.into()),
     };
     let summary = report.summary();
     let failed = report.failed.join("; ");
     if report.unusable {
-        return Err(Failure { reason: format!("{failed} ({summary})"), passing: false });
+        return Err(Failure::new(format!("{failed} ({summary})"), false));
     }
     if report.unreachable {
         let why = if failed.is_empty() { String::new() } else { format!(": {failed}") };
         let reason = format!("a service could not be reached{why} ({summary})");
-        return Err(Failure { reason, passing: true });
+        return Err(Failure::new(reason, true));
     }
     if report.has_to_go_on() {
         let reason = format!("mail waits to be sent, or marks to be written ({summary})");
-        return Err(Failure { reason, passing: true });
+        return Err(Failure::new(reason, true));
     }
     let details = report.failed.iter().chain(&report.kept_notices).cloned().collect();
     Ok(Report { partly: !report.is_complete(), summary, details })

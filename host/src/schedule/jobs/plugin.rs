@@ -8,9 +8,9 @@ use crate::settings::plugins::Plugin;
 /// The component is loaded for each occasion, so that the file as it is then counts.
 pub(super) async fn run(app: App, call: Call, plugin: &Plugin) -> Result<Report, Failure> {
     let job = app.plugins.job(plugin).await;
-    let job = job.map_err(|error| Failure { passing: error.is_passing(), reason: error.to_string() })?;
+    let job = job.map_err(|error| Failure::new(error.to_string(), error.is_passing()))?;
     let ran = job.run(&Occasion { time: call.time, dry_run: call.dry_run }).await;
     let JobReport { summary, details } =
-        ran.map_err(|error| Failure { passing: error.is_passing(), reason: error.to_string() })?;
+        ran.map_err(|error| Failure::new(error.to_string(), error.is_passing()))?;
     Ok(Report { summary, details, partly: false })
 }

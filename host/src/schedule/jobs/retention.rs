@@ -16,7 +16,7 @@ pub fn told(report: &retention::Report) -> Result<Report, Failure> {
     let summary = report.summary();
     if !report.failed.is_empty() {
         let reason = format!("not erased: {} ({summary})", report.failed.join("; "));
-        return Err(Failure { reason, passing: !report.unusable });
+        return Err(Failure::new(reason, !report.unusable));
     }
     Ok(Report { partly: false, summary, details: report.notices.clone() })
 }

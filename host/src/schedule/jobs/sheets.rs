@@ -35,18 +35,18 @@ pub fn told_of_quotas(ended: &Result<BatchReport, BatchError>) -> Result<Report,
 fn told(ended: &Result<BatchReport, BatchError>, show: &str) -> Result<Report, Failure> {
     let report = match ended {
         Ok(report) => report,
-        Err(error) => return Err(Failure { passing: error.is_passing(), reason: error.to_string() }),
+        Err(error) => return Err(error.into()),
     };
     let summary = report.summary();
     let more = format!("usher {show} {} tells more", report.run);
     if report.unreachable {
         let reason = format!("a service could not be reached ({summary}); {more}");
-        return Err(Failure { reason, passing: true });
+        return Err(Failure::new(reason, true));
     }
     if report.mail_server_unusable || report.mailing_list_unusable {
         let which = if report.mail_server_unusable { "mail server" } else { "mailing list" };
         let reason = format!("the {which} cannot be used as the settings say ({summary}); {more}");
-        return Err(Failure { reason, passing: false });
+        return Err(Failure::new(reason, false));
     }
     Ok(Report { partly: !report.is_complete(), summary, details: vec![more] })
 }

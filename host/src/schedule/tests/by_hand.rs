@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 
 use super::fixture::{Site, done, failed, until};
 use crate::database::Database;
-use crate::database::OccasionState::{Done, Failed, Running};
+use crate::database::OccasionState::{Done, Failed, Running, Skipped};
 use crate::schedule::by_hand::ByHandError;
-use crate::schedule::turn::Seen;
-use crate::schedule::{Failure, LEASE, Report, Scheduler};
+use crate::schedule::seen::Seen;
+use crate::schedule::{Failure, LEASE, Remedy, Report, Scheduler};
 use crate::stop::Stop;
 
 const START: &str = "2027-05-01T00:00:00Z";
@@ -96,6 +96,20 @@ async fn a_server_ends_what_dead_processes_have_left_of_jobs_that_it_does_not_ru
 }
 
 #[tokio::test]
+async fn a_process_that_shows_life_in_the_last_moment_keeps_its_job() {
+    let site = Site::new(START, "UTC");
+    dead_one(&site, "slow").await;
+    let host = site.host("server", Vec::new()).await;
+    let seen = host.database.occasions_without_heir().await.unwrap().remove(0);
+    assert!(host.database.renew_occasion(seen.id, "slow", LEASE, site.clock.now()).await.unwrap());
+    host.database.close_without_heir(&seen, "it has died").await.unwrap();
+    assert_eq!(host.recorded("sync").await[0].state, Running);
+    let seen = host.database.occasions_without_heir().await.unwrap().remove(0);
+    host.database.close_without_heir(&seen, "it has died").await.unwrap();
+    assert_eq!(host.recorded("sync").await[0].state, Failed);
+}
+
+#[tokio::test]
 async fn a_job_that_fails_by_hand_counts_and_is_told_where_nobody_looks() {
     let site = Site::new(START, "UTC");
     let stop = Stop::default();
@@ -113,6 +127,21 @@ async fn a_job_that_fails_by_hand_counts_and_is_told_where_nobody_looks() {
     fail(&by_timer).await;
     run(&by_timer, &stop, async { done() }, std::future::pending()).await.unwrap().unwrap();
     assert_eq!(by_timer.told().await, ["keeps-failing", "works-again"]);
+}
+
+#[tokio::test]
+async fn a_job_by_hand_that_finds_another_process_at_its_work_has_not_failed() {
+    let site = Site::new(START, "UTC");
+    let (host, stop) = (site.host("a", Vec::new()).await, Stop::default());
+    let busy = || Failure { reason: "another sync is running".to_owned(), remedy: Remedy::Turn };
+    for _ in 0..5 {
+        let ended = run(&host, &stop, async { Err(busy()) }, std::future::pending()).await;
+        assert_eq!(ended.unwrap(), Err(busy()), "who has run it is told");
+    }
+    let recorded = host.recorded("sync").await;
+    assert!(recorded.iter().all(|one| one.state == Skipped), "{recorded:?}");
+    assert_eq!(recorded[0].summary.as_deref(), Some("another sync is running"));
+    assert_eq!(host.told().await, [""; 0]);
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! Clocks that are set, forward and back, while jobs run and between them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use jiff::SignedDuration;
 
-use super::fixture::{Site, done, job, look, work};
-use crate::database::OccasionState::Done;
-use crate::schedule::turn::Seen;
+use super::fixture::{Site, done, failed, job, look, work};
+use crate::clock::Clock;
+use crate::database::OccasionState::{Done, Waiting};
+use crate::schedule::seen::Seen;
+use crate::schedule::{Job, Scheduler};
 use crate::stop::Stop;
 
 const START: &str = "2027-03-05T12:00:00Z";
@@ -68,4 +70,137 @@ async fn a_clock_that_is_put_back_after_it_ran_ahead_is_told_once() {
     assert_eq!(host.told().await, ["put-back"]);
     let mail = host.outbox.pending().await.unwrap().remove(0);
     assert_eq!(mail.origin, "clock:2027-03-05:put-back");
+}
+
+/// A host that goes on looking at its one job, and knows what it has seen.
+struct Looking<'a> {
+    host: Scheduler<'a>,
+    seen: Seen,
+}
+
+impl<'a> Looking<'a> {
+    async fn new(site: &Site, name: &str, job: Job<'a>) -> Self {
+        Self { host: site.host(name, vec![job]).await, seen: Seen::default() }
+    }
+
+    async fn look(&mut self) {
+        while self.host.turn(&self.host.jobs[0], &mut self.seen, &Stop::default()).await.unwrap().is_zero() {}
+    }
+}
+
+/// A job that runs each hour and notes the hour that it is due in.
+fn noting<'a>(hours: &'a RefCell<Vec<i8>>) -> Job<'a> {
+    let note = work(move |call| async move {
+        hours.borrow_mut().push(call.time.hour());
+        done()
+    });
+    job("sync", "@hourly", note)
+}
+
+#[tokio::test]
+async fn what_was_done_while_a_clock_ran_ahead_is_done_once_more_at_its_time() {
+    let site = Site::new(START, "UTC");
+    let ran = RefCell::new(Vec::new());
+    let mut hosts =
+        [Looking::new(&site, "a", noting(&ran)).await, Looking::new(&site, "b", noting(&ran)).await];
+    let look_for = async |hosts: &mut [Looking<'_>; 2], hours: i64| {
+        for hour in 0..=hours {
+            for host in &mut *hosts {
+                host.look().await;
+            }
+            if hour < hours {
+                site.clock.advance(SignedDuration::from_hours(1));
+            }
+        }
+        std::mem::take(&mut *ran.borrow_mut())
+    };
+    assert_eq!(look_for(&mut hosts, 2).await, [13, 14]);
+    // What the network corrects does nothing twice.
+    site.clock.jump(SignedDuration::from_mins(-2));
+    assert_eq!(look_for(&mut hosts, 0).await, [0; 0]);
+    site.clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(look_for(&mut hosts, 0).await, [0; 0]);
+
+    site.clock.jump(SignedDuration::from_hours(5));
+    assert_eq!(look_for(&mut hosts, 4).await, [19, 20, 21, 22, 23]);
+    site.clock.jump(SignedDuration::from_hours(-5));
+    assert_eq!(look_for(&mut hosts, 2).await, [18, 19, 20]);
+    // Who is started anew sees it too.
+    hosts[0].seen = Seen::default();
+    assert_eq!(look_for(&mut hosts, 5).await, [21, 22, 23, 0, 1]);
+    let host = &hosts[0].host;
+    assert_eq!(host.told().await, ["put-back"]);
+    let recorded = host.recorded("sync").await;
+    assert!(recorded.iter().all(|one| one.state == Done), "{recorded:?}");
+    let ahead: Vec<_> = recorded.iter().filter(|one| one.ahead).map(|one| one.due.to_string()).collect();
+    assert_eq!(ahead, [19, 20, 21, 22, 23].map(|hour| format!("2027-03-05T{hour}:00:00Z")));
+}
+
+#[tokio::test]
+async fn what_waits_ahead_of_its_time_is_in_the_way_of_nothing_that_comes_before() {
+    let site = Site::new(START, "UTC");
+    let (fails, ran) = (Cell::new(true), RefCell::new(Vec::new()));
+    let sync = work(|call| {
+        ran.borrow_mut().push(call.time.hour());
+        let fails = fails.get();
+        async move { if fails { failed(true) } else { done() } }
+    });
+    let mut host = Looking::new(&site, "a", job("sync", "@hourly", sync)).await;
+    host.look().await;
+    site.clock.jump(SignedDuration::from_hours(3));
+    host.look().await;
+    site.clock.jump(SignedDuration::from_hours(-3));
+    fails.set(false);
+    let mut states = Vec::new();
+    // It is tried again when its time has come, and the delay after its first try is over.
+    for minutes in [60, 60, 61] {
+        site.clock.advance(SignedDuration::from_mins(minutes));
+        host.look().await;
+        states.push(host.host.recorded("sync").await.iter().map(|one| one.state).collect::<Vec<_>>());
+    }
+    assert_eq!(*ran.borrow(), [15, 13, 14, 15]);
+    assert_eq!(states, [vec![Waiting, Done], vec![Waiting, Done, Done], vec![Done; 3]]);
+}
+
+#[tokio::test]
+async fn what_ran_for_long_while_a_clock_ran_ahead_is_not_running_when_that_time_comes() {
+    let site = Site::new(START, "UTC");
+    let (takes_long, ran) = (Cell::new(false), RefCell::new(Vec::new()));
+    let sync = work(|call| {
+        ran.borrow_mut().push(call.time.hour());
+        if takes_long.take() {
+            site.clock.advance(SignedDuration::from_mins(90));
+        }
+        async { done() }
+    });
+    let mut host = Looking::new(&site, "a", job("sync", "@hourly", sync)).await;
+    host.look().await;
+    site.clock.jump(SignedDuration::from_hours(5));
+    takes_long.set(true);
+    host.look().await;
+    site.clock.jump(SignedDuration::from_hours(-5));
+    host.look().await;
+    for minutes in [60, 60, 60, 60, 70] {
+        site.clock.advance(SignedDuration::from_mins(minutes));
+        host.look().await;
+    }
+    assert_eq!(*ran.borrow(), [17, 13, 14, 15, 16, 17, 18]);
+}
+
+#[tokio::test]
+async fn a_host_whose_clock_is_behind_has_nobody_else_do_anything_twice() {
+    let site = Site::new(START, "UTC");
+    let (ran, ran_late) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+    let mut right = Looking::new(&site, "right", noting(&ran)).await;
+    let mut behind = Looking::new(&site, "behind", noting(&ran_late)).await;
+    behind.host.clock = Clock::manual(site.clock.now() - SignedDuration::from_hours(3));
+    for _ in 0..24 {
+        for host in [&mut right, &mut behind] {
+            host.look().await;
+            host.host.clock.advance(SignedDuration::from_mins(30));
+        }
+    }
+    assert_eq!(*ran.borrow(), [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
+    let ran_late = ran_late.borrow();
+    assert!(ran_late.iter().zip(ran_late.iter().skip(1)).all(|(hour, next)| hour < next), "{ran_late:?}");
 }

@@ -9,10 +9,11 @@ use jiff::tz::TimeZone;
 use crate::clock::Clock;
 use crate::database::{Database, OccasionRecord};
 use crate::keys::Keys;
+use crate::leases::Leases;
 use crate::mailer::{Mailer, peer};
 use crate::outbox::Outbox;
 use crate::schedule::pulse::Pulse;
-use crate::schedule::turn::Seen;
+use crate::schedule::seen::Seen;
 use crate::schedule::{Call, Failure, Job, Report, Scheduler, Work};
 use crate::settings::schedule::{Missed, Schedule};
 use crate::stop::Stop;
@@ -59,6 +60,7 @@ impl Site {
             pulse: Pulse::new(jobs.len()),
             jobs,
             outbox: Outbox::new(database.clone(), self.keys.clone(), self.clock.clone(), mailer, &mail),
+            leases: Leases::new(database.clone(), self.clock.clone()),
             database,
             clock: self.clock.clone(),
             zone: self.zone.clone(),
@@ -113,7 +115,7 @@ pub(super) fn done() -> Result<Report, Failure> {
 }
 
 pub(super) fn failed(passing: bool) -> Result<Report, Failure> {
-    Err(Failure { reason: "the service is away".to_owned(), passing })
+    Err(Failure::new("the service is away".to_owned(), passing))
 }
 
 /// Looks at the first job until there is nothing more to do at present.

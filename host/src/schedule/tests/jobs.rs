@@ -12,7 +12,7 @@ use crate::database::{OccasionRecord, OccasionState, Swept};
 use crate::mailer::peer::GREETING;
 use crate::notices::tests::{Site, requests};
 use crate::quota_terms;
-use crate::schedule::turn::Seen;
+use crate::schedule::seen::Seen;
 use crate::schedule::{Scheduler, jobs};
 use crate::setpass::{Pin, Registration};
 use crate::stop::Stop;
@@ -144,6 +144,25 @@ async fn a_row_that_somebody_has_to_correct_is_no_failure_of_the_job() {
 }
 
 #[tokio::test]
+async fn a_run_that_another_process_makes_is_waited_for_and_told_for_what_it_is() {
+    let site = Site::new(ALERTS).await;
+    site.write("access", &[&approved("a@example.org")]);
+    look(&site, "notify").await;
+    site.pass(1);
+    let leases = &site.app.leases;
+    leases.take("notify", "another process", &Stop::default()).await.unwrap().unwrap();
+    look(&site, "notify").await;
+    let occasion = last(&site, "notify").await;
+    expect(&occasion, Waiting, "another notify is running: another process, since 2018-03-16 13:00:00 EDT");
+    assert_eq!(occasion.attempts, 0);
+    leases.release("notify", "another process").await.unwrap();
+    site.app.clock.advance(SignedDuration::from_mins(1));
+    look(&site, "notify").await;
+    assert_eq!(last(&site, "notify").await.state, Done);
+    assert_eq!((alerts(&site).await, site.mails().len()), (0, 1));
+}
+
+#[tokio::test]
 async fn the_secrets_of_a_link_that_has_ended_are_destroyed_by_the_job() {
     let site = Site::new("").await;
     let setpass = &site.app.setpass;
@@ -166,8 +185,8 @@ fn a_limit_that_cannot_be_put_back_is_told_at_once_and_so_is_an_unusable_mail_se
     let server = quota_terms::Report { mail_server_unusable: true, ..quota_terms::Report::default() };
     for (report, words) in [(limits, "Genomics: forbidden"), (server, "the mail server cannot be used")] {
         let failure = jobs::expire_quotas::told(&Ok(report)).unwrap_err();
-        assert!(!failure.passing && failure.reason.contains(words), "{failure:?}");
+        assert!(!failure.is_passing() && failure.reason.contains(words), "{failure:?}");
     }
     let away = quota_terms::Report { unreachable: true, ..quota_terms::Report::default() };
-    assert!(jobs::expire_quotas::told(&Ok(away)).unwrap_err().passing);
+    assert!(jobs::expire_quotas::told(&Ok(away)).unwrap_err().is_passing());
 }

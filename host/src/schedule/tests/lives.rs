@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::fixture::{Site, done, job, until, work};
 use crate::database::OccasionState::{Done, Waiting};
-use crate::schedule::turn::Seen;
+use crate::schedule::seen::Seen;
 use crate::schedule::{Job, LEASE, Report, Scheduler};
 use crate::stop::Stop;
 

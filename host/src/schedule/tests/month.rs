@@ -3,7 +3,7 @@
 mod machine;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -85,15 +85,23 @@ async fn in_a_month_each_occasion_happens_exactly_once() {
 
     let looking = site.host("looking", Vec::new()).await;
     let mut counts = BTreeMap::<&str, u32>::new();
+    let mut came_again = 0;
     for (name, cron) in JOBS {
         let cron: CronLine = cron.parse().unwrap();
-        let recorded: BTreeMap<_, _> =
-            looking.recorded(name).await.into_iter().map(|one| (one.due, one)).collect();
+        // What was done while the clock ran ahead comes again at its time, and then anything may become of it.
+        let (ahead, in_time): (Vec<_>, Vec<_>) =
+            looking.recorded(name).await.into_iter().partition(|one| one.ahead);
+        came_again += ahead.len();
+        let ahead: BTreeSet<Timestamp> = ahead.iter().map(|one| one.due).collect();
+        let count = in_time.len();
+        let recorded: BTreeMap<_, _> = in_time.into_iter().map(|one| (one.due, one)).collect();
+        assert_eq!(recorded.len(), count, "{name}: no occasion twice");
         for (due, occasion) in &recorded {
             let key = (name.to_owned(), *due);
             let (done, unreported) =
                 (world.done.borrow().contains(&key), world.unreported.borrow().contains(&key));
-            let is_right = if occasion.state == OccasionState::Done { done } else { !done || unreported };
+            let may_be_done = unreported || ahead.contains(due);
+            let is_right = if occasion.state == OccasionState::Done { done } else { !done || may_be_done };
             assert!(is_right, "{name} at {due}, done: {done}, unreported: {unreported}: {occasion:?}");
         }
         let now = site.clock.now();
@@ -120,7 +128,8 @@ async fn in_a_month_each_occasion_happens_exactly_once() {
     let (kills, restarts, overruns) = (world.kills.get(), world.restarts.get(), world.overruns.get());
     eprintln!(
         "    {DAYS} days, 2 hosts, {steps} steps: of {} occasions were {counts:?}; {kills} deaths ({} with a report), {restarts} \
-         restarts, {} failures, {overruns} overruns, the clock set {} times under {} jobs; {} times done again by whoever took over",
+         restarts, {} failures, {overruns} overruns, the clock set {} times under {} jobs; {came_again} came again because the clock \
+         had run ahead; {} times done again by whoever took over, or then",
         counts.values().sum::<u32>(),
         world.unreported.borrow().len(),
         world.faults.get(),
@@ -130,7 +139,7 @@ async fn in_a_month_each_occasion_happens_exactly_once() {
     );
     assert!(counts["done in its time"] > 600 && kills > 40 && restarts > 30, "too little has happened");
     assert!(
-        overruns > 5 && world.across_jumps.get() > 3 && world.repeated.get() > 5,
+        overruns > 5 && came_again > 3 && world.across_jumps.get() > 3 && world.repeated.get() > 5,
         "too little has happened"
     );
 }

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::fixture::{Site, done, failed, job, look, until, work};
 use crate::database::OccasionState::{Done, Dropped, Failed, Running, Skipped, Waiting};
-use crate::schedule::Job;
-use crate::schedule::turn::Seen;
+use crate::schedule::seen::Seen;
+use crate::schedule::{Failure, Job, Remedy, Report};
 use crate::settings::schedule::Missed;
 use crate::stop::Stop;
 
@@ -108,6 +108,72 @@ async fn an_occasion_that_still_fails_gives_way_to_the_next() {
     let recorded = host.recorded("sync").await;
     assert_eq!(recorded.iter().map(|one| one.state).collect::<Vec<_>>(), [Failed, Waiting]);
     assert!(recorded[0].summary.as_ref().unwrap().ends_with("; the next occasion took its place"));
+}
+
+fn busy() -> Result<Report, Failure> {
+    Err(Failure { reason: "another sync is running".to_owned(), remedy: Remedy::Turn })
+}
+
+#[tokio::test]
+async fn what_another_process_is_at_waits_for_its_turn_and_has_not_failed() {
+    let site = Site::new(START, "UTC");
+    let times = Cell::new(6);
+    let work = work(|_| async {
+        times.set(times.get() - 1);
+        if times.get() >= 0 { busy() } else { done() }
+    });
+    let host = site.host("a", vec![job("sync", "0 */6 * * *", work)]).await;
+    look(&host).await;
+    site.clock.advance(SignedDuration::from_hours(6));
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let wait = look(&host).await;
+        waits.push(wait.as_secs() / 60);
+        let waiting = host.recorded("sync").await.remove(0);
+        assert_eq!((waiting.state, waiting.attempts), (Waiting, 0));
+        assert_eq!(waiting.summary.as_deref(), Some("another sync is running"));
+        site.clock.advance(wait.try_into().unwrap());
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
+    look(&host).await;
+    let recorded = host.recorded("sync").await;
+    assert_eq!((recorded.len(), recorded[0].state, recorded[0].attempts), (1, Done, 1));
+    assert_eq!(recorded[0].busy, 0);
+    assert_eq!(host.told().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_gives_way_to_the_next_occasion_and_changes_nothing_of_what_is_known_of_the_job()
+ {
+    let site = Site::new(START, "UTC");
+    let outcome = Cell::new(Remedy::Turn);
+    let work = work(|_| async {
+        match outcome.get() {
+            Remedy::Turn => busy(),
+            _ => failed(true),
+        }
+    });
+    let host = site.host("a", vec![job("sync", "*/5 * * * *", work)]).await;
+    look(&host).await;
+    for _ in 0..25 {
+        site.clock.advance(SignedDuration::from_mins(1));
+        look(&host).await;
+    }
+    let recorded = host.recorded("sync").await;
+    assert_eq!(
+        recorded.iter().map(|one| one.state).collect::<Vec<_>>(),
+        [Skipped, Skipped, Skipped, Skipped, Waiting]
+    );
+    let summary = recorded[0].summary.as_deref();
+    assert_eq!(summary, Some("another sync is running; the next occasion took its place"));
+    // It is not a failure that counts, and no success that ends the counting.
+    for remedy in [Remedy::Time, Remedy::Turn, Remedy::Time, Remedy::Turn, Remedy::Time] {
+        assert_eq!(host.told().await, [""; 0]);
+        outcome.set(remedy);
+        site.clock.advance(SignedDuration::from_mins(5));
+        look(&host).await;
+    }
+    assert_eq!(host.told().await, ["keeps-failing"]);
 }
 
 #[tokio::test]

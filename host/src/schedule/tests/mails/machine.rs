@@ -6,7 +6,7 @@ use super::month::SIMULATED;
 use super::weather::Weather;
 use crate::app::{Access, App};
 use crate::notices::tests::Site;
-use crate::schedule::turn::Seen;
+use crate::schedule::seen::Seen;
 use crate::schedule::{Scheduler, jobs};
 use crate::stop::Stop;
 

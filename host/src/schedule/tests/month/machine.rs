@@ -10,8 +10,8 @@ use futures::future::LocalBoxFuture;
 
 use super::JOBS;
 use super::world::World;
+use crate::schedule::seen::Seen;
 use crate::schedule::tests::fixture::{Site, job, work};
-use crate::schedule::turn::Seen;
 use crate::schedule::{Job, RENEWAL, Scheduler};
 use crate::stop::Stop;
 
