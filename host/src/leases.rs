@@ -34,12 +34,20 @@ const FARTHEST_END: SignedDuration = SignedDuration::from_mins(5);
 pub struct Leases {
     database: Database,
     clock: Clock,
-    /// By the lease: its holder, and how often that has renewed it.
-    seen: Arc<Mutex<Silence<String, (String, i64)>>>,
+    /// By the lease: what changes while its holder lives.
+    seen: Arc<Mutex<Silence<String, Sign>>>,
     /// Whether a holder is known to be dead.
     is_gone: fn(&str) -> bool,
     /// Whether who wants a lease waits until it is sure that its holder is dead.
     waits: bool,
+}
+
+/// What changes while a holder lives: who it is, how often it has renewed the lease, and until when it has it. Versions
+/// before this one renewed only the last of these; whether it is past says nothing, as clocks of two hosts may differ.
+type Sign = (String, i64, Timestamp);
+
+fn sign(of: &LeaseHolder) -> Sign {
+    (of.holder.clone(), of.renewals, of.ends)
 }
 
 impl Leases {
@@ -53,6 +61,11 @@ impl Leases {
     #[must_use]
     pub fn without_waiting(&self) -> Self {
         Self { waits: false, ..self.clone() }
+    }
+
+    /// The clock that they are watched with.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Takes a lease, or says who has it. A holder that may well be dead is watched for as long as it takes to be sure, but
@@ -69,7 +82,7 @@ impl Leases {
         let mut watched = None;
         loop {
             let Err(other) = self.try_to_take(name, holder).await? else { return Ok(Ok(())) };
-            let sign = (other.holder.clone(), other.renewals);
+            let sign = sign(&other);
             let shows_life = watched.as_ref().is_some_and(|watched| *watched != sign);
             let may_be_dead = !shows_life && seems_dead(other.ends, self.clock.now());
             if !may_be_dead || !self.waits || stop.is_asked() {
@@ -97,7 +110,7 @@ impl Leases {
 
     fn silence(&self, name: &str, other: &LeaseHolder) -> Duration {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.of(name.to_owned(), (other.holder.clone(), other.renewals), self.clock.ran())
+        seen.of(name.to_owned(), sign(other), self.clock.ran())
     }
 
     /// Looks which leases are held. Whoever does that again and again knows of a dead holder when it wants the lease.

@@ -1,13 +1,15 @@
 //! One run of a kind at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::database::{DatabaseError, LeaseHolder};
-use crate::leases::{Leases, RENEWAL};
+use crate::clock::Clock;
+use crate::leases::{LASTS, Leases, RENEWAL};
 use crate::process::Process;
 use crate::random;
 use crate::stop::Stop;
@@ -25,8 +27,8 @@ pub enum ExclusiveError {
         /// Since when, in the site's time zone.
         since: String,
     },
-    /// Another one has taken over.
-    #[error("stopped: this run was stalled for so long that another one has taken over")]
+    /// Another one has taken over, or may.
+    #[error("stopped: this run was stalled for so long that another one may have taken over; the next run goes on from here")]
     Lost,
     /// Usher is about to end.
     #[error("stopped: Usher was told to end; the next run goes on from here")]
@@ -41,10 +43,41 @@ pub struct Exclusive {
     kind: &'static str,
     leases: Leases,
     holder: String,
-    lost: Arc<AtomicBool>,
+    standing: Standing,
     stop: Stop,
     renewal: JoinHandle<()>,
     is_released: bool,
+}
+
+/// How long what could not be renewed waits to be tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Whether the right is still this run's. Clones share it.
+#[derive(Clone)]
+struct Standing {
+    clock: Clock,
+    is_lost: Arc<AtomicBool>,
+    /// When it was renewed the last time, in the clock's running time.
+    renewed: Arc<Mutex<Duration>>,
+}
+
+impl Standing {
+    fn new(clock: Clock) -> Self {
+        let renewed = clock.ran();
+        Self { clock, is_lost: Arc::default(), renewed: Arc::new(Mutex::new(renewed)) }
+    }
+
+    /// From this moment on nobody else takes the right for as long as it lasts.
+    fn renewed_at(&self, began: Duration) {
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = began;
+    }
+
+    /// Whether somebody else has the right, or may have it by now: who was stopped for long, or could not write, is taken
+    /// for dead.
+    fn is_lost(&self) -> bool {
+        let renewed = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_lost.load(Ordering::Relaxed) || self.clock.ran().saturating_sub(renewed) >= LASTS
+    }
 }
 
 impl Exclusive {
@@ -70,15 +103,15 @@ impl Exclusive {
         if let Err(other) = leases.take(kind, &holder, stop).await? {
             return Ok(Err(other));
         }
-        let lost = Arc::new(AtomicBool::new(false));
-        let renewal = tokio::spawn(renew(kind, leases.clone(), holder.clone(), Arc::clone(&lost)));
+        let standing = Standing::new(leases.clock().clone());
+        let renewal = tokio::spawn(renew(kind, leases.clone(), holder.clone(), standing.clone()));
         let (leases, stop) = (leases.clone(), stop.clone());
-        Ok(Ok(Self { kind, leases, holder, lost, stop, renewal, is_released: false }))
+        Ok(Ok(Self { kind, leases, holder, standing, stop, renewal, is_released: false }))
     }
 
     /// Whether another run has taken the right over, so that this one has to stop.
     pub fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+        self.standing.is_lost()
     }
 
     /// Fails where another run has taken the right over, and where this one is asked to end: to be called before
@@ -117,14 +150,22 @@ impl Drop for Exclusive {
     }
 }
 
-async fn renew(kind: &'static str, leases: Leases, holder: String, lost: Arc<AtomicBool>) {
+async fn renew(kind: &'static str, leases: Leases, holder: String, standing: Standing) {
+    let mut pause = RENEWAL;
     loop {
-        tokio::time::sleep(RENEWAL).await;
-        match leases.renew(kind, &holder).await {
-            Ok(true) => {}
-            Ok(false) => return lost.store(true, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "could not renew the right to make this run"),
-        }
+        tokio::time::sleep(pause).await;
+        let began = standing.clock.ran();
+        pause = match leases.renew(kind, &holder).await {
+            Ok(true) => {
+                standing.renewed_at(began);
+                RENEWAL
+            }
+            Ok(false) => return standing.is_lost.store(true, Ordering::Relaxed),
+            Err(error) => {
+                tracing::warn!(%error, "could not renew the right to make this run");
+                RETRY
+            }
+        };
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Who holds one renews it, which counts its renewals: one that is not counted on any more is a dead holder's, and what is
 //! of the living can be told from it without comparing clocks (see [`crate::leases`]). When a lease ends, by the clock
-//! of its holder, is a hint.
+//! of its holder, is a hint, except for turns (see [`crate::links`]): those are short, and whoever loses one asks again.
 
 use std::time::Duration;
 

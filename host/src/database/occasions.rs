@@ -25,7 +25,7 @@ pub struct OccasionRecord {
     pub due: Timestamp,
     /// Whether somebody ran the job by hand.
     pub by_hand: bool,
-    /// Whether a clock that ran ahead recorded it, and its time has come once more, for which there is another one.
+    /// Whether a clock that ran ahead recorded it: when its time comes and it is over, there is another one.
     pub ahead: bool,
     /// How many occasions it stands for: itself, and those before it that were missed with it.
     pub stands_for: u32,
@@ -111,16 +111,18 @@ impl Database {
         due: Timestamp,
         stands_for: u32,
         (state, summary): (OccasionState, Option<&str>),
+        host: &str,
     ) -> Result<(), DatabaseError> {
         sqlx::query(
-            "INSERT INTO occasion (job, due, stands_for, state, next_attempt, summary) VALUES ($1, $2, $3, $4, $2, $5) \
-             ON CONFLICT (job, due) WHERE by_hand = 0 AND ahead = 0 DO NOTHING",
+            "INSERT INTO occasion (job, due, stands_for, state, next_attempt, summary, recorded_by) \
+             VALUES ($1, $2, $3, $4, $2, $5, $6) ON CONFLICT (job, due) WHERE by_hand = 0 AND ahead < 2 DO NOTHING",
         )
         .bind(job)
         .bind(due.as_millisecond())
         .bind(stands_for)
         .bind(state.name())
         .bind(summary)
+        .bind(host)
         .execute(&mut **transaction)
         .await?;
         sqlx::query("UPDATE job SET looked_until = $2 WHERE name = $1")
@@ -131,34 +133,50 @@ impl Database {
         Ok(())
     }
 
-    /// The occasions of a job that are recorded already and due only after a moment, with when that is.
+    /// Notes of the occasions that a host recorded itself, and that are due only later, that its clock ran ahead; nothing where
+    /// all of them are due within `slack`. What another host recorded says nothing about this one's clock.
     ///
     /// # Errors
-    /// Where the database fails or holds damage.
-    pub async fn occasions_after(
+    /// Where the database fails.
+    pub async fn note_recorded_ahead(
         transaction: &mut Transaction,
         job: &str,
-        moment: Timestamp,
-    ) -> Result<Vec<(Timestamp, i64)>, DatabaseError> {
-        let later: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT due, id FROM occasion WHERE job = $1 AND due > $2 AND by_hand = 0 AND ahead = 0",
+        host: &str,
+        now: Timestamp,
+        slack: SignedDuration,
+    ) -> Result<(), DatabaseError> {
+        let far = now.saturating_add(slack).unwrap_or(Timestamp::MAX);
+        sqlx::query(
+            "UPDATE occasion SET ahead = 1 WHERE job = $1 AND due > $2 AND recorded_by = $3 AND by_hand = 0 AND ahead = 0 \
+             AND EXISTS (SELECT 1 FROM occasion AS far WHERE far.job = $1 AND far.due >= $4 AND far.recorded_by = $3 \
+             AND far.by_hand = 0 AND far.ahead = 0)",
         )
         .bind(job)
-        .bind(moment.as_millisecond())
-        .fetch_all(&mut **transaction)
+        .bind(now.as_millisecond())
+        .bind(host)
+        .bind(far.as_millisecond())
+        .execute(&mut **transaction)
         .await?;
-        later.into_iter().map(|(due, id)| Ok((timestamp(due)?, id))).collect()
+        Ok(())
     }
 
     /// Lets an occasion come again that was recorded ahead of its time and is over.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn let_come_again(transaction: &mut Transaction, id: i64) -> Result<(), DatabaseError> {
-        sqlx::query("UPDATE occasion SET ahead = 1 WHERE id = $1 AND state NOT IN ('waiting', 'running')")
-            .bind(id)
-            .execute(&mut **transaction)
-            .await?;
+    pub async fn let_come_again(
+        transaction: &mut Transaction,
+        job: &str,
+        due: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        sqlx::query(
+            "UPDATE occasion SET ahead = 2 WHERE job = $1 AND due = $2 AND by_hand = 0 AND ahead = 1 \
+             AND state NOT IN ('waiting', 'running')",
+        )
+        .bind(job)
+        .bind(due.as_millisecond())
+        .execute(&mut **transaction)
+        .await?;
         Ok(())
     }
 

@@ -6,8 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::seen::CLOCK_SLACK;
-use super::turn::{next_attempt, next_turn};
+use super::turn::{CLOCK_SLACK, next_attempt, next_turn};
 use super::{Failure, Remedy, Report, ScheduleError, Scheduler};
 use crate::database::{
     Database, DatabaseError, JobHealth, OccasionEnd, OccasionRecord, OccasionState, Transaction,
@@ -168,20 +167,20 @@ impl Scheduler<'_> {
             job,
             clock = %now,
             recorded_until = %were_until,
-            "the clock was put back after it had run ahead: what was done meanwhile is done again when its time comes"
+            "occasions are recorded further than the clock shows: one of the clocks was wrong, or is"
         );
         let text = format!(
-            "The clock of {} shows {}. The occasions of the job {job} are recorded until {}: the clock ran ahead, and was put \
-             back.\n\nThe jobs go on at their times, and do again what they did while it ran ahead when the time of that \
-             comes. Other jobs may be concerned as well; this is told once a day. Where the clock is wrong now, set it \
-             right.\n",
+            "The clock of {} shows {}. The occasions of the job {job} are recorded until {}: the clock of this host ran \
+             ahead and was put back, or it differs from that of another host.\n\nWhere a host's own clock ran ahead, its jobs \
+             go on at their times, and do again what they did meanwhile when the time of that comes. Other jobs may be \
+             concerned as well; this is told once a day. Compare the clocks of all hosts, and set right what is wrong.\n",
             self.host,
             self.moment(now),
             self.moment(were_until),
         );
         // What the clock shows is what an operator who looks for it goes by.
         let origin = format!("clock:{}:put-back", now.to_zoned(self.zone.clone()).date());
-        self.tell(transaction, &origin, "Usher: the clock was put back".to_owned(), text).await
+        self.tell(transaction, &origin, "Usher: the clock was put back, or differs from another host's".to_owned(), text).await
     }
 
     async fn tell(

@@ -34,7 +34,7 @@ pub struct PastOccasion {
     pub due: Timestamp,
     /// Whether somebody ran the job by hand.
     pub by_hand: bool,
-    /// Whether it was recorded while a clock ran ahead, and its time has come once more, for which there is another one.
+    /// Whether it was recorded while a clock ran ahead: when its time comes and it is over, there is another one.
     pub ahead: bool,
     /// waiting, running, done, partly, failed, skipped or dropped.
     pub state: String,

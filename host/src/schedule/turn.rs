@@ -18,6 +18,9 @@ const FIRST_DELAY: SignedDuration = SignedDuration::from_mins(1);
 /// How long to wait before what could not be recorded is tried again.
 const RECORDING_DELAY: Duration = Duration::from_secs(5);
 
+/// By how much a clock may be put back without it mattering to anybody: it may have been set by the network.
+pub(super) const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
+
 /// How long to wait at most.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -73,8 +76,7 @@ impl Scheduler<'_> {
                 again_from
             }
         };
-        let later = Database::occasions_after(transaction, &job.name, now).await?;
-        seen.note_ahead(&later, looked_until, now);
+        Database::note_recorded_ahead(transaction, &job.name, &self.host, now, CLOCK_SLACK).await?;
         let Some(Come { last, count }) = cron.come(looked_until, now, &self.zone) else { return Ok(()) };
         let open = Database::open_occasions(transaction, &job.name).await?;
         // Who runs the job by hand may give up, and then nobody would do it: the occasion waits for that.
@@ -91,10 +93,8 @@ impl Scheduler<'_> {
         if state != OccasionState::Waiting || count > 1 {
             tracing::warn!(job = job.name, due = %last, stands_for = count, state = state.name(), "occasions were missed");
         }
-        if let Some(too_early) = seen.recorded_ahead(last) {
-            Database::let_come_again(transaction, too_early).await?;
-        }
-        Ok(Database::add_occasion(transaction, &job.name, last, count, (state, summary)).await?)
+        Database::let_come_again(transaction, &job.name, last).await?;
+        Ok(Database::add_occasion(transaction, &job.name, last, count, (state, summary), &self.host).await?)
     }
 
     /// The occasion that this host is to run now, if there is one. What a dead host has left comes first, and at once where
@@ -135,6 +135,9 @@ impl Scheduler<'_> {
                 Database::inherit_deaths(transaction, latest.id, deaths, next_attempt).await?;
                 latest = OccasionRecord { deaths, next_attempt, ..latest };
             }
+            if earlier.busy > 0 {
+                self.another_was_at_it_all_the_time(transaction, job, &earlier).await?;
+            }
             let state = if earlier.attempts > 0 { OccasionState::Failed } else { OccasionState::Skipped };
             Database::close_occasion(transaction, earlier.id, state, "the next occasion took its place")
                 .await?;
@@ -145,6 +148,21 @@ impl Scheduler<'_> {
             return Ok(Choice::Run(Box::new(latest)));
         }
         Ok(Choice::Wait(wait))
+    }
+
+    /// Counts an occasion that passed while another process was at the same work. That is no failure of the job, but where it
+    /// goes on like this, that process may hang, and nobody does the work.
+    async fn another_was_at_it_all_the_time(
+        &self,
+        transaction: &mut Transaction,
+        job: &Job<'_>,
+        occasion: &OccasionRecord,
+    ) -> Result<(), ScheduleError> {
+        let reason = occasion.summary.clone().unwrap_or_else(|| "another process is at the same work".to_owned());
+        let mut health = Database::job_health(transaction, &job.name).await?;
+        let failure = Failure::new(reason, true);
+        self.fails(transaction, &job.name, occasion, occasion.attempts, &mut health, &failure).await?;
+        Ok(Database::set_job_health(transaction, &job.name, health).await?)
     }
 
     /// Has an occasion wait whose holder has died. That counts as a failure: it may be the job that ended its process, and
