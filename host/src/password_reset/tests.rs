@@ -198,7 +198,7 @@ async fn while_keystone_does_not_answer_requests_wait_and_end_after_a_day() {
     assert_eq!(desk.ask_and_work("user@example.org").await, 0);
     desk.fixture.identity.lock().unwrap().down = false;
     assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0, "not at once again");
-    desk.fixture.clock.advance(FIRST_DELAY);
+    desk.fixture.clock.advance(BACKOFF.first);
     assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 1);
     assert_eq!(desk.recipients().await.len(), 1);
 
