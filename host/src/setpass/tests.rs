@@ -10,6 +10,7 @@ use super::*;
 mod endings;
 mod race;
 mod refused;
+mod replaced;
 mod reset;
 mod trail;
 
