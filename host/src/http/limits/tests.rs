@@ -2,6 +2,8 @@ use axum::http::header::ACCEPT;
 use futures::stream;
 
 use super::*;
+use crate::http::audience::Accepts;
+use crate::http::language::Language;
 use crate::http::tests::{Answer, Served};
 
 /// Posts a body that comes in pieces, without saying how long it is.
@@ -46,4 +48,21 @@ async fn programs_that_put_get_no_page() {
     let answer = served.call(Request::put("/token/u1").header(ACCEPT, "*/*").body(body).unwrap()).await;
     assert_eq!(answer.status, 413);
     assert!(answer.headers["content-type"].to_str().unwrap().starts_with("text/plain"), "{answer:?}");
+}
+
+/// From when its body is awaited on: a slow body takes from what Keystone may take.
+#[tokio::test]
+async fn a_request_waits_for_keystone_until_shortly_before_it_is_given_up() {
+    let served = Served::new().await;
+    let audience = Audience { accepts: Accepts::Json, language: Language::accepted("en"), has_chosen: false };
+    let slow = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok::<_, std::io::Error>("pin=")
+    });
+    let request = Request::post("/?token=x").body(Body::from_stream(slow)).unwrap();
+    let begun = Instant::now();
+    let (mut parts, _) = with_body(&served.services, request, audience).await.unwrap().into_parts();
+    let Deadline(end) = Deadline::from_request_parts(&mut parts, &()).await.unwrap();
+    let wait = end - begun;
+    assert!(wait >= LONGEST_WAIT && wait < LONGEST_WAIT + Duration::from_millis(100), "{wait:?}");
 }
