@@ -50,4 +50,5 @@ pub mod service_manager;
 pub mod setpass;
 pub mod settings;
 pub mod sheet;
+mod single_flight;
 pub mod stop;
