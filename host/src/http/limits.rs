@@ -107,10 +107,19 @@ pub(super) async fn within_time(
     audience: Audience,
     answering: impl Future<Output = Response>,
 ) -> Response {
-    if let Ok(response) = tokio::time::timeout(LONGEST_REQUEST, answering).await {
+    within(LONGEST_REQUEST, services, audience, answering).await
+}
+
+async fn within(
+    time: Duration,
+    services: &Services,
+    audience: Audience,
+    answering: impl Future<Output = Response>,
+) -> Response {
+    if let Ok(response) = tokio::time::timeout(time, answering).await {
         return response;
     }
-    tracing::warn!(seconds = LONGEST_REQUEST.as_secs(), "a request took too long and was given up");
+    tracing::warn!(seconds = time.as_secs(), "a request took too long and was given up");
     Notice {
         status: StatusCode::SERVICE_UNAVAILABLE,
         outcome: "unavailable",

@@ -1,14 +1,19 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts as _, Path, State};
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
+use crate::http::ClientAddress;
+use crate::http::audience::Audience;
+use crate::http::limits::Deadline;
 use crate::http::tests::{Answer, Served};
 use crate::keystone::fake::{Fake, token_body};
 use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, USER};
@@ -205,7 +210,9 @@ async fn who_hangs_up_while_keystone_is_asked_about_a_good_token_is_not_counted(
     let ask = || Box::pin(put_as_admin(&served, &body));
     let (mut first, mut second) = (ask(), ask());
     assert!(futures::poll!(&mut first).is_pending() && futures::poll!(&mut second).is_pending());
+    let end = Instant::now() + Duration::from_secs(20);
     while keystone.calls(ASKED) == 0 {
+        assert!(Instant::now() < end, "the question is asked, whoever waits for the answer");
         tokio::task::yield_now().await;
     }
     drop(first);
@@ -215,6 +222,24 @@ async fn who_hangs_up_while_keystone_is_asked_about_a_good_token_is_not_counted(
     go.add_permits(1);
     assert_eq!(third.await.status, 200);
     assert_eq!(keystone.calls(ASKED), 1);
+    assert_eq!(left(&served, &go).await, 60);
+}
+
+/// However long Keystone may take for a call with all its repetitions, who waits is answered in time.
+#[tokio::test]
+async fn who_shows_a_token_that_keystone_is_silent_about_is_answered_in_time_and_not_counted() {
+    let (served, _keystone, go) = held().await;
+    let services = State(Arc::new(served.services.clone()));
+    let mut parts =
+        Request::put("/token/u1").header("X-Auth-Token", ADMIN_TOKEN).body(()).unwrap().into_parts().0;
+    let audience = Audience::from_request_parts(&mut parts, &()).await.unwrap();
+    let client = ClientAddress("0.0.0.0".parse().unwrap());
+    let deadline = Deadline(Instant::now() + Duration::from_millis(300));
+    let path = Path("u1".to_owned());
+    let answering =
+        super::put_token(services, audience, client, deadline, path, parts.headers, complete().into());
+    let answer = tokio::time::timeout(Duration::from_secs(20), answering).await.expect("it is in time");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(left(&served, &go).await, 60);
 }
 

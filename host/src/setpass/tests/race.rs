@@ -91,3 +91,24 @@ async fn of_many_pins_at_once_a_right_one_that_is_counted_sets_the_password_and_
     assert_eq!(fixture.identity.lock().unwrap().changes, seen.get(&1).copied().unwrap_or(0));
     assert_eq!(seen.len(), 2, "both happened: {seen:?}");
 }
+
+/// Strangers' PINs wait in a queue of a certain length; those who register users do not stand in it.
+#[tokio::test]
+async fn no_more_pins_of_strangers_wait_than_there_are_places_and_one_that_does_not_costs_no_attempt() {
+    let fixture = Fixture::new().await;
+    let link = fixture.link().await;
+    let hashing = &fixture.setpass.inner.hashing;
+    let places: Vec<_> = (0..hashing::QUEUE_LENGTH).map(|_| hashing.queue().unwrap()).collect();
+    for _ in 0..6 {
+        let turned_away = fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await;
+        assert!(
+            matches!(turned_away, Err(RedeemError::Setpass(SetpassError::Overloaded))),
+            "{turned_away:?}"
+        );
+    }
+    let turned_away = fixture.setpass.hash_stranger_pin(&"830274".into()).await;
+    assert!(matches!(turned_away, Err(SetpassError::Overloaded)), "{turned_away:?}");
+    fixture.setpass.hash_pin(&PIN.into()).await.unwrap();
+    drop(places);
+    fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap();
+}
