@@ -28,6 +28,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::clock::Clock;
@@ -61,6 +62,8 @@ pub struct Keystone {
     admin_project: Arc<str>,
     admin_project_domain: Arc<str>,
     authorized: Arc<Authorized>,
+    /// When nobody waits for answers any more.
+    end: Option<Instant>,
 }
 
 /// Who Usher is to Keystone.
@@ -106,6 +109,7 @@ impl Keystone {
             admin_project: settings.admin_project.as_str().into(),
             admin_project_domain: settings.admin_project_domain.as_str().into(),
             authorized,
+            end: None,
         })
     }
 
@@ -115,6 +119,13 @@ impl Keystone {
     /// Where Keystone cannot be reached or does not accept the credentials.
     pub async fn whoami(&self) -> Result<Identity, KeystoneError> {
         Ok(self.session.token().await?.identity.clone())
+    }
+
+    /// The same for somebody who waits until a moment: calls that have no answer by then, with all their repetitions,
+    /// have failed, and those that could not be made by then are not made.
+    #[must_use]
+    pub fn until(&self, end: Instant) -> Self {
+        Self { end: Some(end), ..self.clone() }
     }
 
     /// How many calls may be made to the services at the same time now.
@@ -136,7 +147,7 @@ impl Keystone {
 
     /// Makes a call to any service with Usher's token.
     pub(crate) async fn call(&self, request: Request) -> Result<http::Answer, KeystoneError> {
-        self.session.call(request).await
+        self.session.call(request.until(self.end)).await
     }
 
     /// Where a service of the catalog is, in the region and at the interface that are set.

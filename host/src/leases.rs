@@ -63,11 +63,6 @@ impl Leases {
         Self { waits: false, ..self.clone() }
     }
 
-    /// The clock that they are watched with.
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// Takes a lease, or says who has it. A holder that may well be dead is watched for as long as it takes to be sure, but
     /// that is given up when this process is asked to stop.
     ///

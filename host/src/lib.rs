@@ -7,6 +7,7 @@
 //! (`database`) and one module for each outside system. Arrows point down that list only.
 
 pub mod app;
+mod backoff;
 pub mod batch;
 pub mod cli;
 mod client_network;
@@ -52,4 +53,5 @@ pub mod setpass;
 pub mod settings;
 pub mod sheet;
 mod silence;
+mod single_flight;
 pub mod stop;

@@ -30,6 +30,7 @@ pub use delivery::{Delivery, DeliveryOutcome};
 pub use error::OutboxError;
 pub use operator::{MailActionError, OutboxMail};
 
+use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::database::{ClaimedMail, Database, MailRecord, MailState, RefusedMail, Transaction};
 use crate::fail_point;
@@ -44,11 +45,9 @@ pub const CLAIM: SignedDuration = SignedDuration::from_secs(30);
 /// How often a claim is renewed while its mail is being sent.
 const RENEWAL: Duration = Duration::from_secs(10);
 
-/// How long to wait after the first failure; twice as long after each further one.
-const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(30);
-
-/// How long to wait at most.
-const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
+/// How long to wait after failures.
+const BACKOFF: Backoff =
+    Backoff { first: SignedDuration::from_secs(30), longest: SignedDuration::from_hours(1) };
 
 /// How long after the first attempt a mail is given up, as mail servers do (RFC 5321, section 4.5.4.1).
 const PATIENCE: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -236,7 +235,7 @@ impl Outbox {
         let worthless = claimed.worthless_from.is_some_and(|end| end <= self.clock.now());
         let (to, outcome) = match self.open(&claimed.payload) {
             // The key may come back: the mail is neither refused nor wiped.
-            Err(error) => (Vec::new(), self.postpone(claimant, claimed, error, LONGEST_DELAY).await?),
+            Err(error) => (Vec::new(), self.postpone(claimant, claimed, error, BACKOFF.longest).await?),
             Ok(mail) if worthless => {
                 let outcome = self.give_up(claimant, claimed, &mail, OutboxError::Worthless).await?;
                 (mail.to, outcome)
@@ -316,7 +315,7 @@ impl Outbox {
                 self.database.record_mail_refused(&claimed.origin, claimant, now, &words, &kept_in).await?;
                 Ok(DeliveryOutcome::Refused { error, kept_in })
             }
-            Err(error) => self.postpone(claimant, claimed, error, LONGEST_DELAY).await,
+            Err(error) => self.postpone(claimant, claimed, error, BACKOFF.longest).await,
         }
     }
 
@@ -391,8 +390,7 @@ pub fn check_wording(site_sender: &str, message: Message) -> Result<(), OutboxEr
 /// How long to wait after a failure, when there were `attempts` before it. Up to a quarter more than
 /// planned, so that mails that failed together do not come back together.
 fn delay(attempts: u32) -> SignedDuration {
-    let doubled = FIRST_DELAY.checked_mul(1 << attempts.min(16)).unwrap_or(LONGEST_DELAY);
-    let planned = doubled.min(LONGEST_DELAY);
+    let planned = BACKOFF.pause(attempts);
     let [chance] = random::bytes::<1>();
     planned + planned / 4 * i32::from(chance) / 255
 }

@@ -13,6 +13,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::backoff::Backoff;
 use crate::batch::in_words;
 use crate::clock::Clock;
 use crate::database::{
@@ -25,11 +26,9 @@ use crate::outbox::{Compose, Outbox, OutboxError};
 use crate::plugin::PluginError;
 use crate::settings::site::Site;
 
-/// How long to wait after the first failure; twice as long after each further one.
-const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(15);
-
-/// How long to wait at most.
-const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
+/// How long to wait after failures.
+const BACKOFF: Backoff =
+    Backoff { first: SignedDuration::from_secs(15), longest: SignedDuration::from_hours(1) };
 
 /// For how long it is tried to tell a user.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -85,7 +84,7 @@ impl PasswordNotices {
             match self.make(&notice, &render).await {
                 Ok(mailed) => made += usize::from(mailed),
                 Err(error) => {
-                    let at = now.saturating_add(delay(tries)).unwrap_or(Timestamp::MAX);
+                    let at = now.saturating_add(BACKOFF.pause(tries)).unwrap_or(Timestamp::MAX);
                     tracing::warn!(user_id = notice.user_id, %error, next_try = %at, "a user is not told of a changed password yet");
                     self.database.postpone_notice(id, at).await?;
                 }
@@ -107,7 +106,7 @@ impl PasswordNotices {
             }
             return Ok(false);
         };
-        let Some(email) = user.email.filter(|email| !email.trim().is_empty()) else {
+        let Some(email) = user.email.clone().filter(|email| !email.trim().is_empty()) else {
             self.give_up(notice, "the user has no e-mail address").await?;
             tracing::warn!(
                 user_id = notice.user_id,
@@ -116,7 +115,7 @@ impl PasswordNotices {
             return Ok(false);
         };
         let content = MailContent::PasswordChanged(PasswordChangedMail {
-            full_name: user.description.filter(|name| !name.is_empty()).unwrap_or_else(|| user.name.clone()),
+            full_name: user.name_in_mails().to_owned(),
             username: user.name,
             changed: in_words(notice.changed, &self.site.time_zone),
             support_email: self.site.support_email.clone(),
@@ -146,11 +145,6 @@ impl PasswordNotices {
         let at = self.clock.now();
         SetpassEvent { at, kind, user_id: &notice.user_id, link: None, client: None, detail }
     }
-}
-
-/// How long to wait after a failure, when there were `tries` before it.
-fn delay(tries: u32) -> SignedDuration {
-    FIRST_DELAY.checked_mul(1 << tries.min(16)).map_or(LONGEST_DELAY, |delay| delay.min(LONGEST_DELAY))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub use account::{Account, Skipped, find_account};
 pub use case::{CaseError, Decided, mail_of};
 
 use crate::app::App;
+use crate::backoff::Backoff;
 use crate::batch::in_words;
 use crate::clock::Clock;
 use crate::database::{
@@ -36,14 +37,12 @@ use crate::settings::setpass::reset::ResetMode;
 /// at once.
 const CLAIM: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long to wait after the first failure; twice as long after each further one.
-const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(30);
+/// How long to wait after failures.
+const BACKOFF: Backoff =
+    Backoff { first: SignedDuration::from_secs(30), longest: SignedDuration::from_mins(30) };
 
 /// What the audit trail says where `setpass.reset.max_per_account` leaves no link.
 const TOO_MANY: &str = "too many for the account";
-
-/// How long to wait at most.
-const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(30);
 
 /// Works through requests, and carries out what the helpdesk decides.
 pub struct PasswordResets {
@@ -130,7 +129,7 @@ impl PasswordResets {
                 Ok(()) => worked_through += 1,
                 Err(error) => {
                     tracing::error!(request = claimed.id, %error, "a request for a link is tried again later");
-                    let at = after(self.clock.now(), delay(claimed.tries));
+                    let at = after(self.clock.now(), BACKOFF.pause(claimed.tries));
                     self.database.postpone_reset_request(claimed.id, &claimant, at).await?;
                 }
             }
@@ -246,9 +245,8 @@ impl PasswordResets {
         email: &str,
         link: &PreparedResetLink,
     ) -> Result<(&'static str, Compose), ResetError> {
-        let name = user.description.clone().filter(|name| !name.is_empty());
         let content = MailContent::PasswordReset(PasswordLink {
-            full_name: name.unwrap_or_else(|| user.name.clone()),
+            full_name: user.name_in_mails().to_owned(),
             url: link.issued().url.clone(),
             expires: in_words(link.issued().expires, &self.time_zone),
         });
@@ -286,12 +284,6 @@ impl PasswordResets {
         let event = SetpassEvent { at, kind, user_id, link: None, client: None, detail: &detail };
         record_setpass_event(tx, &event).await
     }
-}
-
-/// How long to wait after a failure, when there were `tries` before it.
-fn delay(tries: u32) -> SignedDuration {
-    let doubled = FIRST_DELAY.checked_mul(1 << tries.min(16)).unwrap_or(LONGEST_DELAY);
-    doubled.min(LONGEST_DELAY)
 }
 
 fn after(moment: Timestamp, by: SignedDuration) -> Timestamp {

@@ -56,12 +56,14 @@ use crate::database::{
     drop_mails_with_link_of,
 };
 use crate::keys::{Keys, KeysError};
+use crate::single_flight::SingleFlight;
 use crate::{random, settings};
 
+use callers::{Caller, SharedAdmission};
 use hashing::PinHashing;
 use password::PasswordRules;
 
-pub use callers::{CallerCount, CountedCaller};
+pub use callers::{Admission, AdmissionError};
 pub use limits::ClientCount;
 pub use password::{LONGEST as LONGEST_PASSWORD, SHORTEST as SHORTEST_PASSWORD, UnusablePassword};
 pub use pin::{InvalidPin, LONGEST as LONGEST_PIN, SHORTEST as SHORTEST_PIN, check as check_pin, is_trivial};
@@ -96,6 +98,8 @@ struct Inner {
     /// How long the audit trail is kept.
     audit_retention: Duration,
     hashing: PinHashing,
+    /// Whose tokens are being looked at.
+    callers: SingleFlight<Caller, SharedAdmission>,
     /// Held for reading by every change that is under way.
     changes: Arc<RwLock<()>>,
 }
@@ -198,6 +202,7 @@ impl Setpass {
                 rules: PasswordRules::new(settings.min_password_length, site_name),
                 recorded_client: settings.audit_client,
                 audit_retention: settings.audit_retention,
+                callers: SingleFlight::default(),
                 changes: Arc::default(),
             }),
         }
@@ -310,6 +315,15 @@ impl Setpass {
         self.end_reset_requests(now).await?;
         let before = now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
         let swept = database.sweep_links(now, before, limits.per_link).await?;
+        if swept.destroyed > 0 {
+            // Where somebody reads the database meanwhile, the retention job makes up for it.
+            match database.overwrite_log().await {
+                Err(DatabaseError::LogInUse) => {
+                    tracing::debug!("destroyed secrets are still in the database's log")
+                }
+                overwritten => overwritten?,
+            }
+        }
         let kept_from = now.saturating_sub(*audit_retention).unwrap_or(Timestamp::MIN);
         database.erase_setpass_events(kept_from).await?;
         Ok(swept)

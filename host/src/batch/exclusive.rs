@@ -1,14 +1,14 @@
 //! One run of a kind at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::database::{DatabaseError, LeaseHolder};
-use crate::clock::Clock;
 use crate::leases::{LASTS, Leases, RENEWAL};
 use crate::process::Process;
 use crate::random;
@@ -28,7 +28,9 @@ pub enum ExclusiveError {
         since: String,
     },
     /// Another one has taken over, or may.
-    #[error("stopped: this run was stalled for so long that another one may have taken over; the next run goes on from here")]
+    #[error(
+        "stopped: this run was stalled for so long that another one may have taken over; the next run goes on from here"
+    )]
     Lost,
     /// Usher is about to end.
     #[error("stopped: Usher was told to end; the next run goes on from here")]
@@ -55,20 +57,19 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Whether the right is still this run's. Clones share it.
 #[derive(Clone)]
 struct Standing {
-    clock: Clock,
     is_lost: Arc<AtomicBool>,
-    /// When it was renewed the last time, in the clock's running time.
-    renewed: Arc<Mutex<Duration>>,
+    /// When it was renewed the last time.
+    renewed: Arc<Mutex<Instant>>,
 }
 
 impl Standing {
-    fn new(clock: Clock) -> Self {
-        let renewed = clock.ran();
-        Self { clock, is_lost: Arc::default(), renewed: Arc::new(Mutex::new(renewed)) }
+    /// One that was renewed at a moment.
+    fn since(began: Instant) -> Self {
+        Self { is_lost: Arc::default(), renewed: Arc::new(Mutex::new(began)) }
     }
 
     /// From this moment on nobody else takes the right for as long as it lasts.
-    fn renewed_at(&self, began: Duration) {
+    fn renewed_at(&self, began: Instant) {
         *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = began;
     }
 
@@ -76,7 +77,7 @@ impl Standing {
     /// for dead.
     fn is_lost(&self) -> bool {
         let renewed = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_lost.load(Ordering::Relaxed) || self.clock.ran().saturating_sub(renewed) >= LASTS
+        self.is_lost.load(Ordering::Relaxed) || renewed.elapsed() >= LASTS
     }
 }
 
@@ -103,7 +104,7 @@ impl Exclusive {
         if let Err(other) = leases.take(kind, &holder, stop).await? {
             return Ok(Err(other));
         }
-        let standing = Standing::new(leases.clock().clone());
+        let standing = Standing::since(Instant::now());
         let renewal = tokio::spawn(renew(kind, leases.clone(), holder.clone(), standing.clone()));
         let (leases, stop) = (leases.clone(), stop.clone());
         Ok(Ok(Self { kind, leases, holder, standing, stop, renewal, is_released: false }))
@@ -154,7 +155,7 @@ async fn renew(kind: &'static str, leases: Leases, holder: String, standing: Sta
     let mut pause = RENEWAL;
     loop {
         tokio::time::sleep(pause).await;
-        let began = standing.clock.ran();
+        let began = Instant::now();
         pause = match leases.renew(kind, &holder).await {
             Ok(true) => {
                 standing.renewed_at(began);
@@ -171,11 +172,20 @@ async fn renew(kind: &'static str, leases: Leases, holder: String, standing: Sta
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock::Clock;
     use crate::database::Database;
+
+    #[test]
+    fn who_could_not_renew_for_as_long_as_that_lasts_has_lost_it() {
+        let long_ago = Instant::now().checked_sub(LASTS).unwrap();
+        let standing = Standing::since(long_ago + Duration::from_secs(60));
+        assert!(!standing.is_lost());
+        standing.renewed_at(long_ago);
+        assert!(standing.is_lost(), "another host may have taken it over by now");
+        standing.renewed_at(Instant::now());
+        assert!(!standing.is_lost());
+    }
 
     #[tokio::test]
     async fn what_a_run_that_was_cut_off_held_is_free_for_the_next_one_and_stays_with_it() {

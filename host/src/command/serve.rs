@@ -24,7 +24,6 @@ use crate::service_manager;
 use crate::settings;
 
 pub(super) use rounds::INTERVAL as DELIVERY_INTERVAL;
-use rounds::{answer_requests, send_mail, write_notices};
 use signals::Signals;
 use under_way::{Part, UnderWay};
 
@@ -68,9 +67,7 @@ pub async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let mut work = pin!(async {
         tokio::join!(
             under_way.during(Part::Requests, server.run(answers, closed)),
-            under_way.during(Part::Mail, send_mail(app, stopping.clone())),
-            under_way.during(Part::Notices, write_notices(app, &render_mail, stopping.clone())),
-            under_way.during(Part::Links, answer_requests(resets.as_ref(), stopping.clone())),
+            rounds::run(app, &render_mail, resets.as_ref(), &under_way, &stopping),
         )
     });
     let mut jobs = pin!(by_itself::run(app));

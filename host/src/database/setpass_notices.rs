@@ -47,6 +47,50 @@ pub(super) async fn owe_notice(
     Ok(())
 }
 
+/// Records that a user is to be told of a change that is under way, whose link is gone, unless its outcome comes in time
+/// (see [`settle_awaited`]). The change starts from the password of this name.
+pub(super) async fn owe_notice_unless_settled(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    password_name: &str,
+    changed: Timestamp,
+    in_time: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "INSERT INTO setpass_notice (user_id, changed, owed, next_try, awaited) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(user_id)
+    .bind(changed.as_millisecond())
+    .bind(in_time.as_millisecond())
+    .bind(in_time.as_millisecond())
+    .bind(password_name)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records the outcome of a change whose link is gone. Where that was found out, there is nothing to tell besides;
+/// where not, nothing better is to be expected, and its user is to be told now.
+pub(super) async fn settle_awaited(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    password_name: &str,
+    is_found_out: bool,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let query = match is_found_out {
+        true => sqlx::query("DELETE FROM setpass_notice WHERE user_id = ? AND awaited = ?"),
+        false => sqlx::query(
+            "UPDATE setpass_notice SET next_try = MIN(next_try, ?), owed = MIN(owed, ?), awaited = NULL \
+             WHERE user_id = ? AND awaited = ?",
+        )
+        .bind(now.as_millisecond())
+        .bind(now.as_millisecond()),
+    };
+    query.bind(user_id).bind(password_name).execute(connection).await?;
+    Ok(())
+}
+
 /// Takes a notice from those that are owed, in the caller's transaction. False where somebody else has.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use sqlx::SqliteConnection;
 use super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
 use super::{Database, DatabaseError, Transaction};
 
-use endings::owe_unsettled;
+use endings::replace_links;
 
 pub use cases::*;
 pub use changes::*;
@@ -160,7 +160,8 @@ impl Database {
     /// has ended, or is locked.
     ///
     /// The attempts with the link start again; those of the user within the window do not. A change
-    /// that is under way goes on, as it depends on the password only.
+    /// that is under way goes on, as it depends on the password only; where the link gets another one, what becomes of
+    /// that change is remembered without it.
     ///
     /// # Errors
     /// Where the database fails.
@@ -171,7 +172,7 @@ impl Database {
     ) -> Result<bool, DatabaseError> {
         let (sealed, name) = link.password.map(|password| (password.sealed, password.name)).unzip();
         let is_whole = sealed.is_some() && link.pin_hash.is_some();
-        owe_unsettled(tx, link.user_id, None, link.issued).await?;
+        replace_links(tx, link.user_id, sealed.is_some(), link.issued).await?;
         let updated = sqlx::query(
             "UPDATE setpass_link SET token_hash = ?, expires = ?, issued = ?, attempts = 0, \
              claimed_until = CASE WHEN ? IS NULL THEN claimed_until END, \
@@ -216,7 +217,6 @@ impl Database {
             .execute(&mut **tx)
             .await?;
         }
-        erase_reset_links(tx, link.user_id).await?;
         let (user_id, token_hash) = (link.user_id, Some(link.token_hash));
         let (at, kind) = (link.issued, SetpassEventKind::Issued);
         let event = SetpassEvent { at, kind, user_id, link: token_hash, client: None, detail: "" };

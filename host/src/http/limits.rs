@@ -3,14 +3,17 @@
 //! A body is read as a whole before anything is done with it, so that nobody holds more than a connection by sending
 //! little by little.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{CONNECTION, EXPECT, HeaderValue};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, Version};
 use axum::response::Response;
 use futures::StreamExt as _;
+use tokio::time::Instant;
 
 use super::Services;
 use super::answer::{NextStep, Notice};
@@ -20,13 +23,36 @@ use crate::settings::keystone::LONGEST_TIMEOUT;
 /// The longest body that is read, in bytes: a form with a long password is far below it.
 pub(super) const LONGEST_BODY: usize = 16 * 1024;
 
-/// How long a request may take. Longer than the calls to Keystone that it may wait for.
+/// How long a request may take.
 const LONGEST_REQUEST: Duration = Duration::from_secs(120);
 
+/// How long of that Keystone may be waited for, over all calls with all their repetitions. The rest is for recording
+/// what became of them and saying so.
+const LONGEST_WAIT: Duration = Duration::from_secs(115);
+
 const _: () = assert!(
-    LONGEST_REQUEST.as_secs() > LONGEST_TIMEOUT.as_secs(),
+    LONGEST_REQUEST.as_secs() > LONGEST_WAIT.as_secs() && LONGEST_WAIT.as_secs() > LONGEST_TIMEOUT.as_secs(),
     "settings with which every call is cut off are refused"
 );
+
+/// Until when a request may wait for Keystone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(pub(super) Instant);
+
+impl Deadline {
+    /// That of a request which begins now.
+    fn from_now() -> Self {
+        Self(Instant::now() + LONGEST_WAIT)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Deadline {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or_else(Self::from_now))
+    }
+}
 
 /// How much more of a body that is too long is received and thrown away: who is still sending does not read
 /// the answer, and finds the connection broken instead.
@@ -44,12 +70,13 @@ enum Unread {
 }
 
 /// The request with its body read, or the answer to one whose body is not read: 413 where it is too long, 408 where it
-/// does not come in time.
+/// does not come in time. What the request may take is counted from here.
 pub(super) async fn with_body(
     services: &Services,
-    request: Request,
+    mut request: Request,
     audience: Audience,
 ) -> Result<Request, Response> {
+    request.extensions_mut().insert(Deadline::from_now());
     if request.body().is_end_stream() {
         return Ok(request);
     }
@@ -83,10 +110,19 @@ pub(super) async fn within_time(
     audience: Audience,
     answering: impl Future<Output = Response>,
 ) -> Response {
-    if let Ok(response) = tokio::time::timeout(LONGEST_REQUEST, answering).await {
+    within(LONGEST_REQUEST, services, audience, answering).await
+}
+
+async fn within(
+    time: Duration,
+    services: &Services,
+    audience: Audience,
+    answering: impl Future<Output = Response>,
+) -> Response {
+    if let Ok(response) = tokio::time::timeout(time, answering).await {
         return response;
     }
-    tracing::warn!(seconds = LONGEST_REQUEST.as_secs(), "a request took too long and was given up");
+    tracing::warn!(seconds = time.as_secs(), "a request took too long and was given up");
     Notice {
         status: StatusCode::SERVICE_UNAVAILABLE,
         outcome: "unavailable",

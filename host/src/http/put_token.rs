@@ -13,11 +13,11 @@ use utoipa::ToSchema;
 use super::answer::{Told, json, plain, retry_after};
 use super::audience::{Accepts, Audience};
 use super::fields::read_json;
+use super::limits::Deadline;
 use super::openapi::Everywhere;
 use super::{ClientAddress, Services};
 use crate::database::DatabaseError;
-use crate::keystone::KeystoneError;
-use crate::setpass::{CallerCount, Pin, Registration, SetpassError};
+use crate::setpass::{Admission, AdmissionError, Pin, Registration, SetpassError};
 
 /// The longest id that Keystone gives is 64 characters.
 const LONGEST_USER_ID: usize = 255;
@@ -49,7 +49,7 @@ enum PutTokenError {
     #[error("Bad request: {0}")]
     BadRequest(String),
     #[error("Keystone could not be asked about the token; try again")]
-    Keystone(#[from] KeystoneError),
+    Admission(#[from] Arc<AdmissionError>),
     #[error("the token could not be recorded; try again")]
     Setpass(SetpassError),
 }
@@ -71,10 +71,11 @@ impl PutTokenError {
             Self::NotAdmin => (StatusCode::FORBIDDEN, "forbidden"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
-            Self::Keystone(_) | Self::Setpass(SetpassError::Overloaded) => {
+            Self::Setpass(SetpassError::Overloaded) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Admission(error) if matches!(**error, AdmissionError::Keystone(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
-            Self::Setpass(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failure"),
+            Self::Admission(_) | Self::Setpass(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failure"),
         }
     }
 }
@@ -108,15 +109,16 @@ pub(super) async fn put_token(
     State(services): State<Arc<Services>>,
     audience: Audience,
     client: ClientAddress,
+    deadline: Deadline,
     Path(user_id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match issue(&services, client, &user_id, &headers, &body).await {
+    match issue(&services, client, deadline, &user_id, &headers, &body).await {
         Ok(token) => token.expose_secret().to_owned().into_response(),
         Err(error) => {
             match &error {
-                PutTokenError::Keystone(error) => {
+                PutTokenError::Admission(error) => {
                     tracing::error!(%error, "a caller's token cannot be checked");
                 }
                 PutTokenError::Setpass(error) => tracing::error!(%error, "no link issued"),
@@ -139,6 +141,7 @@ pub(super) async fn put_token(
 async fn issue(
     services: &Services,
     client: ClientAddress,
+    deadline: Deadline,
     user_id: &str,
     headers: &HeaderMap,
     body: &[u8],
@@ -148,8 +151,13 @@ async fn issue(
     if caller.expose_secret().is_empty() {
         return Err(PutTokenError::NoCallerToken);
     }
-    if !is_admin(services, client, &caller).await? {
-        return Err(PutTokenError::NotAdmin);
+    let keystone = services.keystone.until(deadline.0);
+    match services.setpass.admit(&keystone, client.network(), &caller).await? {
+        Admission::Admitted => {}
+        Admission::Refused => return Err(PutTokenError::NotAdmin),
+        Admission::TooMany { until } => {
+            return Err(PutTokenError::TooMany { seconds: services.setpass.seconds_until(until) });
+        }
     }
     let fields: Fields = read_json(body).map_err(|error| PutTokenError::BadRequest(error.to_string()))?;
     if user_id.trim().is_empty() || user_id.len() > LONGEST_USER_ID {
@@ -169,30 +177,6 @@ async fn issue(
     let issued = services.setpass.register(&mut tx, registration).await?;
     tx.commit().await.map_err(|error| SetpassError::from(DatabaseError::from(error)))?;
     Ok(issued.token)
-}
-
-/// Whether the caller may register users. Keystone is asked about so many tokens of strangers and no more; whoever it
-/// has said yes to is no stranger, so that nobody else in the same network can hinder an import.
-async fn is_admin(
-    services: &Services,
-    client: ClientAddress,
-    caller: &SecretString,
-) -> Result<bool, PutTokenError> {
-    let Services { setpass, keystone, .. } = services;
-    if keystone.has_authorized(caller) {
-        return Ok(keystone.authorizes_admin(caller).await?);
-    }
-    let counted = match setpass.count_caller(client.network()).await? {
-        CallerCount::Within(counted) => counted,
-        CallerCount::Over { until } => {
-            return Err(PutTokenError::TooMany { seconds: setpass.seconds_until(until) });
-        }
-    };
-    let answered = keystone.authorizes_admin(caller).await;
-    if !matches!(answered, Ok(false)) {
-        setpass.take_caller_back(counted).await?;
-    }
-    Ok(answered?)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::answer::{NextStep, Notice, Told, page, retry_after, too_many_requests
 use super::audience::{Accepts, Audience};
 use super::fields::{TokenQuery, given, read_fields};
 use super::language::Phrase;
+use super::limits::Deadline;
 use super::openapi::Everywhere;
 use super::pages::{Frame, Problem, SetPasswordPage};
 use super::view_form::no_token;
@@ -75,13 +76,14 @@ pub(super) async fn set_password(
     State(services): State<Arc<Services>>,
     audience: Audience,
     client: ClientAddress,
+    deadline: Deadline,
     query: TokenQuery,
     body: Bytes,
 ) -> Response {
     let Some(token) = query.token() else {
         return no_token(StatusCode::BAD_REQUEST).answer(audience, &services);
     };
-    let Outcome { notice, form, wait } = attempt(&services, client, &token, &body).await;
+    let Outcome { notice, form, wait } = attempt(&services, client, deadline, &token, &body).await;
     let answer = match (audience.accepts, form) {
         (Accepts::Page, Some(field)) => {
             let frame = Frame::of(&services.look, audience).in_all_languages(Some(token.expose_secret()));
@@ -96,7 +98,13 @@ pub(super) async fn set_password(
     }
 }
 
-async fn attempt(services: &Services, client: ClientAddress, token: &SecretString, body: &Bytes) -> Outcome {
+async fn attempt(
+    services: &Services,
+    client: ClientAddress,
+    deadline: Deadline,
+    token: &SecretString,
+    body: &Bytes,
+) -> Outcome {
     let Ok(fields) = read_fields::<Fields>(body) else {
         return again(StatusCode::BAD_REQUEST, "bad-body", "bad-body", None);
     };
@@ -120,7 +128,8 @@ async fn attempt(services: &Services, client: ClientAddress, token: &SecretStrin
     let setpass = &services.setpass;
     let redemption =
         Redemption { token: token.clone(), pin, password: password.clone(), client: client.known() };
-    match setpass.redeem_for(client.network(), &services.keystone, &redemption).await {
+    let keystone = services.keystone.until(deadline.0);
+    match setpass.redeem_for(client.network(), &keystone, &redemption).await {
         Err(RedeemError::TooManyFromClient { until }) => {
             Outcome { notice: too_many_requests(), form: None, wait: Some(setpass.seconds_until(until)) }
         }

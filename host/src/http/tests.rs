@@ -241,6 +241,28 @@ async fn posts_from_other_sites_are_refused_before_anything_is_counted() {
     assert_eq!(served.post(&path, &own).await.status, 200);
 }
 
+/// Of IPv6 a household has a network of addresses, and is counted as one client at every limit.
+#[tokio::test]
+async fn every_limit_for_clients_counts_a_network_of_ipv6_as_one() {
+    let served = Served::with("max_attempts_per_client = 2\n[reset]\nmax_per_client = 2").await;
+    let link = served.fixture.link().await;
+    let set = (
+        format!("/?token={}", text(&link.token)),
+        format!("pin={WRONG_PIN}&password=chosen-one&confirm_password=chosen-one"),
+    );
+    let reset = ("/reset".to_owned(), "email=user%40example.org&pin=830274".to_owned());
+    for (path, body) in [set, reset] {
+        let mut statuses = Vec::new();
+        for client in ["[2001:db8::1]:1", "[2001:db8::2]:2", "[2001:db8::3]:3", "[2001:db8:0:1::1]:4"] {
+            let client: std::net::SocketAddr = client.parse().unwrap();
+            let request = Request::post(&path).extension(axum::extract::ConnectInfo(client));
+            statuses.push(served.call(request.body(Body::from(body.clone())).unwrap()).await.status);
+        }
+        let within = if path == "/reset" { 200 } else { 403 };
+        assert_eq!(statuses, [within, within, 429, within], "{path}");
+    }
+}
+
 /// Everything that was logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

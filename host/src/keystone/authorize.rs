@@ -33,7 +33,7 @@ impl Keystone {
         self.authorized
             .ask_once(caller_token, move || async move {
                 // Held until Keystone has answered. A semaphore that is closed would be none.
-                let _place = places.acquire_owned().await;
+                let _place = request.in_time(places.acquire_owned()).await?;
                 ask(session, request).await
             })
             .await
@@ -57,6 +57,7 @@ impl Keystone {
             .body(body)
             .hiding(caller_token)
             .harmless()
+            .until(self.end)
     }
 }
 

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use super::credentials::CredentialsError;
 
+/// What is said of a refusal that is not in the words of an OpenStack service: something else may stand before it.
+pub(super) const UNEXPLAINED: &str = "no explanation in the words of an OpenStack service; is the URL right?";
+
 /// Which call failed: the service, the method and the URL without its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -38,6 +41,9 @@ pub enum Unreached {
     /// No answer came in time.
     #[error("no answer within {} s; see whether the service is overloaded, or raise keystone.timeout", .0.as_secs_f64())]
     TimedOut(Duration),
+    /// The time that there was for an answer was over before the call could be made.
+    #[error("the call could not be made in time; see whether the service is overloaded")]
+    TooLate,
     /// The server's certificate is not trusted, or not for this host.
     #[error(
         "its TLS certificate is not trusted ({0}); if the certificate is the cloud's own, \
@@ -212,10 +218,21 @@ impl KeystoneError {
         }
     }
 
+    /// Whether it is a refusal that is not in the service's own words.
+    pub(crate) fn is_unexplained(&self) -> bool {
+        match self {
+            Self::Unauthorized { message, .. }
+            | Self::Forbidden { message, .. }
+            | Self::Refused { message, .. } => message == UNEXPLAINED,
+            _ => false,
+        }
+    }
+
     /// Whether nothing answers where the service should be, so that other calls need not try.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable { reason, .. } if reason.before_sending())
+        matches!(self, Self::Unreachable { reason, .. }
+            if reason.before_sending() && *reason != Unreached::TooLate)
     }
 
     /// Whether the call certainly had no effect although it failed in passing.

@@ -10,10 +10,11 @@ use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
 use url::Url;
 
 use super::credentials::CredentialsError;
-use super::error::{Call, KeystoneError, Unreached};
+use super::error::{Call, KeystoneError, UNEXPLAINED, Unreached};
 use super::limit::{CallLimit, Sign};
 use super::retry;
 use crate::clock::Clock;
@@ -42,13 +43,24 @@ pub(crate) struct Request {
     repeatable: bool,
     /// Whether an answer in JSON is asked for. OpenStack's services answer nothing else.
     wants_json: bool,
+    /// When nobody waits for the answer any more.
+    end: Option<Instant>,
 }
 
 impl Request {
     /// A call without a body. It is repeated after every passing failure unless it is a `POST`.
     pub(crate) fn new(service: &'static str, method: Method, url: Url) -> Self {
         let repeatable = method != Method::POST;
-        Self { service, method, url, body: None, hidden: Vec::new(), repeatable, wants_json: false }
+        Self {
+            service,
+            method,
+            url,
+            body: None,
+            hidden: Vec::new(),
+            repeatable,
+            wants_json: false,
+            end: None,
+        }
     }
 
     pub(crate) fn body(mut self, body: Value) -> Self {
@@ -72,6 +84,30 @@ impl Request {
     pub(crate) fn wanting_json(mut self) -> Self {
         self.wants_json = true;
         self
+    }
+
+    /// Has the call end at a moment, with all its repetitions: by then it has failed, where there is no answer.
+    pub(super) fn until(mut self, end: Option<Instant>) -> Self {
+        self.end = end;
+        self
+    }
+
+    /// Waits for something that has to be there before the call can be made.
+    pub(super) async fn in_time<T>(&self, awaited: impl Future<Output = T>) -> Result<T, KeystoneError> {
+        match self.end {
+            None => Ok(awaited.await),
+            Some(end) => tokio::time::timeout_at(end, awaited).await.map_err(|_| self.too_late()),
+        }
+    }
+
+    /// How long an answer may be awaited, which may take so long in any case; none where nobody would wait for one.
+    fn time_for_answer(&self, timeout: Duration) -> Option<Duration> {
+        let left = self.end.map_or(timeout, |end| end.saturating_duration_since(Instant::now()).min(timeout));
+        (left > Duration::ZERO).then_some(left)
+    }
+
+    fn too_late(&self) -> KeystoneError {
+        KeystoneError::Unreachable { call: self.call(), reason: Unreached::TooLate }
     }
 
     fn call(&self) -> Call {
@@ -98,6 +134,7 @@ impl Request {
 /// A successful answer.
 pub(crate) struct Answer {
     call: Call,
+    pub(super) status: StatusCode,
     pub(crate) headers: HeaderMap,
     body: Vec<u8>,
 }
@@ -168,7 +205,7 @@ impl Http {
     ) -> Result<Answer, KeystoneError> {
         let mut repetition = 0;
         loop {
-            let place = self.limit.place().await;
+            let place = request.in_time(self.limit.place()).await?;
             let outcome = self.send_once(request, token).await;
             place.ended(&request.kind(), sign(&outcome));
             let error = match outcome {
@@ -187,6 +224,9 @@ impl Http {
             let Some(pause) = retry::pause(repetition, asked, jitter) else {
                 return Err(error);
             };
+            if request.end.is_some_and(|end| Instant::now() + pause >= end) {
+                return Err(error);
+            }
             tracing::debug!(%error, pause_ms = pause.as_millis(), "calling again after a pause");
             tokio::time::sleep(pause).await;
             repetition += 1;
@@ -199,7 +239,8 @@ impl Http {
         request: &Request,
         token: Option<&SecretString>,
     ) -> Result<Answer, KeystoneError> {
-        let mut builder = self.client.request(request.method.clone(), request.url.clone());
+        let timeout = request.time_for_answer(self.timeout).ok_or_else(|| request.too_late())?;
+        let mut builder = self.client.request(request.method.clone(), request.url.clone()).timeout(timeout);
         if let Some(token) = token {
             let mut value =
                 HeaderValue::from_str(token.expose_secret()).map_err(|_| KeystoneError::Unauthorized {
@@ -217,7 +258,7 @@ impl Http {
         }
         let unreachable = |error: reqwest::Error| KeystoneError::Unreachable {
             call: request.call(),
-            reason: self.unreached(&error),
+            reason: unreached(&error, timeout),
         };
         let mut response = builder.send().await.map_err(unreachable)?;
         let status = response.status();
@@ -233,7 +274,7 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         if status.is_success() {
-            return Ok(Answer { call: request.call(), headers, body });
+            return Ok(Answer { call: request.call(), status, headers, body });
         }
         Err(self.refusal(request, status, &headers, &body))
     }
@@ -248,7 +289,7 @@ impl Http {
         let call = request.call();
         let mut message = own_words(body).unwrap_or_else(|| match status.is_redirection() {
             true => "the URL leads elsewhere; write the one that it leads to".to_owned(),
-            false => "no explanation in the words of an OpenStack service; is the URL right?".to_owned(),
+            false => UNEXPLAINED.to_owned(),
         });
         for secret in &request.hidden {
             if !secret.expose_secret().is_empty() {
@@ -274,32 +315,34 @@ impl Http {
             status => KeystoneError::Refused { call, status: status.as_u16(), message },
         }
     }
+}
 
-    fn unreached(&self, error: &reqwest::Error) -> Unreached {
-        if error.is_timeout() {
-            return match error.is_connect() {
-                true => Unreached::NoConnection("no answer in time".to_owned()),
-                false => Unreached::TimedOut(self.timeout),
-            };
+/// Why there is no answer, which was awaited for so long.
+fn unreached(error: &reqwest::Error, timeout: Duration) -> Unreached {
+    if error.is_timeout() {
+        return match error.is_connect() {
+            true => Unreached::NoConnection("no answer in time".to_owned()),
+            false => Unreached::TimedOut(timeout),
+        };
+    }
+    if error.is_dns() {
+        return Unreached::UnknownHost(innermost(error));
+    }
+    // Once there is a connection, the request may have arrived, however the connection breaks then.
+    if !error.is_connect() {
+        return Unreached::Broken(innermost(error));
+    }
+    for cause in causes(error) {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>()
+            && io.kind() == std::io::ErrorKind::ConnectionRefused
+        {
+            return Unreached::Refused;
         }
-        if error.is_dns() {
-            return Unreached::UnknownHost(innermost(error));
-        }
-        for cause in causes(error) {
-            if let Some(io) = cause.downcast_ref::<std::io::Error>()
-                && io.kind() == std::io::ErrorKind::ConnectionRefused
-            {
-                return Unreached::Refused;
-            }
-            if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-                return tls_failure(tls);
-            }
-        }
-        match error.is_connect() {
-            true => Unreached::NoConnection(innermost(error)),
-            false => Unreached::Broken(innermost(error)),
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return tls_failure(tls);
         }
     }
+    Unreached::NoConnection(innermost(error))
 }
 
 /// What the outcome of a call says of the service's load.

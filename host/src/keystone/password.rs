@@ -1,6 +1,6 @@
 //! A user's own change of password.
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -47,11 +47,14 @@ impl ChangePasswordError {
         matches!(self, Self::Other(error) if error.is_passing())
     }
 
-    /// Whether the password may be changed although the call failed: the answer was lost, not the question.
+    /// Whether the password may be changed although the call failed: the answer was lost, not the question. So it is after
+    /// whatever is no clear refusal. A gateway that does not wait for Keystone any longer answers 408 or a status from 500
+    /// on; Keystone may have made the change, or make it later.
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {
         match self {
             Self::Other(KeystoneError::Unintelligible { .. }) => true,
+            Self::Other(KeystoneError::Refused { status, .. }) => *status == 408 || *status >= 500,
             Self::Other(error) => error.is_passing() && !error.had_no_effect(),
             _ => false,
         }
@@ -80,9 +83,17 @@ impl Keystone {
         let request = Request::new(NAME, Method::POST, self.url(&["users", user_id, "password"]))
             .body(body)
             .hiding(original)
-            .hiding(new);
+            .hiding(new)
+            .until(self.end);
         match self.session.call_without_token(&request).await {
-            Ok(_) => Ok(()),
+            Ok(answer) if answer.status == StatusCode::NO_CONTENT => Ok(()),
+            // The page of something that stands before Keystone.
+            Ok(answer) => {
+                let reason = format!("it answers {} where Keystone answers 204", answer.status);
+                Err(ChangePasswordError::Other(answer.unintelligible(reason)))
+            }
+            // So is a refusal that is not in Keystone's words, and none of the user's business.
+            Err(error) if error.is_unexplained() => Err(ChangePasswordError::Other(error)),
             Err(KeystoneError::Unauthorized { message, .. }) => Err(self.unaccepted(user_id, message).await),
             Err(
                 KeystoneError::Refused { status: 400, message, .. }
@@ -210,9 +221,37 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_failure_after_which_the_change_may_be_made_says_so() {
-        for (status, may_be_made) in [(500, true), (504, true), (429, false), (404, false), (413, false)] {
+        for (status, may_be_made) in [
+            (200, true),
+            (302, false),
+            (404, false),
+            (408, true),
+            (409, false),
+            (413, false),
+            (429, false),
+            (500, true),
+            (501, true),
+            (502, true),
+            (503, true),
+            (504, true),
+            (599, true),
+        ] {
             let error = answer_to(status, "words", true).await.unwrap_err();
             assert_eq!(error.may_have_taken_effect(), may_be_made, "{status}: {error}");
+        }
+    }
+
+    /// Whatever stands before Keystone may refuse too. Its words are no rule for passwords, and no wrong password.
+    #[tokio::test]
+    async fn a_refusal_that_is_not_in_keystones_words_is_trouble_and_not_the_users() {
+        for status in [400, 401, 403] {
+            let page = (StatusCode::from_u16(status).unwrap(), "<html>Blocked</html>");
+            let routes = with_token().route("/v3/users/u1/password", post(async move || page));
+            let fake = Fake::start(routes).await;
+            let refused = fake.keystone().change_password("u1", &"sesame-1".into(), &"sesame-2".into()).await;
+            let error = refused.unwrap_err();
+            assert!(matches!(error, ChangePasswordError::Other(_)), "{status}: {error}");
+            assert!(!error.may_have_taken_effect(), "{status}: {error}");
         }
     }
 

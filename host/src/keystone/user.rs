@@ -60,6 +60,14 @@ pub struct CreateUser<'a> {
     pub marker: Option<&'a str>,
 }
 
+impl User {
+    /// What mails call the user by: the name of the person, where Keystone has it.
+    #[must_use]
+    pub fn name_in_mails(&self) -> &str {
+        self.description.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.name)
+    }
+}
+
 impl Listed for User {
     const KIND: &'static str = "user";
     const PLURAL: &'static str = "users";

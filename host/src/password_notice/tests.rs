@@ -88,7 +88,7 @@ async fn while_the_mail_cannot_be_made_the_change_stays_and_the_mail_comes_later
     assert_eq!(fixture.password(), CHOSEN);
     fixture.identity.lock().unwrap().down = false;
     assert_eq!(notices.make_owed(in_any_words).await.unwrap(), 0, "not at once again");
-    fixture.clock.advance(FIRST_DELAY);
+    fixture.clock.advance(BACKOFF.first);
     let unworded = async |_| {
         Err(PluginError::Render {
             plugin: "mail".to_owned(),
@@ -97,9 +97,9 @@ async fn while_the_mail_cannot_be_made_the_change_stays_and_the_mail_comes_later
         })
     };
     assert_eq!(notices.make_owed(unworded).await.unwrap(), 0);
-    fixture.clock.advance(FIRST_DELAY);
+    fixture.clock.advance(BACKOFF.first);
     assert_eq!(notices.make_owed(in_any_words).await.unwrap(), 0, "later and later");
-    fixture.clock.advance(FIRST_DELAY);
+    fixture.clock.advance(BACKOFF.first);
     assert_eq!(notices.make_owed(in_any_words).await.unwrap(), 1);
     assert_eq!(pending(&notices).await.len(), 1);
 }

@@ -1,3 +1,5 @@
+mod claims;
+
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
@@ -198,40 +200,45 @@ async fn while_keystone_does_not_answer_requests_wait_and_end_after_a_day() {
     assert_eq!(desk.ask_and_work("user@example.org").await, 0);
     desk.fixture.identity.lock().unwrap().down = false;
     assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0, "not at once again");
-    desk.fixture.clock.advance(FIRST_DELAY);
+    desk.fixture.clock.advance(BACKOFF.first);
     assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 1);
     assert_eq!(desk.recipients().await.len(), 1);
 
-    desk.ask("user@example.org").await;
-    desk.fixture.clock.advance(SignedDuration::from_hours(24));
-    desk.fixture.setpass.sweep().await.unwrap();
-    assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn of_two_who_work_at_the_same_time_one_mails_each_link() {
-    let desk = Desk::new("mode = \"self-service\"\nmax_per_account = 100").await;
-    for _ in 0..4 {
+    for (age, worked) in [
+        (SignedDuration::from_hours(24) - SignedDuration::from_millis(1), 1),
+        (SignedDuration::from_hours(24), 0),
+    ] {
         desk.ask("user@example.org").await;
+        desk.fixture.clock.advance(age);
+        desk.fixture.setpass.sweep().await.unwrap();
+        assert_eq!(desk.resets.work_through(|| true).await.unwrap(), worked, "{age:#}");
     }
-    let both = tokio::join!(desk.resets.work_through(|| true), desk.resets.work_through(|| true));
-    assert_eq!(both.0.unwrap() + both.1.unwrap(), 4);
-    assert_eq!(desk.recipients().await.len(), 4);
 }
 
 #[tokio::test]
-async fn who_lost_the_claim_mails_nothing() {
-    let desk = Desk::new("mode = \"self-service\"").await;
-    desk.ask("user@example.org").await;
-    let (now, database) = (desk.fixture.clock.now(), &desk.fixture.database);
-    let slow = database.claim_reset_request("slow", now, now + CLAIM, |_| false).await.unwrap().unwrap();
-    assert!(database.claim_reset_request("quick", now, now + CLAIM, |_| false).await.unwrap().is_none());
-    let taken = database.claim_reset_request("quick", now, now + CLAIM, |who| who == "slow").await.unwrap();
-    assert_eq!(taken.unwrap().id, slow.id);
-    desk.resets.answer("slow", &slow).await.unwrap();
+async fn where_nobody_answers_requests_any_more_they_are_left_to_end() {
+    let asked = Desk::new("mode = \"self-service\"").await;
+    asked.ask("user@example.org").await;
+    let Desk { fixture, mut resets, contents } = asked;
+    let off = crate::setpass::fixture::settings_with("[reset]\nmode = \"off\"");
+    let (database, keys, clock) = (&fixture.database, &fixture.keys, &fixture.clock);
+    resets.setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), &off, "Example Cloud");
+    let desk = Desk { fixture, resets, contents };
+    assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0);
     assert!(desk.recipients().await.is_empty());
-    desk.resets.answer("quick", &slow).await.unwrap();
-    assert_eq!(desk.recipients().await.len(), 1);
+    let now = desk.fixture.clock.now();
+    let left = desk.fixture.database.claim_reset_request("test", now, now + CLAIM, |_| false).await.unwrap();
+    assert!(left.is_some(), "it is neither answered nor dropped");
+}
+
+#[tokio::test]
+async fn several_accounts_whose_names_differ_in_case_get_no_link() {
+    let desk = Desk::new("mode = \"self-service\"").await;
+    desk.set_user("u1", user("u1", "Same@example.org", "one@example.org"));
+    desk.set_user("u2", user("u2", "same@example.org", "two@example.org"));
+    assert_eq!(desk.ask_and_work("same@example.org").await, 1);
+    assert!(desk.recipients().await.is_empty());
+    assert_eq!(desk.trail("").await.last().unwrap(), "reset-skipped request 1: several accounts");
 }
 
 #[tokio::test]
@@ -260,6 +267,9 @@ async fn a_case_is_numbered_once() {
     assert!(desk.fixture.setpass.open_case(first).await.unwrap().is_none(), "numbered is not open");
     assert!(number(2).await.is_some() && number(3).await.is_some());
     assert_eq!(number(4).await, None, "three a day for one address");
+    let spelled_otherwise = desk.fixture.setpass.number_reset_case(4, " uSER@EXAMPLE.org").await.unwrap();
+    assert_eq!(spelled_otherwise, None, "however it is spelled");
+    assert!(desk.fixture.setpass.number_reset_case(5, "other@example.org").await.unwrap().is_some());
     desk.fixture.clock.advance(SignedDuration::from_hours(24));
     assert!(number(4).await.is_some());
 }

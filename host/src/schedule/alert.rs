@@ -180,7 +180,13 @@ impl Scheduler<'_> {
         );
         // What the clock shows is what an operator who looks for it goes by.
         let origin = format!("clock:{}:put-back", now.to_zoned(self.zone.clone()).date());
-        self.tell(transaction, &origin, "Usher: the clock was put back, or differs from another host's".to_owned(), text).await
+        self.tell(
+            transaction,
+            &origin,
+            "Usher: the clock was put back, or differs from another host's".to_owned(),
+            text,
+        )
+        .await
     }
 
     async fn tell(

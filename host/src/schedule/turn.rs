@@ -158,7 +158,8 @@ impl Scheduler<'_> {
         job: &Job<'_>,
         occasion: &OccasionRecord,
     ) -> Result<(), ScheduleError> {
-        let reason = occasion.summary.clone().unwrap_or_else(|| "another process is at the same work".to_owned());
+        let reason =
+            occasion.summary.clone().unwrap_or_else(|| "another process is at the same work".to_owned());
         let mut health = Database::job_health(transaction, &job.name).await?;
         let failure = Failure::new(reason, true);
         self.fails(transaction, &job.name, occasion, occasion.attempts, &mut health, &failure).await?;

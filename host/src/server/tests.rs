@@ -1,6 +1,8 @@
 //! What needs no more than the server itself, with a router that does as the tests say. What the whole program does
 //! under attack is in the end-to-end tests.
 
+mod clients;
+
 use axum::Router;
 use axum::routing::get;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -36,7 +38,11 @@ impl Running {
     }
 
     async fn within(limits: Limits, router: Router) -> Self {
-        let server = Server::bind("127.0.0.1:0".parse().unwrap(), None, limits).await.unwrap();
+        Self::secured(limits, None, router).await
+    }
+
+    async fn secured(limits: Limits, tls: Option<Tls>, router: Router) -> Self {
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), tls, limits).await.unwrap();
         let address = server.listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         Self { address, stop, ended: tokio::spawn(server.run(router, stopped)) }
@@ -51,6 +57,16 @@ impl Running {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
         socket.connect(self.address).await.unwrap()
+    }
+}
+
+/// So many connections, whose clients have all the time they want.
+fn patient(connections: u32) -> Limits {
+    Limits {
+        connections,
+        connections_per_client: None,
+        unlimited: TrustedProxies::default(),
+        client_timeout: Duration::from_secs(60),
     }
 }
 
@@ -161,14 +177,14 @@ async fn one_client_cannot_have_all_connections_whatever_it_has_them_do_and_a_tr
 
 #[tokio::test]
 async fn a_stop_answers_what_is_under_way_and_ends_what_is_idle_at_once() {
-    let running = Running::start(10, slow()).await;
+    let running = Running::within(patient(10), slow()).await;
     let (mut busy, mut idle, mut silent) =
         (running.connect().await, running.connect().await, running.connect().await);
     let mut begun = running.connect().await;
     begun.write_all(b"GET /0 HT").await.unwrap();
     ask(&mut idle, "/0").await;
     read_until(&mut idle, "done").await;
-    ask(&mut busy, "/1200").await;
+    ask(&mut busy, "/3000").await;
     // So that it has been received when the stop comes: an answer to a later connection shows that.
     let mut later = running.connect().await;
     ask(&mut later, "/100").await;
@@ -177,6 +193,7 @@ async fn a_stop_answers_what_is_under_way_and_ends_what_is_idle_at_once() {
     for client in [&mut idle, &mut silent, &mut begun, &mut later] {
         assert!(is_ended(client).await);
     }
+    assert!(!running.ended.is_finished(), "a request is under way");
     let answer = read_until(&mut busy, "done").await;
     assert!(answer.contains("200 OK") && answer.contains("connection: close"), "{answer}");
     tokio::time::timeout(Duration::from_secs(5), running.ended).await.unwrap().unwrap();

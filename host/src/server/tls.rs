@@ -160,4 +160,4 @@ pub fn examine(settings: &settings::Tls, host: Option<&str>, clock: &Clock) -> R
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,8 +1,12 @@
 //! The change of a password with a PIN that was right.
 //!
-//! The attempt is given back where Keystone refuses the new password or cannot be reached. It is not given back where
-//! Keystone does not accept the random password that the change starts from: each such call counts toward Keystone's
-//! own lockout. Keystone does not tell whether that password was changed elsewhere, or the account is locked already
+//! The attempt is given back where Keystone refuses the new password or cannot be reached, and also where there is no clear
+//! answer and it may have made the change: a gateway answers in its place, or the connection breaks. That helps nobody to
+//! guess, as the PIN was right. Nor does it lead to more wrong passwords at Keystone: where it did make the change, the
+//! next try is not accepted, and that counts.
+//!
+//! It is not given back where Keystone does not accept the random password that the change starts from: each such call
+//! counts toward Keystone's own lockout. Keystone does not tell whether that password was changed elsewhere, or the account is locked already
 //! and opens again by itself. So the link stays, but it does not ask again within [`REST`], and ends with the last of
 //! [`MOST_REFUSALS`].
 
@@ -13,11 +17,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::redeem::RedeemError;
 use super::{Inner, SetpassError, password_purpose, reset_link};
-use crate::database::{Claim, CountedAttempt, DatabaseError, GrantedClaim, RefusalLimits};
+use crate::database::{Claim, CountedAttempt, DatabaseError, GrantedClaim, RefusalLimits, Unset};
 use crate::keystone::{ChangePasswordError, Keystone, KeystoneError, User};
 use crate::{fail_point, random};
 
-/// How long one request alone may work on a change: longer than any call to Keystone takes. It only
+/// How long one request alone may work on a change: longer than it may wait for Keystone, over all calls. It only
 /// matters after a crash, and then only for how soon the user may try again.
 const CLAIM_TIME: SignedDuration = SignedDuration::from_mins(5);
 
@@ -45,7 +49,9 @@ pub(super) async fn change_password(
     match &user {
         Ok(Ok(Some(user))) => {
             if let Err(unusable) = inner.rules.check_for(password, user) {
-                database.give_attempt_back(attempt, clock.now(), "password too easy").await?;
+                database
+                    .give_attempt_back(attempt, Unset::NotBegun, clock.now(), "password too easy")
+                    .await?;
                 return Err(unusable.into());
             }
         }
@@ -65,11 +71,15 @@ pub(super) async fn change_password(
     let claim = match database.claim_change(attempt, &drawn, now, until, rested).await? {
         Claim::Granted(claim) => claim,
         Claim::Taken => {
-            database.give_attempt_back(attempt, clock.now(), "another request is at it").await?;
+            database
+                .give_attempt_back(attempt, Unset::NotBegun, clock.now(), "another request is at it")
+                .await?;
             return Err(RedeemError::Busy);
         }
         Claim::Resting { unsettled } => {
-            database.give_attempt_back(attempt, clock.now(), "not accepted a short while ago").await?;
+            database
+                .give_attempt_back(attempt, Unset::NotBegun, clock.now(), "not accepted a short while ago")
+                .await?;
             return Err(unaccepted(unsettled, false));
         }
         Claim::Gone => return Err(RedeemError::Unknown),
@@ -90,7 +100,8 @@ pub(super) async fn change_password(
         }
         // The change itself was not begun.
         Err(error) => {
-            database.settle_unchanged(attempt, clock.now(), reason_before(&error)).await?;
+            let why = reason_before(&error);
+            database.give_attempt_back(attempt, Unset::NotMade, clock.now(), why).await?;
             return Err(error);
         }
     };
@@ -110,8 +121,10 @@ pub(super) async fn change_password(
             return Err(unaccepted(claim.unsettled, is_last));
         }
         ChangePasswordError::Gone => database.withdraw_links(attempt, now, why).await?,
-        lost if lost.may_have_taken_effect() => database.leave_unsettled(attempt, now, why).await?,
-        _ => database.settle_unchanged(attempt, now, why).await?,
+        lost if lost.may_have_taken_effect() => {
+            database.give_attempt_back(attempt, Unset::InDoubt, now, why).await?;
+        }
+        _ => database.give_attempt_back(attempt, Unset::NotMade, now, why).await?,
     }
     Err(refusal.into())
 }

@@ -58,6 +58,8 @@ pub(crate) struct Identity {
     pub(crate) has_no_addresses: bool,
     /// Does what is asked, and then fails.
     pub(crate) loses_answers: bool,
+    /// Never answers to a change of a password, and makes none.
+    pub(crate) is_silent: bool,
 }
 
 pub(crate) struct Fixture {
@@ -205,6 +207,10 @@ fn routes(identity: &Arc<Mutex<Identity>>) -> Router {
         .route(
             "/v3/users/{id}/password",
             post(async |State(identity): Shared, Path(id): Path<String>, Json(body): Json<Value>| {
+                let is_silent = identity.lock().unwrap().is_silent;
+                if is_silent {
+                    std::future::pending::<()>().await;
+                }
                 change_password(&mut identity.lock().unwrap(), &id, &body["user"])
             }),
         )

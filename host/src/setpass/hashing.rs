@@ -14,7 +14,7 @@ use super::SetpassError;
 use crate::keys::{Keys, KeysError};
 
 /// How many strangers' PINs may wait to be compared. The last of them waits some seconds.
-const QUEUE_LENGTH: usize = 256;
+pub(super) const QUEUE_LENGTH: usize = 256;
 
 /// Hashes and compares PINs on threads where that may take its time.
 pub(super) struct PinHashing {

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::change::change_password;
 use super::{Inner, InvalidPin, Setpass, SetpassError, UnusablePassword, pin, token};
-use crate::database::{Attempt, AttemptStart, DatabaseError, TokenHash};
+use crate::database::{Attempt, AttemptStart, DatabaseError, TokenHash, Unset};
 use crate::keystone::{Keystone, KeystoneError};
 
 /// Why a password was not set.
@@ -174,7 +174,8 @@ async fn redeem(
         }
         // The user is not at fault where nobody can tell whether the PIN is right.
         Err(error) => {
-            inner.database.give_attempt_back(&attempt, inner.clock.now(), "key missing").await?;
+            let (now, why) = (inner.clock.now(), "key missing");
+            inner.database.give_attempt_back(&attempt, Unset::NotBegun, now, why).await?;
             Err(RedeemError::Setpass(error.into()))
         }
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::under_way::{Part, UnderWay};
 use crate::app::App;
 use crate::outbox::Delivery;
 use crate::password_notice::PasswordNotices;
@@ -14,8 +15,23 @@ use crate::plugin::RenderMail;
 /// How long it is from the end of one round to the beginning of the next.
 pub(in crate::command) const INTERVAL: Duration = Duration::from_secs(3);
 
+/// Does all of it until the server is about to stop.
+pub(super) async fn run(
+    app: &App,
+    render_mail: &RenderMail,
+    resets: Option<&PasswordResets>,
+    under_way: &UnderWay,
+    stopping: &watch::Receiver<bool>,
+) {
+    tokio::join!(
+        under_way.during(Part::Mail, send_mail(app, stopping.clone())),
+        under_way.during(Part::Notices, write_notices(app, render_mail, stopping.clone())),
+        under_way.during(Part::Links, answer_requests(resets, stopping.clone())),
+    );
+}
+
 /// Sends the mail that is due.
-pub(super) async fn send_mail(app: &App, stopping: watch::Receiver<bool>) {
+async fn send_mail(app: &App, stopping: watch::Receiver<bool>) {
     again_and_again(stopping, async || {
         // A retired key must not stay in memory because nobody asks for anything.
         app.keys.refresh();
@@ -31,7 +47,7 @@ pub(super) async fn send_mail(app: &App, stopping: watch::Receiver<bool>) {
 }
 
 /// Writes the mails that users are owed after a change of their password, for which Keystone is asked whose it is.
-pub(super) async fn write_notices(app: &App, render_mail: &RenderMail, stopping: watch::Receiver<bool>) {
+async fn write_notices(app: &App, render_mail: &RenderMail, stopping: watch::Receiver<bool>) {
     let notices = PasswordNotices {
         database: app.database.clone(),
         keystone: app.keystone.clone(),
@@ -49,7 +65,7 @@ pub(super) async fn write_notices(app: &App, render_mail: &RenderMail, stopping:
 
 /// Works through what users ask for on the page `/reset`; not at once, so that nobody can tell from the server's load
 /// what a request led to. Where the pages are on another machine, so are the requests.
-pub(super) async fn answer_requests(resets: Option<&PasswordResets>, stopping: watch::Receiver<bool>) {
+async fn answer_requests(resets: Option<&PasswordResets>, stopping: watch::Receiver<bool>) {
     let Some(resets) = resets else { return };
     let told = stopping.clone();
     again_and_again(stopping, async || {
@@ -70,3 +86,6 @@ async fn again_and_again(mut stopping: watch::Receiver<bool>, round: impl AsyncF
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::super::setpass_events::{SetpassEventKind, record_setpass_event};
+use super::super::setpass_notices::settle_awaited;
 use super::super::{Database, DatabaseError};
 use super::endings::{lock, owe_unsettled};
 use super::{Claim, CountedAttempt, GrantedClaim, take_back, unlock};
@@ -15,6 +16,17 @@ pub struct RefusalLimits {
     pub attempts: u32,
     /// How often Keystone may refuse its password: with the last of these times it is erased.
     pub refusals: u32,
+}
+
+/// What became of a change that set no password as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unset {
+    /// Nobody was asked for it.
+    NotBegun,
+    /// It was claimed, and certainly not made.
+    NotMade,
+    /// It was begun, and may have been made. That it was begun stays recorded.
+    InDoubt,
 }
 
 #[derive(FromRow)]
@@ -97,18 +109,23 @@ impl Database {
         })
     }
 
-    /// Gives the claim and the attempt back after a change that did not happen for this reason.
+    /// Gives an attempt back whose PIN was right, or could not be compared, and after which this `became` of the change.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn settle_unchanged(
+    pub async fn give_attempt_back(
         &self,
         attempt: &CountedAttempt,
+        became: Unset,
         now: Timestamp,
         reason: &str,
     ) -> Result<(), DatabaseError> {
         let mut tx = self.begin().await?;
-        end_claim(&mut tx, attempt, true).await?;
+        match became {
+            Unset::NotBegun => {}
+            Unset::NotMade => end_claim(&mut tx, attempt, true, now).await?,
+            Unset::InDoubt => end_claim(&mut tx, attempt, false, now).await?,
+        }
         take_back(&mut tx, attempt, now).await?;
         record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::NotSet, reason)).await?;
         Ok(tx.commit().await?)
@@ -128,9 +145,9 @@ impl Database {
         limits: RefusalLimits,
     ) -> Result<bool, DatabaseError> {
         let mut tx = self.begin().await?;
-        end_claim(&mut tx, attempt, true).await?;
+        end_claim(&mut tx, attempt, true, now).await?;
         record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::NotSet, reason)).await?;
-        owe_unsettled(&mut tx, &attempt.user_id, Some(&attempt.password_name), now).await?;
+        owe_unsettled(&mut tx, &attempt.user_id, &attempt.password_name, now).await?;
         let refusals: Option<i64> = sqlx::query_scalar(
             "UPDATE setpass_link SET refusals = refusals + 1, refused = ? \
              WHERE user_id = ? AND password_name = ? RETURNING refusals",
@@ -154,40 +171,6 @@ impl Database {
         tx.commit().await?;
         Ok(is_last)
     }
-
-    /// Gives the claim and the attempt back after a change of which it is not known whether it
-    /// happened. That it was begun stays recorded.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn leave_unsettled(
-        &self,
-        attempt: &CountedAttempt,
-        now: Timestamp,
-        reason: &str,
-    ) -> Result<(), DatabaseError> {
-        let mut tx = self.begin().await?;
-        end_claim(&mut tx, attempt, false).await?;
-        take_back(&mut tx, attempt, now).await?;
-        record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::NotSet, reason)).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Gives an attempt back whose PIN was right, or could not be compared, where no change was begun.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn give_attempt_back(
-        &self,
-        attempt: &CountedAttempt,
-        now: Timestamp,
-        reason: &str,
-    ) -> Result<(), DatabaseError> {
-        let mut tx = self.begin().await?;
-        take_back(&mut tx, attempt, now).await?;
-        record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::NotSet, reason)).await?;
-        Ok(tx.commit().await?)
-    }
 }
 
 /// Ends the claim on the password that the attempt is for. `is_settled` says that no change happened.
@@ -195,6 +178,7 @@ async fn end_claim(
     connection: &mut SqliteConnection,
     attempt: &CountedAttempt,
     is_settled: bool,
+    now: Timestamp,
 ) -> Result<(), DatabaseError> {
     sqlx::query(
         "UPDATE setpass_link SET claimed_until = NULL, unsettled = unsettled - ? \
@@ -203,7 +187,8 @@ async fn end_claim(
     .bind(i64::from(is_settled))
     .bind(&attempt.user_id)
     .bind(&attempt.password_name)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    // The link may have been replaced meanwhile.
+    settle_awaited(connection, &attempt.user_id, &attempt.password_name, is_settled, now).await
 }

@@ -1,11 +1,11 @@
 //! How links end: used, locked, expired or withdrawn. Each destroys the password and the PIN's hash.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::{FromRow, SqliteConnection};
 
 use super::super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
-use super::super::setpass_notices::owe_notice;
-use super::super::{Database, DatabaseError, timestamp};
+use super::super::setpass_notices::{owe_notice, owe_notice_unless_settled, settle_awaited};
+use super::super::{Database, DatabaseError, Transaction, timestamp};
 use super::{CountedAttempt, erase_attempt, window_start};
 
 /// How long a link that took its last attempt is left to whoever made it: longer than comparing a PIN takes.
@@ -48,15 +48,22 @@ impl Database {
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
         let mut tx = self.begin().await?;
-        sqlx::query(
-            "DELETE FROM setpass_link \
-             WHERE user_id = ? AND (kind = 'reset' OR password_name = ? OR password_name = ?)",
+        sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND password_name = ?")
+            .bind(&attempt.user_id)
+            .bind(&attempt.password_name)
+            .execute(&mut *tx)
+            .await?;
+        settle_awaited(&mut tx, &attempt.user_id, &attempt.password_name, true, now).await?;
+        let others: Vec<Replaced> = sqlx::query_as(
+            "DELETE FROM setpass_link WHERE user_id = ? AND (kind = 'reset' OR password_name = ?) \
+             RETURNING password_name, claimed_until, unsettled, told, COALESCE(unsettled_since, issued) AS since",
         )
         .bind(&attempt.user_id)
-        .bind(&attempt.password_name)
         .bind(superseded)
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await?;
+        // What is in doubt of the others was before this change, of which the user is told.
+        owe_under_way(&mut tx, &attempt.user_id, &others, now).await?;
         erase_attempt(&mut tx, attempt.id).await?;
         record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::PasswordSet, "")).await?;
         owe_notice(&mut tx, &attempt.user_id, now, now).await?;
@@ -128,7 +135,7 @@ impl Database {
                 let link = token_hash.as_slice().try_into().ok();
                 let event = SetpassEvent { at: now, kind, user_id, link, client: None, detail: "" };
                 record_setpass_event(&mut tx, &event).await?;
-                owe_unsettled(&mut tx, user_id, Some(password_name), now).await?;
+                owe_unsettled(&mut tx, user_id, password_name, now).await?;
                 destroyed += 1;
             }
         }
@@ -196,31 +203,98 @@ pub(super) async fn lock(
     let locked = locked.rows_affected() == 1;
     if locked {
         record_setpass_event(&mut *connection, &attempt.event(now, SetpassEventKind::Locked, "")).await?;
-        owe_unsettled(connection, &attempt.user_id, Some(&attempt.password_name), now).await?;
+        owe_unsettled(connection, &attempt.user_id, &attempt.password_name, now).await?;
     }
     Ok(locked)
 }
 
-/// Records that a user is to be told of changes of which it is not known whether Keystone made them: of those with one
-/// password, or all. Each is told of once. One that is under way is left to whoever makes it.
+/// Records that a user is to be told of changes with one password of which it is not known whether Keystone made them.
+/// Each is told of once. One that is under way is left to whoever makes it.
 pub(super) async fn owe_unsettled(
     connection: &mut SqliteConnection,
     user_id: &str,
-    password_name: Option<&str>,
+    password_name: &str,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    let since: Vec<i64> = sqlx::query_scalar(
-        "UPDATE setpass_link SET told = unsettled \
-         WHERE user_id = ?1 AND (?2 IS NULL OR password_name = ?2) AND unsettled > told \
-         AND (claimed_until IS NULL OR claimed_until <= ?3) RETURNING COALESCE(unsettled_since, issued)",
+    let since: Option<i64> = sqlx::query_scalar(
+        "UPDATE setpass_link SET told = unsettled WHERE user_id = ? AND password_name = ? AND unsettled > told \
+         AND (claimed_until IS NULL OR claimed_until <= ?) RETURNING COALESCE(unsettled_since, issued)",
     )
     .bind(user_id)
     .bind(password_name)
     .bind(now.as_millisecond())
-    .fetch_all(&mut *connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    if let Some(first) = since.into_iter().min() {
-        owe_notice(connection, user_id, timestamp(first)?, now).await?;
+    match since {
+        Some(since) => owe_notice(connection, user_id, timestamp(since)?, now).await,
+        None => Ok(()),
+    }
+}
+
+/// What is known of the changes with a link that another one takes the place of.
+#[derive(FromRow)]
+struct Replaced {
+    password_name: String,
+    claimed_until: Option<i64>,
+    unsettled: i64,
+    told: i64,
+    since: i64,
+}
+
+impl Replaced {
+    /// Until when somebody else may be changing the password with it.
+    fn under_way_until(&self, now: Timestamp) -> Option<i64> {
+        self.claimed_until.filter(|until| *until > now.as_millisecond())
+    }
+
+    /// Whether its user is still to be told of a change whose outcome nobody will find out any more.
+    fn is_in_doubt(&self, now: Timestamp) -> bool {
+        self.unsettled - i64::from(self.under_way_until(now).is_some()) > self.told
+    }
+}
+
+/// Records what a user is to be told of the changes with links that are about to be replaced: those that were asked for,
+/// which are erased, and the registered one where it `gets_another_password`.
+pub(super) async fn replace_links(
+    tx: &mut Transaction,
+    user_id: &str,
+    gets_another_password: bool,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let replaced: Vec<Replaced> = sqlx::query_as(
+        "SELECT password_name, claimed_until, unsettled, told, COALESCE(unsettled_since, issued) AS since \
+         FROM setpass_link WHERE user_id = ? AND (kind = 'reset' OR ?)",
+    )
+    .bind(user_id)
+    .bind(gets_another_password)
+    .fetch_all(&mut **tx)
+    .await?;
+    let in_doubt = replaced.iter().filter(|link| link.is_in_doubt(now));
+    if let Some(first) = in_doubt.map(|link| link.since).min() {
+        owe_notice(tx, user_id, timestamp(first)?, now).await?;
+    }
+    owe_under_way(tx, user_id, &replaced, now).await?;
+    sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND kind = 'reset'")
+        .bind(user_id)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Records that a user is to be told of the changes that are under way with links that are gone, unless their outcome
+/// comes as long as somebody may be at them.
+async fn owe_under_way(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    gone: &[Replaced],
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    for link in gone {
+        let Some(until) = link.under_way_until(now) else { continue };
+        // Begun not long ago; since when something else is in doubt is told already.
+        let changed = if link.is_in_doubt(now) { now } else { timestamp(link.since)? };
+        let until = timestamp(until)?;
+        owe_notice_unless_settled(connection, user_id, &link.password_name, changed, until).await?;
     }
     Ok(())
 }

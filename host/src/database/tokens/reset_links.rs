@@ -73,12 +73,3 @@ impl Database {
         Ok(tx.commit().await?)
     }
 }
-
-/// Erases the links of a user that were asked for.
-pub(super) async fn erase_reset_links(tx: &mut Transaction, user_id: &str) -> Result<(), DatabaseError> {
-    sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND kind = 'reset'")
-        .bind(user_id)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}

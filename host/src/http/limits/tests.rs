@@ -1,12 +1,28 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::HttpBody;
 use axum::http::header::ACCEPT;
 use futures::stream;
+use hyper::body::{Frame, SizeHint};
 
 use super::*;
+use crate::http::audience::Accepts;
+use crate::http::language::Language;
 use crate::http::tests::{Answer, Served};
+
+/// How long no answer takes, whatever else the machine does.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Posts a body that comes in pieces, without saying how long it is.
 async fn post(served: &Served, accept: &str, body: Body) -> Answer {
-    served.call(Request::post("/?token=x").header(ACCEPT, accept).body(body).unwrap()).await
+    send(served, Request::post("/?token=x").header(ACCEPT, accept).body(body).unwrap()).await
+}
+
+async fn send(served: &Served, request: Request<Body>) -> Answer {
+    tokio::time::timeout(SOON, served.call(request)).await.expect("there is an answer")
 }
 
 /// Some bytes, and then nothing for ever.
@@ -46,4 +62,85 @@ async fn programs_that_put_get_no_page() {
     let answer = served.call(Request::put("/token/u1").header(ACCEPT, "*/*").body(body).unwrap()).await;
     assert_eq!(answer.status, 413);
     assert!(answer.headers["content-type"].to_str().unwrap().starts_with("text/plain"), "{answer:?}");
+}
+
+/// From when its body is awaited on: a slow body takes from what Keystone may take.
+#[tokio::test]
+async fn a_request_waits_for_keystone_until_shortly_before_it_is_given_up() {
+    let served = Served::new().await;
+    let audience = Audience { accepts: Accepts::Json, language: Language::accepted("en"), has_chosen: false };
+    let slow = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok::<_, std::io::Error>("pin=")
+    });
+    let request = Request::post("/?token=x").body(Body::from_stream(slow)).unwrap();
+    let begun = Instant::now();
+    let (mut parts, _) = with_body(&served.services, request, audience).await.unwrap().into_parts();
+    let Deadline(end) = Deadline::from_request_parts(&mut parts, &()).await.unwrap();
+    let wait = end - begun;
+    assert!(wait >= LONGEST_WAIT && wait < LONGEST_WAIT + Duration::from_millis(100), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up_and_may_be_sent_again() {
+    let served = Served::new().await;
+    let audience = Audience { accepts: Accepts::Json, language: Language::accepted("en"), has_chosen: false };
+    let soon = Duration::from_millis(50);
+    let answering = within(soon, &served.services, audience, std::future::pending());
+    let answer = tokio::time::timeout(SOON, answering).await.expect("there is an answer");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()["retry-after"], "30");
+}
+
+/// What is still being sent of a body that is too long is received, so that the answer is read, but not all of it and
+/// not for long.
+#[tokio::test]
+async fn of_a_body_that_is_too_long_no_more_than_so_much_is_thrown_away_and_not_for_long() {
+    let served = Served::new().await;
+    let received = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&received);
+    let long = stream::repeat_with(move || {
+        counted.fetch_add(LONGEST_BODY, Ordering::SeqCst);
+        Ok::<_, std::io::Error>("x".repeat(LONGEST_BODY))
+    });
+    let long = Body::from_stream(long.take(1000));
+    assert_eq!(post(&served, "text/plain", long).await.status, 413);
+    let received = received.load(Ordering::SeqCst);
+    assert!(received > THROWN_AWAY && received < THROWN_AWAY + 4 * LONGEST_BODY, "{received}");
+
+    let begun = stream::iter([Ok::<_, std::io::Error>("x".repeat(LONGEST_BODY + 1))]);
+    let silent = Body::from_stream(begun.chain(stream::pending()));
+    assert_eq!(post(&served, "text/plain", silent).await.status, 413);
+}
+
+/// A body of which nothing has come yet.
+struct Announced(u64);
+
+impl HttpBody for Announced {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0)
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_sign_before_sending_a_body_that_is_too_long_is_answered_at_once() {
+    let served = Served::new().await;
+    let begun = stream::iter([Ok::<_, std::io::Error>("x".repeat(LONGEST_BODY + 1))]);
+    let begun = Body::from_stream(begun.chain(stream::pending()));
+    for body in [begun, Body::new(Announced(LONGEST_BODY as u64 + 1))] {
+        let request = Request::post("/?token=x").header(EXPECT, "100-continue").body(body).unwrap();
+        let begun = Instant::now();
+        assert_eq!(send(&served, request).await.status, 413);
+        assert!(begun.elapsed() < THROWING_AWAY, "{:?}", begun.elapsed());
+    }
 }

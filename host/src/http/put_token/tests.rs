@@ -1,14 +1,26 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts as _, Path, State};
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
+use crate::http::ClientAddress;
+use crate::http::audience::Audience;
+use crate::http::limits::Deadline;
 use crate::http::tests::{Answer, Served};
-use crate::keystone::fake::Fake;
+use crate::keystone::fake::{Fake, token_body};
 use crate::setpass::fixture::{ADMIN_TOKEN, Fixture, PIN, RANDOM_PASSWORD, USER};
+
+/// Where Keystone is asked about tokens, and what that is counted as.
+const TOKENS: &str = "/v3/auth/tokens";
+const ASKED: &str = "POST /v3/auth/tokens";
 
 async fn put(served: &Served, user: &str, caller: Option<&str>, body: &str) -> Answer {
     let mut request = Request::put(format!("/token/{user}"));
@@ -108,7 +120,6 @@ async fn each_call_gives_a_new_token_and_the_old_ones_stop_working() {
 
 #[tokio::test]
 async fn strangers_of_one_network_are_refused_before_keystone_is_asked_and_administrators_never() {
-    const TOKENS: &str = "POST /v3/auth/tokens";
     let served = Served::new().await;
     let put_from = async |client: &str, caller: &str, body: &str| {
         let client: SocketAddr = client.parse().unwrap();
@@ -117,7 +128,7 @@ async fn strangers_of_one_network_are_refused_before_keystone_is_asked_and_admin
         served.call(request).await
     };
     let stranger = "[2001:db8::1]:1111";
-    let asked = || served.fixture.calls_of_keystone(TOKENS);
+    let asked = || served.fixture.calls_of_keystone(ASKED);
     // One that Keystone takes does not count, however often it comes.
     assert_eq!(put_from(stranger, ADMIN_TOKEN, &complete()).await.status, 200);
     for _ in 0..100 {
@@ -141,10 +152,116 @@ async fn strangers_of_one_network_are_refused_before_keystone_is_asked_and_admin
     assert_eq!(put_from(neighbour, "made-up", "").await.status, 403);
 }
 
+/// A Keystone that answers as many questions about tokens as it is let.
+async fn held() -> (Served, Fake, Arc<Semaphore>) {
+    let go = Arc::new(Semaphore::new(0));
+    let let_go = Arc::clone(&go);
+    let answer = post(async move |Json(body): Json<Value>| {
+        let_go.acquire().await.unwrap().forget();
+        let is_admin = body["auth"]["identity"]["token"]["id"] == ADMIN_TOKEN;
+        let status = if is_admin { StatusCode::CREATED } else { StatusCode::UNAUTHORIZED };
+        (status, Json(token_body(&json!([]))))
+    });
+    let keystone = Fake::start(Router::new().route(TOKENS, answer)).await;
+    let mut fixture = Fixture::new().await;
+    fixture.keystone = keystone.keystone();
+    (Served::on(fixture), keystone, go)
+}
+
+/// How many made-up tokens the client may still show.
+async fn left(served: &Served, go: &Semaphore) -> usize {
+    go.add_permits(100);
+    for number in 0..100 {
+        match put(served, USER, Some(&format!("made-up {number}")), "").await.status {
+            403 => {}
+            429 => return number,
+            other => panic!("{other}"),
+        }
+    }
+    100
+}
+
+#[tokio::test]
+async fn a_token_that_keystone_is_being_asked_about_counts_once_however_often_it_is_shown() {
+    for (caller, status, counted) in [(ADMIN_TOKEN, 200, 0), ("made-up", 403, 1)] {
+        let (served, keystone, go) = held().await;
+        let body = complete();
+        let mut asking: Vec<_> = Vec::new();
+        for number in 0..100 {
+            let user = format!("u{number}");
+            let (served, body) = (&served, &body);
+            let mut put = Box::pin(async move { put(served, &user, Some(caller), body).await });
+            assert!(futures::poll!(&mut put).is_pending());
+            asking.push(put);
+        }
+        go.add_permits(1);
+        for answer in futures::future::join_all(asking).await {
+            assert_eq!(answer.status, status, "{}", answer.body);
+        }
+        assert_eq!(keystone.calls(ASKED), 1);
+        assert_eq!(left(&served, &go).await, 60 - counted, "{caller}");
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_up_while_keystone_is_asked_about_a_good_token_is_not_counted() {
+    let (served, keystone, go) = held().await;
+    let body = complete();
+    let ask = || Box::pin(put_as_admin(&served, &body));
+    let (mut first, mut second) = (ask(), ask());
+    assert!(futures::poll!(&mut first).is_pending() && futures::poll!(&mut second).is_pending());
+    let end = Instant::now() + Duration::from_secs(20);
+    while keystone.calls(ASKED) == 0 {
+        assert!(Instant::now() < end, "the question is asked, whoever waits for the answer");
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    drop(second);
+    let mut third = ask();
+    assert!(futures::poll!(&mut third).is_pending());
+    go.add_permits(1);
+    assert_eq!(third.await.status, 200);
+    assert_eq!(keystone.calls(ASKED), 1);
+    assert_eq!(left(&served, &go).await, 60);
+}
+
+/// However long Keystone may take for a call with all its repetitions, who waits is answered in time.
+#[tokio::test]
+async fn who_shows_a_token_that_keystone_is_silent_about_is_answered_in_time_and_not_counted() {
+    let (served, _keystone, go) = held().await;
+    let services = State(Arc::new(served.services.clone()));
+    let mut parts =
+        Request::put("/token/u1").header("X-Auth-Token", ADMIN_TOKEN).body(()).unwrap().into_parts().0;
+    let audience = Audience::from_request_parts(&mut parts, &()).await.unwrap();
+    let client = ClientAddress("0.0.0.0".parse().unwrap());
+    let deadline = Deadline(Instant::now() + Duration::from_millis(300));
+    let path = Path("u1".to_owned());
+    let answering =
+        super::put_token(services, audience, client, deadline, path, parts.headers, complete().into());
+    let answer = tokio::time::timeout(Duration::from_secs(20), answering).await.expect("it is in time");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(left(&served, &go).await, 60);
+}
+
+/// Each network counts for itself, also about one token.
+#[tokio::test]
+async fn a_client_that_may_show_no_more_tokens_does_not_speak_for_others() {
+    let (served, _keystone, go) = held().await;
+    assert_eq!(left(&served, &go).await, 60);
+    let from = |client: &str| {
+        let client: SocketAddr = client.parse().unwrap();
+        let request = Request::put(format!("/token/{USER}")).header("X-Auth-Token", ADMIN_TOKEN);
+        Box::pin(served.call(request.extension(ConnectInfo(client)).body(Body::from(complete())).unwrap()))
+    };
+    let body = complete();
+    let (refused, taken) = tokio::join!(put_as_admin(&served, &body), from("192.0.2.9:1111"));
+    assert_eq!((refused.status, taken.status), (429, 200));
+}
+
 #[tokio::test]
 async fn a_keystone_that_does_not_answer_counts_against_nobody() {
     let down = post(async || StatusCode::SERVICE_UNAVAILABLE);
-    let keystone = Fake::start(Router::new().route("/v3/auth/tokens", down)).await;
+    let keystone = Fake::start(Router::new().route(TOKENS, down)).await;
     let mut fixture = Fixture::new().await;
     fixture.keystone = keystone.keystone();
     let served = Served::on(fixture);

@@ -2,12 +2,18 @@ mod same_work;
 mod timing;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::extract::{ConnectInfo, FromRequestParts as _, State};
+use axum::http::{Request, StatusCode};
 use serde_json::json;
 
+use crate::http::ClientAddress;
+use crate::http::audience::Audience;
+use crate::http::fields::TokenQuery;
+use crate::http::limits::Deadline;
 use crate::http::tests::{Answer, Served};
 use crate::setpass::fixture::{PIN, RANDOM_PASSWORD, REFUSAL, USER, WEAK_PASSWORD, WRONG_PIN, text};
 
@@ -131,6 +137,27 @@ async fn while_keystone_is_away_the_answer_is_503_and_the_link_stays() {
     }
     served.fixture.identity.lock().unwrap().down = false;
     assert_eq!(try_with(&served, &path, PIN, CHOSEN).await.status, 200);
+}
+
+/// However long Keystone may take for all calls and repetitions that the settings allow, who waits is answered in time.
+#[tokio::test]
+async fn who_asks_for_a_change_that_keystone_is_silent_about_is_answered_in_time_and_may_try_again() {
+    let (served, path) = linked().await;
+    served.fixture.identity.lock().unwrap().is_silent = true;
+    let request = Request::post(&path).header("accept", "application/json").body(()).unwrap();
+    let (mut parts, ()) = request.into_parts();
+    let query = TokenQuery::from_request_parts(&mut parts, &()).await.unwrap();
+    let audience = Audience::from_request_parts(&mut parts, &()).await.unwrap();
+    let deadline = Deadline(tokio::time::Instant::now() + Duration::from_secs(2));
+    let body = json!({"pin": PIN, "password": CHOSEN, "confirm_password": CHOSEN}).to_string();
+    let services = State(Arc::new(served.services.clone()));
+    let client = ClientAddress("192.0.2.1".parse().unwrap());
+    let answering = super::set_password(services, audience, client, deadline, query, body.into());
+    let answer = tokio::time::timeout(Duration::from_secs(20), answering).await.expect("it is in time");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()["retry-after"], "30");
+    served.fixture.identity.lock().unwrap().is_silent = false;
+    assert_eq!(try_with(&served, &path, PIN, CHOSEN).await.status, 200, "and nothing stands in the way");
 }
 
 #[tokio::test]

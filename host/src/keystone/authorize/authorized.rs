@@ -4,11 +4,9 @@
 //! encrypted, and too long to be guessed.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared, WeakShared};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -17,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::AUTHORIZED_FOR;
 use crate::clock::Clock;
 use crate::keystone::KeystoneError;
+use crate::single_flight::SingleFlight;
 
 /// How many tokens are remembered at most.
 const MOST: usize = 1000;
@@ -34,26 +33,26 @@ type Answer = Result<Option<SignedDuration>, KeystoneError>;
 /// An answer, and since when it holds: the moment of the question, as the answer may be old when it comes.
 type Dated = (Timestamp, Answer);
 
+/// Until when a yes counts, by our own clock: Keystone's may differ. One that has ended stays as long as there is room,
+/// and tells whose tokens were good once.
+#[derive(Debug, Default)]
+struct Known(HashMap<TokenHash, Timestamp>);
+
 /// The callers' tokens that Keystone has said yes to.
 #[derive(Debug)]
 pub(in crate::keystone) struct Authorized {
     clock: Clock,
-    state: Mutex<State>,
+    known: Mutex<Known>,
+    /// What Keystone is being asked.
+    asking: SingleFlight<TokenHash, Dated>,
     places: Arc<Semaphore>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Until when a yes counts, by our own clock: Keystone's may differ. One that has ended stays as long as there is
-    /// room, and tells whose tokens were good once.
-    until: HashMap<TokenHash, Timestamp>,
-    /// What Keystone is being asked, by those who wait for the answer. Gone when nobody waits any more.
-    asking: HashMap<TokenHash, WeakShared<BoxFuture<'static, Dated>>>,
 }
 
 impl Authorized {
     pub(in crate::keystone) fn new(clock: Clock) -> Self {
-        Self { clock, state: Mutex::default(), places: Arc::new(Semaphore::new(AT_A_TIME)) }
+        let (known, asking, places) =
+            (Mutex::default(), SingleFlight::default(), Arc::new(Semaphore::new(AT_A_TIME)));
+        Self { clock, known, asking, places }
     }
 
     /// Places for those that Keystone is asked about at the same time.
@@ -72,35 +71,26 @@ impl Authorized {
     {
         let hash = hash(token);
         let now = self.clock.now();
-        let answer = {
-            let mut state = self.state();
-            if state.until.get(&hash).is_some_and(|until| now < *until) {
-                return Ok(true);
-            }
-            state.shared(hash, now, ask)
-        };
-        let (asked, lasts) = answer.await;
-        let mut state = self.state();
-        if state.asking.get(&hash).is_some_and(|asking| asking.upgrade().is_none_or(|it| it.peek().is_some()))
-        {
-            state.asking.remove(&hash);
+        if self.known().0.get(&hash).is_some_and(|until| now < *until) {
+            return Ok(true);
         }
+        let (asked, lasts) = self.asking.run(hash, || ask().map(move |answer| (now, answer))).await;
+        let mut known = self.known();
         let Some(lasts) = lasts? else {
-            state.until.remove(&hash);
+            known.0.remove(&hash);
             return Ok(false);
         };
-        let until = asked.saturating_add(lasts.min(AUTHORIZED_FOR)).unwrap_or(asked);
-        state.remember(hash, until, now);
+        known.remember(hash, asked.saturating_add(lasts.min(AUTHORIZED_FOR)).unwrap_or(asked), now);
         Ok(true)
     }
 
     /// Whether Keystone has said yes to the token, and not no since.
     pub(super) fn has_been_authorized(&self, token: &SecretString) -> bool {
-        self.state().until.contains_key(&hash(token))
+        self.known().0.contains_key(&hash(token))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,38 +98,15 @@ fn hash(token: &SecretString) -> TokenHash {
     Sha256::digest(token.expose_secret().as_bytes()).into()
 }
 
-impl State {
-    /// The question that is being asked already, or a new one.
-    fn shared<F>(
-        &mut self,
-        hash: TokenHash,
-        now: Timestamp,
-        ask: impl FnOnce() -> F,
-    ) -> Shared<BoxFuture<'static, Dated>>
-    where
-        F: Future<Output = Answer> + Send + 'static,
-    {
-        let under_way = self.asking.get(&hash).and_then(WeakShared::upgrade);
-        // One that is answered already was asked before this caller came.
-        if let Some(under_way) = under_way.filter(|question| question.peek().is_none()) {
-            return under_way;
-        }
-        let question = ask().map(move |answer| (now, answer)).boxed().shared();
-        self.asking.retain(|_, asking| asking.upgrade().is_some());
-        if let Some(weak) = question.downgrade() {
-            self.asking.insert(hash, weak);
-        }
-        question
-    }
-
+impl Known {
     fn remember(&mut self, hash: TokenHash, until: Timestamp, now: Timestamp) {
-        if self.until.len() >= MOST {
-            self.until.retain(|_, until| now < *until);
+        if self.0.len() >= MOST {
+            self.0.retain(|_, until| now < *until);
         }
-        if self.until.len() >= MOST {
-            let soonest = self.until.iter().min_by_key(|(_, until)| **until).map(|(hash, _)| *hash);
-            soonest.map(|hash| self.until.remove(&hash));
+        if self.0.len() >= MOST {
+            let soonest = self.0.iter().min_by_key(|(_, until)| **until).map(|(hash, _)| *hash);
+            soonest.map(|hash| self.0.remove(&hash));
         }
-        self.until.insert(hash, until);
+        self.0.insert(hash, until);
     }
 }

@@ -177,3 +177,26 @@ async fn no_more_tokens_are_remembered_than_may_be() {
     ask(0).await;
     assert_eq!(*asked.lock().unwrap(), 1002, "the one that ended soonest had to go");
 }
+
+/// Strangers who show many tokens take up all places for questions about them where Keystone is silent.
+#[tokio::test]
+async fn who_waits_for_a_place_to_ask_waits_no_longer_than_for_an_answer() {
+    let silent = post(std::future::pending::<()>);
+    let fake = Fake::start(Router::new().route("/v3/auth/tokens", silent)).await;
+    let keystone = fake.keystone_with("retries = 9", Clock::system());
+    let strangers = ["one".into(), "two".into()];
+    let mut asking: Vec<_> =
+        strangers.iter().map(|stranger| Box::pin(keystone.authorizes_admin(stranger))).collect();
+    for asking in &mut asking {
+        assert!(futures::poll!(asking).is_pending());
+    }
+    while fake.calls(TOKENS) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let soon = keystone.until(tokio::time::Instant::now() + std::time::Duration::from_millis(200));
+    let token = caller();
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(10), soon.authorizes_admin(&token)).await;
+    let error = asked.expect("it ends in time").unwrap_err();
+    assert!(error.had_no_effect(), "{error}");
+    assert_eq!(fake.calls(TOKENS), 2);
+}

@@ -172,6 +172,81 @@ async fn a_server_that_hangs_up_is_unreachable() {
     server.abort();
 }
 
+/// Two seconds, in which nothing is done but what the tests do: far less than what it takes without an end.
+async fn until_soon(keystone: &Keystone) -> KeystoneError {
+    let soon = keystone.until(tokio::time::Instant::now() + Duration::from_millis(300));
+    let asked = tokio::time::timeout(Duration::from_secs(10), soon.project("p1")).await;
+    asked.expect("it ends in time").unwrap_err()
+}
+
+/// Answers nothing to the calls with this path.
+fn silent(path: &str) -> axum::Router {
+    let never = || std::future::pending::<()>();
+    match path {
+        "/v3/auth/tokens" => axum::Router::new().route(path, post(never)),
+        _ => with_token().route(path, get(never)),
+    }
+}
+
+const PATIENT: &str = "retries = 5\ntimeout = \"20s\"";
+
+#[tokio::test]
+async fn a_call_ends_with_all_its_repetitions_when_nobody_waits_for_it_any_more() {
+    let fake = Fake::start(silent("/v3/projects/p1")).await;
+    let error = until_soon(&fake.keystone_with(PATIENT, Clock::system())).await;
+    let timed_out = matches!(&error, KeystoneError::Unreachable { reason: Unreached::TimedOut(after), .. }
+        if *after <= Duration::from_millis(300));
+    assert!(timed_out && error.is_passing() && !error.had_no_effect(), "{error}");
+    assert_eq!(fake.calls("GET /v3/projects/p1"), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_kept_waiting_for_a_repetition_that_would_come_too_late() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let later = get(async move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let body = Json(json!({ "error": { "message": "in a minute" } }));
+        (StatusCode::TOO_MANY_REQUESTS, [("Retry-After", "50")], body)
+    });
+    let fake = Fake::start(with_token().route("/v3/projects/p1", later)).await;
+    let error = until_soon(&fake.keystone_with(PATIENT, Clock::system())).await;
+    assert!(matches!(error, KeystoneError::Unavailable { status: 429, .. }), "{error}");
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+/// No token, or no place among the calls that are made at a time.
+#[tokio::test]
+async fn a_call_that_cannot_be_made_in_time_is_not_made() {
+    let fake = Fake::start(silent("/v3/auth/tokens")).await;
+    let error = until_soon(&fake.keystone_with(PATIENT, Clock::system())).await;
+    let is_too_late = |error: &KeystoneError| {
+        matches!(error, KeystoneError::Unreachable { reason: Unreached::TooLate, .. })
+            && error.had_no_effect()
+            && !error.is_unreachable()
+    };
+    assert!(is_too_late(&error), "{error}");
+
+    let fake = Fake::start(
+        silent("/v3/projects/p2")
+            .merge(axum::Router::new().route("/v3/projects/p1", get(async || "never asked"))),
+    )
+    .await;
+    let keystone = fake.keystone_with(&format!("{PATIENT}\nconcurrency = 1"), Clock::system());
+    let mut only_place = Box::pin(keystone.project("p2"));
+    while fake.calls("GET /v3/projects/p2") == 0 {
+        let _ = tokio::time::timeout(Duration::from_millis(1), &mut only_place).await;
+    }
+    let error = until_soon(&keystone).await;
+    assert!(is_too_late(&error), "{error}");
+    assert_eq!(fake.calls("GET /v3/projects/p1"), 0);
+    let late = keystone.until(tokio::time::Instant::now());
+    drop(only_place);
+    let error = late.project("p1").await.unwrap_err();
+    assert!(is_too_late(&error), "{error}");
+    assert_eq!(fake.calls("GET /v3/projects/p1"), 0);
+}
+
 #[test]
 fn every_services_own_words_are_found() {
     for body in [

@@ -21,6 +21,8 @@ const SERVER: &[u8] = include_bytes!("certificates/server.pem");
 const SERVER_KEY: &[u8] = include_bytes!("certificates/server.key");
 const AUTHORITY: &[u8] = include_bytes!("certificates/authority.pem");
 
+type Stream = rustls::StreamOwned<rustls::ServerConnection, std::net::TcpStream>;
+
 fn http(certificates: &[PathBuf]) -> Result<Http, KeystoneError> {
     Http::new(certificates.iter(), Duration::from_secs(5), 0, CallLimit::new(4), Clock::system())
 }
@@ -33,6 +35,11 @@ fn write(folder: &Path, name: &str, text: &[u8]) -> PathBuf {
 
 /// Takes one connection and, if the client trusts the certificate, answers one call.
 fn serve_once() -> (String, JoinHandle<()>) {
+    serve(|stream| stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap())
+}
+
+/// Takes one connection and, if the client trusts the certificate, answers one call like this.
+fn serve(answer: impl FnOnce(&mut Stream) + Send + 'static) -> (String, JoinHandle<()>) {
     let certificate = CertificateDer::from_pem_slice(SERVER).unwrap();
     let key = PrivateKeyDer::from_pem_slice(SERVER_KEY).unwrap();
     let config =
@@ -49,10 +56,22 @@ fn serve_once() -> (String, JoinHandle<()>) {
         let connection = rustls::ServerConnection::new(Arc::new(config)).unwrap();
         let mut stream = rustls::StreamOwned::new(connection, socket);
         if stream.read(&mut [0; 1024]).is_ok_and(|length| length > 0) {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            answer(&mut stream);
         }
     });
     (address.to_string(), server)
+}
+
+/// The request has arrived by then, so a call that changes something may have done so.
+#[tokio::test]
+async fn tls_that_breaks_after_the_request_leaves_it_open_whether_that_took_effect() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = write(folder.path(), "authority.pem", AUTHORITY);
+    // An alert that is not encrypted, as from something in between.
+    let (address, server) = serve(|stream| stream.sock.write_all(&[21, 3, 3, 0, 2, 2, 80]).unwrap());
+    let error = call(&http(&[authority]).unwrap(), &format!("https://{address}/v3")).await.err().unwrap();
+    assert!(error.is_passing() && !error.had_no_effect(), "{error}");
+    server.join().unwrap();
 }
 
 async fn call(http: &Http, url: &str) -> Result<Answer, KeystoneError> {

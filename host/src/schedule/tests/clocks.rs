@@ -201,6 +201,5 @@ async fn a_host_whose_clock_is_behind_has_nobody_else_do_anything_twice() {
         }
     }
     assert_eq!(*ran.borrow(), [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
-    let ran_late = ran_late.borrow();
-    assert!(ran_late.iter().zip(ran_late.iter().skip(1)).all(|(hour, next)| hour < next), "{ran_late:?}");
+    assert!(ran_late.borrow().iter().all(|hour| !ran.borrow().contains(hour)), "done twice: {ran_late:?}");
 }

@@ -73,7 +73,9 @@ async fn what_waits_of_a_job_ends_when_the_job_is_switched_off_and_not_because_o
     let host = on("a").await;
     site.clock.advance(SignedDuration::from_mins(30));
     let mut transaction = host.database.begin().await.unwrap();
-    Database::add_occasion(&mut transaction, "sync", site.clock.now(), 1, (Waiting, None), "a").await.unwrap();
+    Database::add_occasion(&mut transaction, "sync", site.clock.now(), 1, (Waiting, None), "a")
+        .await
+        .unwrap();
     transaction.commit().await.unwrap();
     site.host("a", Vec::new()).await.take_up(&stop).await;
     assert_eq!(state().await, Dropped);

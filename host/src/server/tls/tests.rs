@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 
 /// Writes a certificate for a host and its key with OpenSSL, which is not what reads them.
-fn write_pair(folder: &Path, name: &str, host: &str, days: u32) -> settings::Tls {
+pub(in crate::server) fn write_pair(folder: &Path, name: &str, host: &str, days: u32) -> settings::Tls {
     let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
     let made = Command::new("openssl")
         .args([

@@ -1,7 +1,7 @@
 //! Right PINs among wrong ones, at once.
 
 use super::*;
-use crate::database::{Attempt, AttemptStart, Claim, CountedAttempt};
+use crate::database::{Attempt, AttemptStart, Claim, CountedAttempt, Unset};
 use crate::setpass::fixture::token_hash;
 
 /// An attempt with the right PIN that was counted and is still being compared while four wrong ones lock the link.
@@ -31,7 +31,7 @@ async fn a_right_pin_that_was_counted_makes_its_change_though_wrong_ones_lock_th
     let opened = fixture.keys.open(&password_purpose(USER), &claim.password).unwrap();
     assert_eq!(*opened, *RANDOM_PASSWORD.as_bytes());
     // What Keystone refuses gives the attempt back, and there is one more, and no more than that.
-    fixture.database.settle_unchanged(&attempt, now, "refused by Keystone").await.unwrap();
+    fixture.database.give_attempt_back(&attempt, Unset::NotMade, now, "refused by Keystone").await.unwrap();
     let wrong = fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await;
     assert!(matches!(wrong, Err(RedeemError::WrongPin { left: 0 })), "{wrong:?}");
     assert!(matches!(fixture.redeem(&link.token, PIN, CHOSEN).await, Err(RedeemError::Locked)));
@@ -42,7 +42,8 @@ async fn a_refused_password_by_a_right_pin_leaves_a_link_usable_that_wrong_ones_
     let fixture = Fixture::new().await;
     let link = fixture.link().await;
     let attempt = overtaken(&fixture, &link).await;
-    fixture.database.give_attempt_back(&attempt, fixture.clock.now(), "password too easy").await.unwrap();
+    let now = fixture.clock.now();
+    fixture.database.give_attempt_back(&attempt, Unset::NotBegun, now, "password too easy").await.unwrap();
     fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap();
     assert_eq!(fixture.password(), CHOSEN);
 }
@@ -56,7 +57,7 @@ async fn a_link_that_has_ended_begins_no_change_and_its_secrets_do_not_come_back
     let now = fixture.clock.now();
     let claim = fixture.database.claim_change(&attempt, b"drawn", now, now, now).await.unwrap();
     assert_eq!(claim, Claim::Gone);
-    fixture.database.give_attempt_back(&attempt, now, "password too easy").await.unwrap();
+    fixture.database.give_attempt_back(&attempt, Unset::NotBegun, now, "password too easy").await.unwrap();
     assert!(fixture.database.protected_by_keys().await.unwrap().is_empty());
 }
 
@@ -89,4 +90,25 @@ async fn of_many_pins_at_once_a_right_one_that_is_counted_sets_the_password_and_
     }
     assert_eq!(fixture.identity.lock().unwrap().changes, seen.get(&1).copied().unwrap_or(0));
     assert_eq!(seen.len(), 2, "both happened: {seen:?}");
+}
+
+/// Strangers' PINs wait in a queue of a certain length; those who register users do not stand in it.
+#[tokio::test]
+async fn no_more_pins_of_strangers_wait_than_there_are_places_and_one_that_does_not_costs_no_attempt() {
+    let fixture = Fixture::new().await;
+    let link = fixture.link().await;
+    let hashing = &fixture.setpass.inner.hashing;
+    let places: Vec<_> = (0..hashing::QUEUE_LENGTH).map(|_| hashing.queue().unwrap()).collect();
+    for _ in 0..6 {
+        let turned_away = fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await;
+        assert!(
+            matches!(turned_away, Err(RedeemError::Setpass(SetpassError::Overloaded))),
+            "{turned_away:?}"
+        );
+    }
+    let turned_away = fixture.setpass.hash_stranger_pin(&"830274".into()).await;
+    assert!(matches!(turned_away, Err(SetpassError::Overloaded)), "{turned_away:?}");
+    fixture.setpass.hash_pin(&PIN.into()).await.unwrap();
+    drop(places);
+    fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap();
 }

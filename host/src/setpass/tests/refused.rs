@@ -129,6 +129,24 @@ async fn a_user_who_is_gone_is_told_and_the_links_end() {
     assert!(matches!(fixture.redeem(&link.token, PIN, CHOSEN).await, Err(RedeemError::Unknown)));
 }
 
+/// An attempt after which nobody knows whether the change was made is given back: the PIN was right. Keystone hears of a
+/// wrong password no more often for that than it would otherwise.
+#[tokio::test]
+async fn lost_answers_cost_no_attempt_and_do_not_add_to_the_wrong_passwords_at_keystone() {
+    let fixture = Fixture::new().await;
+    let link = fixture.link().await;
+    fixture.identity.lock().unwrap().loses_answers = true;
+    fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap_err();
+    let wrong = fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await;
+    assert!(matches!(wrong, Err(RedeemError::WrongPin { left: 4 })), "{wrong:?}");
+    for _ in 0..20 {
+        let told = fixture.redeem(&link.token, PIN, "another one").await;
+        assert!(matches!(told, Err(RedeemError::PerhapsChanged)), "{told:?}");
+        fixture.clock.advance(SignedDuration::from_mins(2));
+    }
+    assert_eq!(asked(&fixture), 3, "the one whose answer was lost, and one each half an hour after it");
+}
+
 /// A change that Keystone made, or not, and whose answer was lost; and when that was.
 async fn lost_change(fixture: &Fixture, link: &IssuedToken) -> Timestamp {
     fixture.identity.lock().unwrap().loses_answers = true;

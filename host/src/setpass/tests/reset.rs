@@ -8,7 +8,7 @@ use super::super::fixture::{
     CLIENT, Fixture, PIN, RANDOM_PASSWORD, USER, WEAK_PASSWORD, WRONG_PIN, redemption, text, token_hash,
 };
 use super::super::{ClientCount, IssuedToken, PreparedResetLink, RETENTION, RedeemError, Redemption};
-use crate::database::{Attempt, AttemptLimits, AttemptStart, Swept};
+use crate::database::{Attempt, AttemptLimits, AttemptStart, Swept, Unset};
 use crate::keystone::{User, UserOptions};
 
 const CHOSEN: &str = "correct horse battery staple";
@@ -29,7 +29,7 @@ fn user(marker: Option<&str>) -> User {
 }
 
 /// A link that somebody asked for, with this PIN.
-async fn reset_link(fixture: &Fixture, pin: &str) -> PreparedResetLink {
+pub(super) async fn reset_link(fixture: &Fixture, pin: &str) -> PreparedResetLink {
     let hash = fixture.setpass.hash_pin(&pin.into()).await.unwrap();
     let link = fixture.setpass.prepare_reset_link(&user(None), &hash);
     let mut tx = fixture.database.begin().await.unwrap();
@@ -314,7 +314,11 @@ async fn a_right_pin_sets_a_random_password_anew_where_wrong_ones_locked_the_lin
         redeem(&fixture, link.issued(), WRONG_PIN, CHOSEN).await.unwrap_err();
     }
     assert_eq!(stored(&fixture).await, (0, 0), "locked");
-    fixture.database.give_attempt_back(&attempt, now, "another request is at it").await.unwrap();
+    fixture
+        .database
+        .give_attempt_back(&attempt, Unset::NotBegun, now, "another request is at it")
+        .await
+        .unwrap();
     redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await.unwrap();
     assert_eq!((fixture.password().as_str(), administrative_changes(&fixture)), (CHOSEN, 2));
 }
