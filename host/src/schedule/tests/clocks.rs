@@ -137,6 +137,21 @@ async fn what_was_done_while_a_clock_ran_ahead_is_done_once_more_at_its_time() {
 }
 
 #[tokio::test]
+async fn what_was_done_ahead_of_its_time_is_not_forgotten_while_nobody_looks() {
+    let site = Site::new(START, "UTC");
+    let ran = RefCell::new(Vec::new());
+    let mut host = Looking::new(&site, "a", noting(&ran)).await;
+    host.look().await;
+    for jump in [5, -5] {
+        site.clock.jump(SignedDuration::from_hours(jump));
+        host.look().await;
+    }
+    site.clock.advance(SignedDuration::from_hours(5));
+    Looking::new(&site, "a", noting(&ran)).await.look().await;
+    assert_eq!(*ran.borrow(), [17, 17]);
+}
+
+#[tokio::test]
 async fn what_waits_ahead_of_its_time_is_in_the_way_of_nothing_that_comes_before() {
     let site = Site::new(START, "UTC");
     let (fails, ran) = (Cell::new(true), RefCell::new(Vec::new()));
