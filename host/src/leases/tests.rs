@@ -79,6 +79,22 @@ async fn a_living_holder_keeps_its_lease_whatever_its_clock_shows() {
 }
 
 #[tokio::test]
+async fn a_holder_of_an_earlier_version_that_moves_only_the_end_lives() {
+    let site = Site::new();
+    let (living, host) = (site.host(hours(-3)).await, site.host(hours(0)).await);
+    living.take("import", "living", &Stop::default()).await.unwrap().unwrap();
+    let file = format!("sqlite://{}", site.folder.path().join("usher.sqlite").display());
+    let earlier_version = sqlx::SqlitePool::connect(&file).await.unwrap();
+    let renews = async || {
+        if host.clock.ran() == RENEWAL - Duration::from_secs(5) {
+            let moved = sqlx::query("UPDATE lease SET expires = expires + 30000");
+            moved.execute(&earlier_version).await.unwrap();
+        }
+    };
+    assert_eq!(take(&host, renews).await.unwrap_err().holder, "living");
+}
+
+#[tokio::test]
 async fn who_wants_what_is_held_in_its_time_is_told_so_at_once() {
     let site = Site::new();
     let (living, host) = (site.host(hours(0)).await, site.host(hours(0)).await);
