@@ -1,7 +1,8 @@
 //! The log, as lines on standard error.
 //!
 //! Where each line of the access log is written by itself, that costs more than to answer its request. So they are
-//! written together: a moment later, or before the next line that is of something else, so that all stay in order.
+//! written together: a moment later, or before the next line that is of something else, so that the lines of the log stay in
+//! order. What ends the program is said besides the log.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,10 +56,20 @@ impl<W> Clone for Log<W> {
 }
 
 impl<W: Write> Lines<W> {
+    /// Where that fails, what was not written waits on, but no more than may wait.
     fn write_out(&mut self) -> io::Result<()> {
-        let written = self.out.write_all(&self.waiting);
-        self.waiting.clear();
-        written
+        while !self.waiting.is_empty() {
+            match self.out.write(&self.waiting) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => drop(self.waiting.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.waiting.truncate(MOST);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -44,8 +44,11 @@ where
                 Some(landing) => landing.clone(),
                 None => {
                     let work = work();
-                    let flight = Flight { about: about.clone(), under_way: Arc::clone(&self.under_way) };
+                    let (key, under_way_there) = (about.clone(), Arc::clone(&self.under_way));
                     let task = async move {
+                        // Made here and not before: a task that is refused, because the program is ending, is dropped while
+                        // the lock is held.
+                        let flight = Flight { about: key, under_way: under_way_there };
                         let landed = work.await;
                         // Before anybody hears of it: who comes then is not told what was found out earlier.
                         drop(flight);
@@ -58,6 +61,11 @@ where
             }
         };
         landing.await.expect("the work does not panic, and only the end of the program aborts it")
+    }
+
+    /// How many pieces of work are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        lock(&self.under_way).len()
     }
 }
 

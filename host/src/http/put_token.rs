@@ -72,7 +72,12 @@ impl PutTokenError {
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
             Self::Setpass(SetpassError::Overloaded) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Self::Admission(error) if matches!(**error, AdmissionError::Keystone(_)) => {
+            Self::Admission(error)
+                if matches!(
+                    **error,
+                    AdmissionError::Keystone(_) | AdmissionError::Setpass(SetpassError::Overloaded)
+                ) =>
+            {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Self::Admission(_) | Self::Setpass(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failure"),

@@ -177,13 +177,53 @@ async fn every_kind_of_answer_forbids_what_the_pages_do_not_need_and_logs_nobody
 }
 
 #[tokio::test]
-async fn an_answer_that_a_layer_makes_forbids_it_too() {
-    let refused = async || StatusCode::SERVICE_UNAVAILABLE;
-    let answers = Answers::open(Router::new().route("/late", get(refused)));
-    let response = answers.respond(Request::get("/late").body(Body::empty()).unwrap()).await;
-    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    let answer = Answer { status: 503, headers: response.headers().clone(), body: String::new() };
-    forbids_what_the_pages_do_not_need("too late", &answer);
+async fn an_answer_that_no_operation_makes_forbids_it_too() {
+    let served = Served::new().await;
+    let never_ends = Body::from_stream(futures::stream::pending::<std::io::Result<Vec<u8>>>());
+    let late = served.call(Request::post("/?token=x").body(never_ends).unwrap()).await;
+    assert_eq!(late.status, 408);
+    forbids_what_the_pages_do_not_need("too late", &late);
+    let elsewhere = Request::post("/?token=x").header("sec-fetch-site", "cross-site");
+    let elsewhere = served.call(elsewhere.body(Body::empty()).unwrap()).await;
+    assert_eq!(elsewhere.status, 403);
+    forbids_what_the_pages_do_not_need("from another site", &elsewhere);
+    let readiness = served.services.readiness.clone();
+    let open = without_setpass(readiness).respond(Request::get("/").body(Body::empty()).unwrap()).await;
+    let open = Answer { status: 404, headers: open.headers().clone(), body: String::new() };
+    forbids_what_the_pages_do_not_need("where setpass is elsewhere", &open);
+}
+
+/// The lines that are logged while something is done, and those of them that had to wait for the end.
+async fn logged(doing: impl Future<Output = ()>) -> (String, String) {
+    let written = Log::default();
+    let log = crate::log::Log::new(written.clone(), ACCESS_LOG);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let logging = tracing::subscriber::set_default(subscriber);
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    doing.await;
+    drop(logging);
+    let text = || String::from_utf8(std::mem::take(&mut *written.0.lock().unwrap())).unwrap();
+    let at_once = text();
+    log.flush().unwrap();
+    (at_once, text())
+}
+
+#[tokio::test]
+async fn each_request_has_a_line_that_may_wait_also_where_its_client_hangs_up() {
+    let served = Served::new().await;
+    let (at_once, waited) = logged(async {
+        served.get("/nowhere").await;
+    })
+    .await;
+    assert_eq!(at_once, "");
+    assert!(waited.contains("path=\"/nowhere\" status=404"), "{waited}");
+    let (_, waited) = logged(async {
+        let never_ends = Body::from_stream(futures::stream::pending::<std::io::Result<Vec<u8>>>());
+        let request = Request::post("/?token=x").body(never_ends).unwrap();
+        assert!(futures::poll!(std::pin::pin!(served.answers.respond(request))).is_pending());
+    })
+    .await;
+    assert!(waited.contains("method=POST path=\"/\" status=499"), "{waited}");
 }
 
 #[tokio::test]

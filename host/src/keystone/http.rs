@@ -24,6 +24,9 @@ use crate::random;
 /// No answer may be larger: 64 MiB are some 100,000 users.
 const LARGEST_ANSWER: usize = 64 << 20;
 
+/// How long the answer to a call that must not be made twice is awaited at least, unless the settings say less.
+const LEAST_TIME: Duration = Duration::from_secs(5);
+
 /// How much of a service's own words an error repeats, in characters.
 const LONGEST_MESSAGE: usize = 400;
 
@@ -100,10 +103,12 @@ impl Request {
         }
     }
 
-    /// How long an answer may be awaited, which may take so long in any case; none where nobody would wait for one.
+    /// How long an answer may be awaited, which may take so long in any case; none where nobody would wait for one. What must
+    /// not be done twice is not begun where its answer would most likely come too late.
     fn time_for_answer(&self, timeout: Duration) -> Option<Duration> {
         let left = self.end.map_or(timeout, |end| end.saturating_duration_since(Instant::now()).min(timeout));
-        (left > Duration::ZERO).then_some(left)
+        let least = if self.repeatable { Duration::ZERO } else { LEAST_TIME.min(timeout) };
+        (left > Duration::ZERO && left >= least).then_some(left)
     }
 
     fn too_late(&self) -> KeystoneError {

@@ -22,6 +22,10 @@ pub const REFUSED_CALLERS: u32 = 60;
 /// right one.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
+/// How many tokens of strangers wait to be asked about. Who hangs up leaves the question behind, and Keystone is asked about a
+/// few at a time only: without a limit, those who are no strangers would wait behind them for as long as anybody likes.
+const MOST_WAITING: usize = 100;
+
 /// Whether somebody may register users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
@@ -69,6 +73,9 @@ impl Setpass {
     ) -> Result<Admission, Arc<AdmissionError>> {
         if keystone.has_authorized(token) {
             return ask(keystone, token).await.map_err(Arc::new);
+        }
+        if self.inner.callers.under_way() >= MOST_WAITING {
+            return Err(Arc::new(SetpassError::Overloaded.into()));
         }
         let (setpass, keystone, token) = (self.clone(), keystone.clone(), token.clone());
         let caller = (client, Sha256::digest(token.expose_secret().as_bytes()).into());

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::redeem::to_its_end;
 use super::{RedeemError, Redemption, Setpass, SetpassError, pin};
 use crate::database::{Counted, Limit};
 use crate::keystone::Keystone;
@@ -46,11 +47,16 @@ impl Setpass {
             Counted::Within(id) => id,
             Counted::Over { until } => return Err(RedeemError::TooManyFromClient { until }),
         };
-        let outcome = self.redeem(keystone, redemption).await;
-        if !is_wrong_guess(&outcome) {
-            self.inner.database.take_event_back(id).await?;
-        }
-        outcome
+        let (setpass, keystone, redemption) = (self.clone(), keystone.clone(), redemption.clone());
+        // Also where the client hangs up meanwhile.
+        to_its_end(async move {
+            let outcome = setpass.redeem(&keystone, &redemption).await;
+            if !is_wrong_guess(&outcome) {
+                setpass.inner.database.take_event_back(id).await?;
+            }
+            outcome
+        })
+        .await
     }
 
     /// Counts that a client, named by its network, asks for a link.

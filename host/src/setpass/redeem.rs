@@ -128,14 +128,21 @@ impl Setpass {
             drop(under_way);
             outcome
         };
-        match tokio::spawn(change.in_current_span()).await {
-            Ok(outcome) => outcome,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The program is ending, which does not wait for ever for a change that is under way.
-                Err(_) => Err(RedeemError::Busy),
-            },
-        }
+        to_its_end(change).await
+    }
+}
+
+/// Does something that goes on to its end when the caller stops waiting.
+pub(super) async fn to_its_end(
+    work: impl Future<Output = Result<(), RedeemError>> + Send + 'static,
+) -> Result<(), RedeemError> {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The program is ending, which does not wait for ever for a change that is under way.
+            Err(_) => Err(RedeemError::Busy),
+        },
     }
 }
 

@@ -269,9 +269,8 @@ pub(super) async fn replace_links(
     .bind(gets_another_password)
     .fetch_all(&mut **tx)
     .await?;
-    let in_doubt = replaced.iter().filter(|link| link.is_in_doubt(now));
-    if let Some(first) = in_doubt.map(|link| link.since).min() {
-        owe_notice(tx, user_id, timestamp(first)?, now).await?;
+    for link in replaced.iter().filter(|link| link.is_in_doubt(now)) {
+        owe_notice(tx, user_id, timestamp(link.since)?, now).await?;
     }
     owe_under_way(tx, user_id, &replaced, now).await?;
     sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND kind = 'reset'")

@@ -269,3 +269,31 @@ async fn a_keystone_that_does_not_answer_counts_against_nobody() {
         assert_eq!(put(&served, USER, Some("made-up"), "").await.status, 503);
     }
 }
+
+/// From everywhere, and without waiting for the answers.
+#[tokio::test]
+async fn no_more_strangers_wait_for_keystone_than_it_can_be_asked_about_soon() {
+    let (served, keystone, go) = held().await;
+    go.add_permits(1);
+    assert_eq!(put_as_admin(&served, &complete()).await.status, 200);
+    let ask = |number: usize| {
+        let client = SocketAddr::from(([192, 0, 2, u8::try_from(number).unwrap()], 1111));
+        let request =
+            Request::put(format!("/token/{USER}")).header("X-Auth-Token", format!("made-up {number}"));
+        Box::pin(served.call(request.extension(ConnectInfo(client)).body(Body::empty()).unwrap()))
+    };
+    for number in 0..100 {
+        let mut asking = ask(number);
+        assert!(futures::poll!(&mut asking).is_pending());
+    }
+    let refused = ask(100).await;
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    // Whoever Keystone has said yes to does not wait behind them.
+    assert_eq!(put_as_admin(&served, "").await.status, 200);
+    go.add_permits(1000);
+    let end = Instant::now() + Duration::from_secs(20);
+    while keystone.calls(ASKED) < 101 || ask(101).await.status == 503 {
+        assert!(Instant::now() < end, "those who waited have been asked about");
+        tokio::task::yield_now().await;
+    }
+}

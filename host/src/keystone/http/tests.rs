@@ -215,6 +215,23 @@ async fn nobody_is_kept_waiting_for_a_repetition_that_would_come_too_late() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
+/// Its answer would be lost, and nobody would know which password is in force.
+#[tokio::test]
+async fn a_change_of_a_password_is_not_begun_where_nobody_will_wait_for_its_answer() {
+    let changed = post(async || StatusCode::NO_CONTENT);
+    let fake = Fake::start(with_token().route("/v3/users/u1/password", changed)).await;
+    let keystone = fake.keystone_with(PATIENT, Clock::system());
+    let change = async |left: u64| {
+        let end = tokio::time::Instant::now() + Duration::from_secs(left);
+        keystone.until(end).change_password("u1", &"present".into(), &"new".into()).await
+    };
+    let late = change(4).await.unwrap_err();
+    assert!(!late.may_have_taken_effect() && late.is_passing(), "{late}");
+    assert_eq!(fake.calls("POST /v3/users/u1/password"), 0);
+    change(60).await.unwrap();
+    assert_eq!(fake.calls("POST /v3/users/u1/password"), 1);
+}
+
 /// No token, or no place among the calls that are made at a time.
 #[tokio::test]
 async fn a_call_that_cannot_be_made_in_time_is_not_made() {

@@ -138,7 +138,7 @@ async fn what_was_done_while_a_clock_ran_ahead_is_done_once_more_at_its_time() {
 
 #[tokio::test]
 async fn what_was_done_ahead_of_its_time_is_not_forgotten_while_nobody_looks() {
-    let site = Site::new(START, "UTC");
+    let site = Site::new("2027-03-05T12:30:00Z", "UTC");
     let ran = RefCell::new(Vec::new());
     let mut host = Looking::new(&site, "a", noting(&ran)).await;
     host.look().await;

@@ -110,6 +110,25 @@ async fn an_earlier_change_in_doubt_is_told_with_the_replacement() {
     assert_eq!(owed_in_the_end(&fixture).await, [earlier]);
 }
 
+/// One of the two may be the user's own, and the other one not.
+#[tokio::test]
+async fn each_change_in_doubt_is_told_where_several_links_are_replaced() {
+    let fixture = Fixture::new().await;
+    let welcome = fixture.link().await;
+    let asked = super::reset::reset_link(&fixture, PIN).await;
+    let mut begun = Vec::new();
+    for token in [&welcome.token, &asked.issued().token] {
+        let attempt = begin(&fixture, token).await;
+        begun.push(fixture.clock.now());
+        end(&fixture, &attempt, Unset::InDoubt).await;
+        fixture.clock.advance(SignedDuration::from_mins(1));
+    }
+    fixture.link().await;
+    let mut owed = owed(&fixture).await;
+    owed.sort_unstable();
+    assert_eq!(owed, begun);
+}
+
 /// A renewed link starts from the same password, so a later try may still find out what became of the change.
 #[tokio::test]
 async fn a_renewal_leaves_a_change_in_doubt_to_the_renewed_link() {

@@ -1,6 +1,7 @@
 //! Links that users asked for, and limits for clients.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
@@ -206,6 +207,30 @@ async fn a_random_password_whose_recording_was_lost_is_set_again() {
     assert_eq!(fixture.password(), "drawn before the crash");
     redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await.unwrap();
     assert_eq!(fixture.password(), CHOSEN);
+}
+
+/// The PIN was right, whether or not the client waits to hear that.
+#[tokio::test]
+async fn who_hangs_up_after_a_right_pin_has_sent_no_wrong_one() {
+    let fixture = Fixture::with("max_attempts_per_client = 1").await;
+    let client: IpAddr = "192.0.2.1".parse().unwrap();
+    let (first, second) = (fixture.link_of("u1").await, fixture.link_of("u2").await);
+    let first = redemption(&first.token, PIN, CHOSEN);
+    let mut setting = Box::pin(fixture.setpass.redeem_for(client, &fixture.keystone, &first));
+    while fixture.all_calls_of_keystone() == 0 {
+        assert!(futures::poll!(&mut setting).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(setting);
+    let second = redemption(&second.token, PIN, CHOSEN);
+    let not_counted = async {
+        while let Err(RedeemError::TooManyFromClient { .. }) =
+            fixture.setpass.redeem_for(client, &fixture.keystone, &second).await
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), not_counted).await.expect("the try is taken back");
 }
 
 #[tokio::test]
