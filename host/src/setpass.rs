@@ -319,7 +319,7 @@ impl Setpass {
             // Where somebody reads the database meanwhile, the retention job makes up for it.
             match database.overwrite_log().await {
                 Err(DatabaseError::LogInUse) => {
-                    tracing::debug!("destroyed secrets are still in the database's log")
+                    tracing::debug!("destroyed secrets are still in the database's log");
                 }
                 overwritten => overwritten?,
             }
