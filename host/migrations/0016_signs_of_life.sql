@@ -5,6 +5,9 @@ ALTER TABLE lease ADD COLUMN renewals INTEGER NOT NULL DEFAULT 0;
 -- How often in a row the occasion was given back because another process was at the same work.
 ALTER TABLE occasion ADD COLUMN busy INTEGER NOT NULL DEFAULT 0;
 
+-- When a job runs, in the words of the settings: times that are new have missed nothing.
+ALTER TABLE job ADD COLUMN times TEXT;
+
 -- Which host recorded it; of what was recorded before, nobody knows.
 ALTER TABLE occasion ADD COLUMN recorded_by TEXT;
 

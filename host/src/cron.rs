@@ -36,8 +36,8 @@ pub struct CronLine {
 pub enum CronError {
     /// It is not one.
     #[error(
-        "expected five fields as in crontab (minute, hour, day of the month, month, day of the week), such as \
-         \"30 2 * * MON-FRI\", or @hourly, @daily, @weekly, @monthly or @yearly"
+        "expected five fields as in crontab (minute 0-59, hour 0-23, day of the month 1-31, month 1-12, day of the week 0-7 or \
+         SUN-SAT), such as \"30 2 * * MON-FRI\", or @hourly, @daily, @weekly, @monthly or @yearly"
     )]
     Unreadable,
     /// No such day will ever come.

@@ -50,7 +50,12 @@ pub async fn run(
 async fn show(app: &App, job: &str, last: u32, json: bool) -> anyhow::Result<Exit> {
     let occasions = overview::of_job(app, job, last).await?;
     if occasions.is_empty() && !jobs::jobs(app).iter().any(|known| known.name == job) {
-        eprintln!("there is no job {job}; `usher schedule` lists them");
+        match job {
+            "outbox" => eprintln!(
+                "mail is sent all the time and has no occasions; `usher mail list` shows what waits"
+            ),
+            _ => eprintln!("there is no job {job}; `usher schedule` lists them"),
+        }
         return Ok(Exit::Failed);
     }
     if json {

@@ -2,13 +2,18 @@
 
 use super::seen::Seen;
 use super::turn::DIED;
-use super::{RENEWAL, ScheduleError, Scheduler};
+use super::{Job, RENEWAL, ScheduleError, Scheduler};
 use crate::stop::Stop;
 
 impl Scheduler<'_> {
     /// Records which jobs this server runs. Without that, what is told of them would be wrong, so it is tried until it is done.
     pub(super) async fn take_up(&self, stop: &Stop) {
-        let jobs: Vec<&str> = self.jobs.iter().map(|job| job.name.as_str()).collect();
+        let times = |job: &Job<'_>| {
+            job.cron
+                .as_ref()
+                .map_or_else(String::new, |cron| format!("{cron} {}", self.zone.iana_name().unwrap_or("")))
+        };
+        let jobs: Vec<_> = self.jobs.iter().map(|job| (job.name.as_str(), times(job))).collect();
         while !stop.is_asked() {
             match self.database.take_up_jobs(&self.host, &jobs, self.clock.now()).await {
                 Ok(()) => return,

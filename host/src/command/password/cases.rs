@@ -37,15 +37,21 @@ struct ListedCase {
 /// Lists the cases that wait.
 ///
 /// # Errors
-/// Where the records cannot be read, or Keystone cannot be asked.
+/// Where the records cannot be read. Where Keystone cannot be asked, that is said of each account.
 pub async fn list(app: &App, json: bool) -> anyhow::Result<ExitCode> {
     here(app)?;
     let resets = PasswordResets::new(app).await?;
-    let mut cases = Vec::new();
+    let (mut cases, mut exit) = (Vec::new(), Exit::Done);
     for case in app.setpass.open_cases().await? {
-        let (user, reason) = match plain(resets.account_of(&case).await)? {
-            Account::Found { user, .. } => (Some(user.name), None),
-            Account::Skipped { reason, .. } => (None, Some(reason.to_string())),
+        let (user, reason) = match resets.account_of(&case).await {
+            Ok(Account::Found { user, .. }) => (Some(user.name), None),
+            Ok(Account::Skipped { reason, .. }) => (None, Some(reason.to_string())),
+            // Which cases wait is known all the same.
+            Err(ResetError::Keystone(error)) => {
+                exit = Exit::Unreachable;
+                (None, Some(format!("not known: {error}")))
+            }
+            Err(error) => return plain(Err(error)),
         };
         cases.push(ListedCase {
             case: case.number,
@@ -71,7 +77,7 @@ pub async fn list(app: &App, json: bool) -> anyhow::Result<ExitCode> {
         }
         say!("{shown}");
     }
-    Ok(Exit::Done.into())
+    Ok(exit.into())
 }
 
 /// Mails the user of a case a link. Asks first, unless that was answered on the command line.

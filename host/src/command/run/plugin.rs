@@ -12,6 +12,7 @@ use crate::cli::RunArgs;
 use crate::command::Exit;
 use crate::command::json::print_json;
 use crate::command::say::say;
+use crate::outbox::Delivery;
 use crate::schedule::{Call, by_hand, jobs};
 
 /// Run a job of the site's own now
@@ -35,7 +36,7 @@ pub(super) async fn run(app: &App, name: &str, args: RunArgs) -> anyhow::Result<
     let job = jobs.iter().find(|job| is_own && job.name == name).with_context(|| {
         let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
         format!(
-            "there is no job {name}: there are {}; [plugins.jobs.{name}] would make one",
+            "there is no job {name}: there are outbox, {}; [plugins.jobs.{name}] would make one",
             names.join(", ")
         )
     })?;
@@ -43,6 +44,11 @@ pub(super) async fn run(app: &App, name: &str, args: RunArgs) -> anyhow::Result<
     let call = Call { time, dry_run: args.dry_run, stop: app.stop.clone() };
     let work = (job.work)(call);
     let ended = if args.dry_run { work.await } else { by_hand::run(app, name, work, Clone::clone).await? };
+    if !args.dry_run {
+        // What the job mailed, as every command does that makes mail.
+        let deliveries = super::send_due(app).await?;
+        deliveries.iter().filter_map(Delivery::trouble).for_each(|trouble| eprintln!("usher: {trouble}"));
+    }
     Ok(match ended {
         Ok(report) => {
             if args.json {

@@ -11,26 +11,33 @@ use crate::database::{Database, DatabaseError};
 const SWITCHED_OFF: &str = "the job was switched off";
 
 impl Database {
-    /// The server of a host is started and runs these jobs. What one of them would have had to do while it was switched
-    /// off was not missed. Those that were run there before and are not any more are switched off, and what waits of
+    /// The server of a host is started and runs these jobs at these times, in the words of the settings. What one of them
+    /// would have had to do while it was switched off, or by times that are new, was not missed. Those that were run there before and are not any more are switched off, and what waits of
     /// them with them. Jobs that only servers of other hosts run are left alone: their settings may be others.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn take_up_jobs(&self, host: &str, jobs: &[&str], now: Timestamp) -> Result<(), DatabaseError> {
+    pub async fn take_up_jobs(
+        &self,
+        host: &str,
+        jobs: &[(&str, String)],
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
         let mut transaction = self.begin().await?;
-        for job in jobs {
+        for (job, times) in jobs {
             sqlx::query(
-                "INSERT INTO job (name, looked_until, host) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET \
-                 host = $3, looked_until = CASE WHEN switched_off THEN $2 ELSE looked_until END, switched_off = 0",
+                "INSERT INTO job (name, looked_until, host, times) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET \
+                 host = $3, times = $4, switched_off = 0, \
+                 looked_until = CASE WHEN switched_off OR times <> $4 THEN $2 ELSE looked_until END",
             )
             .bind(job)
             .bind(now.as_millisecond())
             .bind(host)
+            .bind(times)
             .execute(&mut *transaction)
             .await?;
         }
-        let run: BTreeSet<&str> = jobs.iter().copied().collect();
+        let run: BTreeSet<&str> = jobs.iter().map(|(job, _)| *job).collect();
         let of_host: Vec<String> =
             sqlx::query_scalar("SELECT name FROM job WHERE host = $1 AND switched_off = 0")
                 .bind(host)

@@ -48,6 +48,29 @@ async fn a_job_that_is_switched_on_again_has_missed_nothing() {
 }
 
 #[tokio::test]
+async fn a_job_whose_times_are_others_has_missed_nothing_and_one_that_is_only_started_again_has() {
+    let site = Site::new(START, "UTC");
+    let ran = RefCell::new(Vec::new());
+    let at = async |times: &'static str| {
+        let work = work(|call| {
+            ran.borrow_mut().push(call.time.hour());
+            async { done() }
+        });
+        let host = site.host("a", vec![job("sync", times, work)]).await;
+        host.take_up(&Stop::default()).await;
+        look(&host).await;
+    };
+    at("0 3 * * *").await;
+    site.clock.advance(SignedDuration::from_hours(2));
+    // At one o'clock a server was there, and had nothing to do.
+    at("0 1 * * *").await;
+    assert_eq!(*ran.borrow(), [0_i8; 0]);
+    site.clock.advance(SignedDuration::from_hours(24));
+    at("0 1 * * *").await;
+    assert_eq!(*ran.borrow(), [1]);
+}
+
+#[tokio::test]
 async fn what_waits_of_a_job_ends_when_the_job_is_switched_off_and_not_because_of_another_machine() {
     let site = Site::new(START, "UTC");
     let stop = Stop::default();
