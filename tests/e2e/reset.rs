@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
+use usher_tests::fault_proxy::{Fault, FaultProxy, Trouble};
 use usher_tests::identity::{self, Identity};
 use usher_tests::process;
 use usher_tests::serving::Serving;
@@ -197,6 +198,16 @@ fn the_helpdesk_decides_about_cases() {
         .map(|case| (case["case"].as_i64(), case["has_account"].as_bool()))
         .collect();
     assert_eq!(accounts, [(Some(1), Some(true)), (Some(2), Some(false)), (Some(3), Some(true))]);
+
+    // Which cases wait is told also where Keystone is away.
+    let proxy = FaultProxy::start(&stage.cloud).unwrap();
+    site.use_proxy(&stage.cloud, &proxy).unwrap();
+    let kind = "GET /identity/v3/users".to_owned();
+    proxy.fault(Fault { kind, nth: 1, always: true, trouble: Trouble::Unavailable });
+    let away = site.usher(&["password", "cases"]).unwrap();
+    expect_status(&away, 3);
+    expect_words(&away, &[user, "not known: "]);
+    proxy.calm();
 
     let nobody = site.usher(&["password", "approve", "2", "--yes"]).unwrap();
     expect_status(&nobody, 1);

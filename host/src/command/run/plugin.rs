@@ -36,7 +36,7 @@ pub(super) async fn run(app: &App, name: &str, args: RunArgs) -> anyhow::Result<
     let job = jobs.iter().find(|job| is_own && job.name == name).with_context(|| {
         let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
         format!(
-            "there is no job {name}: there are outbox, {}; [plugins.jobs.{name}] would make one",
+            "there is no job {name}: there are {} and outbox; [plugins.jobs.{name}] would make one",
             names.join(", ")
         )
     })?;
