@@ -67,7 +67,7 @@ pub(super) struct World {
     pub done: RefCell<BTreeSet<Key>>,
     /// What was done by a process that died before it could say so.
     pub unreported: RefCell<BTreeSet<Key>>,
-    pub repeated: Cell<u32>,
+    pub repeated: RefCell<Vec<Key>>,
     /// How attempts ended: whether well, and whether trying again helps.
     pub ended: RefCell<BTreeMap<String, Vec<Result<(), bool>>>>,
     pub spans: RefCell<Vec<Span>>,
@@ -117,7 +117,7 @@ impl World {
             asleep: RefCell::default(),
             done: RefCell::default(),
             unreported: RefCell::default(),
-            repeated: Cell::new(0),
+            repeated: RefCell::default(),
             ended: RefCell::default(),
             spans: RefCell::default(),
             dying: RefCell::default(),
@@ -205,8 +205,9 @@ impl World {
     }
 
     fn do_it(&self, key: &Key) {
-        let is_new = self.done.borrow_mut().insert(key.clone());
-        self.repeated.set(self.repeated.get() + u32::from(!is_new));
+        if !self.done.borrow_mut().insert(key.clone()) {
+            self.repeated.borrow_mut().push(key.clone());
+        }
     }
 
     pub(super) async fn work(&self, machine: usize, name: &str, call: Call) -> Result<Report, Failure> {
