@@ -93,7 +93,7 @@ fn submit(browser: &Browser, pin: &str, password: &str, confirmation: &str) {
     browser.type_into("#pin", pin).unwrap();
     browser.type_into("#password", password).unwrap();
     browser.type_into("#confirm_password", confirmation).unwrap();
-    browser.click("button").unwrap();
+    browser.follow("button").unwrap();
 }
 
 fn german() -> Browser {
@@ -129,7 +129,7 @@ fn a_newcomer_goes_from_the_mailed_link_to_a_login() {
     browser.press(&format!("{TAB}")).unwrap();
     browser.type_into("#confirm_password", CHOSEN).unwrap();
     assert!(browser.wait_for_words("#strength").unwrap().starts_with("Very good"));
-    browser.press(&format!("{TAB}{TAB}{ENTER}")).unwrap();
+    browser.to_another_page(|| browser.press(&format!("{TAB}{TAB}{ENTER}"))).unwrap();
     assert_eq!(browser.wait_for(".good h1").unwrap(), "Your password is set");
     assert_eq!(browser.text(".action").unwrap(), "Log in");
     assert_eq!(browser.property(".action", "href").unwrap(), "https://dashboard.example.org/");
@@ -254,16 +254,16 @@ fn an_expired_link_leads_to_the_helpdesk() {
     assert_eq!(browser.wait_for(".bad h1").unwrap(), "Dieser Link ist abgelaufen");
     assert_eq!(pages.login(CHOSEN), 401);
 
-    browser.click(".action").unwrap();
+    browser.follow(".action").unwrap();
     assert_eq!(browser.wait_for("h1").unwrap(), "Neues Passwort anfordern");
     browser.type_into("#name", "Erika Beispiel").unwrap();
     browser.type_into("#email", &pages.name).unwrap();
     browser.type_into("#pin", "123456").unwrap();
-    browser.click("button").unwrap();
+    browser.follow("button").unwrap();
     assert!(browser.wait_for("#problem").unwrap().contains("unter den ersten erraten"));
     assert_eq!(browser.property("#email", "value").unwrap(), pages.name.as_str(), "need not be typed again");
     browser.type_into("#pin", "830274").unwrap();
-    browser.click("button").unwrap();
+    browser.follow("button").unwrap();
     assert_eq!(browser.wait_for(".good h1").unwrap(), "Ihre Anfrage ist angekommen");
     let received = pages.stage.mail.wait_for(1).unwrap();
     assert_eq!(received[0].to, ["helpdesk@example.org"]);
@@ -294,11 +294,11 @@ fn a_language_that_is_chosen_on_the_page_stays() {
         Browser::start(&Reader { languages: "fr,id;q=0.5".to_owned(), ..Reader::default() }).unwrap();
     browser.open(&pages.link()).unwrap();
     assert_eq!(browser.text("h1").unwrap(), "Atur kata sandi Anda", "French is not there");
-    browser.click("[hreflang=ja]").unwrap();
+    browser.follow("[hreflang=ja]").unwrap();
     assert_eq!(browser.wait_for("html[lang=ja] h1").unwrap(), "パスワードの設定");
     submit(&browser, "9999", CHOSEN, CHOSEN);
     assert!(browser.wait_for("#problem").unwrap().contains("残り 4 回"));
-    browser.click(".hint a").unwrap();
+    browser.follow(".hint a").unwrap();
     assert_eq!(browser.wait_for("html[lang=ja] h1").unwrap(), "新しいパスワードの申請");
     assert!(browser.address().unwrap().ends_with("/reset?lang=ja"));
 }

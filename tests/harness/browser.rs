@@ -131,12 +131,46 @@ impl Browser {
         self.driver.post(&path, &json!({ "text": words })).map(drop)
     }
 
-    /// Clicks an element. Where that leads to another page, waits until it is loaded.
+    /// Clicks an element of the page that stays: see [`Self::follow`] for what leads to another one.
     ///
     /// # Errors
     /// As above.
     pub fn click(&self, selector: &str) -> Result<()> {
         self.driver.post(&format!("element/{}/click", self.element(selector)?), &json!({})).map(drop)
+    }
+
+    /// Clicks what leads to another page, such as the button that sends a form, and waits until that is loaded.
+    ///
+    /// # Errors
+    /// As above, or where no other page comes in time.
+    pub fn follow(&self, selector: &str) -> Result<()> {
+        self.to_another_page(|| self.click(selector))
+    }
+
+    /// Does what leads to another page, and waits until that is loaded. The driver itself waits for a page only
+    /// where it has begun to come when the click is over; until a slow server answers, the old page is shown, and may
+    /// have what is looked for.
+    ///
+    /// # Errors
+    /// As above, or where no other page comes in time.
+    pub fn to_another_page(&self, step: impl FnOnce() -> Result<()>) -> Result<()> {
+        let before = self.element("html")?;
+        step()?;
+        let mut said = None;
+        process::wait_for("another page", PATIENCE, || match self.has_come_after(&before) {
+            Ok(come) => Ok(come.then_some(())),
+            // The page may go away between two commands, or in the middle of one.
+            Err(error) => {
+                said = Some(error);
+                Ok(None)
+            }
+        })
+        .with_context(|| format!("the driver said last: {said:?}"))
+    }
+
+    /// Whether the page is another one than that of this root element, and loaded.
+    fn has_come_after(&self, root: &str) -> Result<bool> {
+        Ok(self.element("html")? != root && self.evaluate("return document.readyState")? == "complete")
     }
 
     /// Presses keys one after the other, wherever the focus is. Keys without a letter are in WebDriver's private

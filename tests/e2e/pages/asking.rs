@@ -58,5 +58,5 @@ fn who_forgot_the_password_asks_for_a_link_in_every_language_and_sets_another() 
 fn ask(browser: &Browser, email: &str) {
     browser.type_into("#email", email).unwrap();
     browser.type_into("#pin", RESET_PIN).unwrap();
-    browser.click("button").unwrap();
+    browser.follow("button").unwrap();
 }

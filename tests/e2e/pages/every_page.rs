@@ -73,7 +73,7 @@ fn look_at_every_page(pages: &Pages, proxy: &FaultProxy, browser: &Browser, lang
     browser.wait_for_words("#differs").unwrap();
     browser.click("#show label").unwrap();
     look("hint", "#strength[data-score='0']");
-    browser.click("button").unwrap();
+    browser.follow("button").unwrap();
     look("mismatch", "#problem");
     proxy.fault(Fault {
         kind: "POST /identity/v3/users/*/password".to_owned(),
@@ -97,10 +97,10 @@ fn look_at_every_page(pages: &Pages, proxy: &FaultProxy, browser: &Browser, lang
     look("reset", "#email");
     browser.type_into("#email", "user@example.org").unwrap();
     browser.type_into("#pin", "123456").unwrap();
-    browser.click("button").unwrap();
+    browser.follow("button").unwrap();
     look("reset again", "#pin[aria-invalid=true]");
     browser.type_into("#pin", "830274").unwrap();
-    browser.click("button").unwrap();
+    browser.follow("button").unwrap();
     look("received", ".good");
 
     browser.open(&pages.link_for(&user)).unwrap();
