@@ -105,8 +105,14 @@ async fn whoever_registers_a_user_elsewhere_has_a_turn_and_other_users_do_not_wa
         (Err(LinkError::HashedPin), Err(LinkError::HashedPin), Err(LinkError::HashedPin))
     ));
     assert_eq!(most.load(Ordering::SeqCst), 1);
-    let _ = tokio::join!(links.alone("u1", work), links.alone("u2", work));
-    assert_eq!(most.load(Ordering::SeqCst), 2);
+    // Each of these ends only when the other one is there.
+    let both = tokio::sync::Barrier::new(2);
+    let meeting = |_: Turn| async {
+        both.wait().await;
+        Err::<(), _>(LinkError::HashedPin)
+    };
+    let met = async { tokio::join!(links.alone("u1", meeting), links.alone("u2", meeting)) };
+    assert!(tokio::time::timeout(Duration::from_secs(30), met).await.is_ok(), "users wait for one another");
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use usher::plugin::{PluginError, RowParser};
 use usher::registration::SheetKind;
 use usher::settings::plugins::Limits;
 
-/// Limits that make the tests quick.
+/// Limits that make the tests quick. On a busy machine, whoever has another fault must come to it before the deadline.
 const LIMITS: Limits =
-    Limits { memory_mib: 32, deadline: Duration::from_millis(500), answer_mib: 4, host_calls: 100 };
+    Limits { memory_mib: 32, deadline: Duration::from_secs(3), answer_mib: 4, host_calls: 100 };
 
 /// Has the hostile parser read three rows in a mode, then has the same host serve a good parser.
 async fn fails_in(mode: &str) -> PluginError {
@@ -121,10 +121,8 @@ async fn calls_to_the_host_are_counted() {
 
 #[tokio::test]
 async fn the_row_at_which_a_component_traps_is_named() {
-    // The search has the time of one more call, and its tries have to get along with a busy machine.
-    let limits = Limits { deadline: Duration::from_secs(3), ..LIMITS };
     for mode in ["trap", "loop", "recursion", "memory"] {
-        let host = host(limits);
+        let host = host(LIMITS);
         let hostile = Hostile::mode(mode).only("user700@example.org");
         let hostile = host.row_parser(&hostile.plugin()).await.unwrap();
         let error = hostile.parse_rows(SheetKind::Access, &rows(2_000)).await.unwrap_err();

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::fixture::{Site, done, failed, until};
+use super::fixture::{Site, done, failed, time_passes, until};
 use crate::database::Database;
 use crate::database::OccasionState::{Done, Failed, Running, Skipped};
+use crate::leases::RENEWAL;
 use crate::schedule::by_hand::ByHandError;
 use crate::schedule::seen::Seen;
 use crate::schedule::{Failure, LEASE, Remedy, Report, Scheduler};
@@ -30,11 +31,13 @@ async fn run(
     }
 }
 
-/// Time passes, and whoever waits for it gets to work.
-async fn time_passes(site: &Site, step: Duration) {
+/// Lets time pass whenever somebody waits for it.
+async fn time_passes_for_who_waits(site: &Site) {
     loop {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-        site.clock.advance(step.try_into().unwrap());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if site.clock.sleepers() > 0 {
+            site.clock.advance(SignedDuration::from_secs(2));
+        }
     }
 }
 
@@ -56,7 +59,7 @@ async fn a_dead_process_of_another_machine_is_in_the_way_of_no_one_for_long() {
     // Its lease has ended, and nobody can tell whether that is its clock; so it is watched.
     site.clock.advance(LEASE.try_into().unwrap());
     let ran = site.clock.ran();
-    run(&host, &stop, async { done() }, time_passes(&site, Duration::from_secs(2))).await.unwrap().unwrap();
+    run(&host, &stop, async { done() }, time_passes_for_who_waits(&site)).await.unwrap().unwrap();
     assert!(site.clock.ran() - ran >= LEASE, "it was not looked at for long enough");
     let recorded = host.recorded("sync").await;
     assert_eq!(recorded.iter().map(|one| one.state).collect::<Vec<_>>(), [Failed, Done]);
@@ -159,7 +162,7 @@ async fn a_job_that_is_interrupted_by_hand_is_given_back_and_has_not_failed() {
         let meanwhile = async {
             until("the job to begin", async || !host.recorded("sync").await.is_empty()).await;
             stop.ask();
-            time_passes(&site, Duration::from_secs(1)).await;
+            time_passes(&host, "sync").await;
         };
         let ran = site.clock.ran();
         let ended = run(&host, &stop, work, meanwhile).await;
@@ -167,7 +170,7 @@ async fn a_job_that_is_interrupted_by_hand_is_given_back_and_has_not_failed() {
             true => assert!(ended.unwrap().is_err()),
             false => assert!(matches!(ended, Err(ByHandError::Interrupted(_))), "{ended:?}"),
         }
-        assert!(site.clock.ran() - ran < site.settings.grace + Duration::from_secs(30));
+        assert!(site.clock.ran() - ran <= site.settings.grace + RENEWAL);
         let recorded = host.recorded("sync").await;
         assert_eq!(recorded[0].state, Failed);
         assert_eq!(recorded[0].summary.as_deref(), Some("interrupted: Usher was told to end"));
@@ -182,7 +185,7 @@ async fn a_job_that_is_interrupted_by_hand_is_given_back_and_has_not_failed() {
 async fn a_job_by_hand_ends_at_its_deadline() {
     let site = Site::new(START, "UTC");
     let (host, stop) = (site.host("a", Vec::new()).await, Stop::default());
-    let late = run(&host, &stop, std::future::pending(), time_passes(&site, Duration::from_secs(20))).await;
+    let late = run(&host, &stop, std::future::pending(), time_passes(&host, "sync")).await;
     assert!(matches!(late, Err(ByHandError::Late { .. })), "{late:?}");
     assert!(stop.is_asked());
     let recorded = host.recorded("sync").await;

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::month::{Month, ZONE};
 use self::people::Submission;
 use self::weather::is_wrong;
+use super::fixture::announce;
 use crate::database::{Notice, NoticeKind, NoticeMail, OccasionState};
 
 const SETTINGS: &str = r#"
@@ -88,8 +89,8 @@ async fn check(month: &Month) {
     );
     let occasions = occasions(month).await;
     let weather = &month.weather;
-    eprintln!(
-        "    {} days, 2 hosts, {} looks: {} requests, {tickets} tickets and {rounds} reminders in {} mails, each once, \
+    announce(&format!(
+        "{} days, 2 hosts, {} looks: {} requests, {tickets} tickets and {rounds} reminders in {} mails, each once, \
          {escalations} of them told to others too, {of_wrong_clock} of a wrong clock; {copies} came again with the same \
          Message-ID because their answers got lost. {occasions}; {} deaths, {} restarts, {} faults of the mail server, {} \
          of sheets, the clock set {} times",
@@ -102,7 +103,7 @@ async fn check(month: &Month) {
         weather.mail_faults(),
         weather.sheet_faults.get(),
         weather::SET.len(),
-    );
+    ));
     assert!(weather.deaths.get() > 15 && weather.restarts.get() > 10, "too little has happened");
     assert!(weather.mail_faults() > 20 && weather.sheet_faults.get() > 20, "too little has happened");
     assert!(tickets > 15 && rounds > 50 && escalations > 10, "too little has happened");

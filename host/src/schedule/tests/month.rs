@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::machine::{Machine, settle};
 use self::world::World;
-use super::fixture::Site;
+use super::fixture::{Site, announce};
 use crate::cron::CronLine;
 use crate::database::{OccasionRecord, OccasionState};
 use crate::schedule::Scheduler;
@@ -130,8 +130,8 @@ async fn in_a_month_each_occasion_happens_exactly_once() {
         assert_eq!(told, should_be_told(&world.ended.borrow()[name], site.settings.alert_after), "{name}");
     }
     let (kills, restarts, overruns) = (world.kills.get(), world.restarts.get(), world.overruns.get());
-    eprintln!(
-        "    {DAYS} days, 2 hosts, {steps} steps: of {} occasions were {counts:?}; {kills} deaths ({} with a report), {restarts} \
+    announce(&format!(
+        "{DAYS} days, 2 hosts, {steps} steps: of {} occasions were {counts:?}; {kills} deaths ({} with a report), {restarts} \
          restarts, {} failures, {overruns} overruns, the clock set {} times under {} jobs; {came_again} came again because the clock \
          had run ahead; {} times done again by whoever took over, or then",
         counts.values().sum::<u32>(),
@@ -140,7 +140,7 @@ async fn in_a_month_each_occasion_happens_exactly_once() {
         SET.len(),
         world.across_jumps.get(),
         world.repeated.borrow().len(),
-    );
+    ));
     assert!(counts["done in its time"] > 600 && kills > 40 && restarts > 30, "too little has happened");
     assert!(
         overruns > 5 && came_again > 3 && world.across_jumps.get() > 3 && world.repeated.borrow().len() > 5,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::fixture::{Site, done, failed, job, look, until, work};
+use super::fixture::{Site, done, failed, job, look, pass, time_passes, until, work};
 use crate::database::OccasionState::{Done, Dropped, Failed, Running, Skipped, Waiting};
 use crate::schedule::seen::Seen;
 use crate::schedule::{Failure, Job, Remedy, Report};
@@ -200,17 +200,14 @@ async fn a_job_is_asked_to_end_at_its_deadline_and_cut_off_after_the_grace() {
         let host = site.host("a", vec![Job { deadline, ..job("sync", "@daily", work) }]).await;
         look(&host).await;
         site.clock.advance(SignedDuration::from_hours(24));
-        let time_passes = async {
+        let meanwhile = async {
             until("the job to begin", async || begun.get()).await;
-            loop {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                site.clock.advance(SignedDuration::from_secs(20));
-            }
+            time_passes(&host, "sync").await;
         };
         let (mut seen, stop) = (Seen::default(), Stop::default());
         tokio::select! {
             wait = host.turn(&host.jobs[0], &mut seen, &stop) => assert!(wait.unwrap().is_zero()),
-            () = time_passes => {}
+            () = meanwhile => {}
         }
         let recorded = host.recorded("sync").await;
         assert_eq!((recorded[0].state, recorded[0].attempts), (Waiting, 1), "obeys: {obeys}");
@@ -247,7 +244,7 @@ async fn a_job_that_overruns_its_next_occasions_does_not_run_twice_at_once() {
         };
         let pass_until = async |state, count: u32| {
             until("occasions to come", async || {
-                site.clock.advance(SignedDuration::from_secs(10));
+                pass(&a, "long").await;
                 stand_for(state).await >= count
             })
             .await;
