@@ -130,18 +130,24 @@ impl PluginHost {
         Ok(MailTemplates::new(self.role(World::MailTemplates, plugin).await?))
     }
 
-    /// Loads a job.
+    /// Loads the job of this name. One component may be that of several jobs, and what it mails for one of them is not
+    /// what it mails for another.
     ///
     /// # Errors
     /// As for [`PluginHost::row_parser`].
-    pub async fn job(&self, plugin: &Plugin) -> Result<Job, PluginError> {
-        Ok(Job::new(self.role(World::Job, plugin).await?))
+    pub async fn job(&self, name: &str, plugin: &Plugin) -> Result<Job, PluginError> {
+        Ok(Job::new(self.role_of(World::Job, plugin, name.to_owned()).await?))
     }
 
     async fn role(&self, world: World, plugin: &Plugin) -> Result<Role, PluginError> {
+        self.role_of(world, plugin, load::name_of(&plugin.component)).await
+    }
+
+    async fn role_of(&self, world: World, plugin: &Plugin, sender: String) -> Result<Role, PluginError> {
         let name = load::name_of(&plugin.component);
         let profile = Profile {
             name: name.clone(),
+            sender,
             limits: plugin.limits.unwrap_or(self.limits),
             settings: flatten::flatten(&plugin.settings),
             files: plugin.files.clone(),

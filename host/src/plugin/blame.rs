@@ -80,6 +80,7 @@ fn hurried(callee: &Callee) -> Callee {
     limits.deadline = (limits.deadline / SHARE).max(SHORTEST);
     let profile = Profile {
         name: profile.name.clone(),
+        sender: profile.sender.clone(),
         limits,
         settings: profile.settings.clone(),
         files: profile.files.clone(),

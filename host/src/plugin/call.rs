@@ -9,7 +9,7 @@ use crate::registration::RowNumber;
 
 use super::error::{Call, PluginError};
 use super::pool::{Place, Places};
-use super::state::{DeadlinePassed, HostCallsExhausted, Profile, State, mebibytes};
+use super::state::{DeadlinePassed, HostCallsExhausted, Interrupted, Profile, State, mebibytes};
 use super::ticker::Ticker;
 
 /// Resource handles that a component may hold at a time. Only WASI has resources.
@@ -100,6 +100,9 @@ fn explain(error: &Error, call: Call, state: &State) -> PluginError {
     let limits = &state.profile.limits;
     if error.is::<DeadlinePassed>() {
         return PluginError::Deadline { call, limit: limits.deadline };
+    }
+    if error.is::<Interrupted>() {
+        return PluginError::Interrupted { call };
     }
     if error.is::<HostCallsExhausted>() {
         return PluginError::HostCalls { call, limit: limits.host_calls };

@@ -158,6 +158,12 @@ pub enum PluginError {
         /// The limit.
         limit: u32,
     },
+    /// The component was asked to end before it was finished: its time was over, or the program's.
+    #[error("{call} was asked to end before it was finished")]
+    Interrupted {
+        /// Where.
+        call: Call,
+    },
     /// The component's calls nest too deeply.
     #[error("{call} exhausted its stack; look for a recursion that does not end")]
     StackExhausted {
@@ -230,6 +236,7 @@ impl PluginError {
             | Self::Deadline { call, .. }
             | Self::AnswerTooLarge { call, .. }
             | Self::HostCalls { call, .. }
+            | Self::Interrupted { call }
             | Self::StackExhausted { call }
             | Self::Trap { call, .. }
             | Self::BadAnswer { call, .. } => Some(call),
@@ -238,11 +245,11 @@ impl PluginError {
     }
 
     /// Whether trying again may help without anybody acting: a call may have been slow because the
-    /// machine was busy. Everything else stays as it is until somebody changes the component, its
+    /// machine was busy, or was not let come to its end. Everything else stays as it is until somebody changes the component, its
     /// settings or the sheet.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Deadline { .. })
+        matches!(self, Self::Deadline { .. } | Self::Interrupted { .. })
     }
 
     /// The same error with the row that is to blame.
@@ -251,6 +258,7 @@ impl PluginError {
         | Self::Deadline { call, .. }
         | Self::AnswerTooLarge { call, .. }
         | Self::HostCalls { call, .. }
+        | Self::Interrupted { call }
         | Self::StackExhausted { call }
         | Self::Trap { call, .. }
         | Self::BadAnswer { call, .. } = &mut self

@@ -5,6 +5,7 @@ use super::bindings::job::JobPre;
 use super::error::PluginError;
 use super::local_time;
 use super::role::Role;
+use crate::stop::Stop;
 
 const RUN: &str = "run";
 
@@ -14,6 +15,12 @@ pub struct Job {
     role: Role,
 }
 
+/// The longest sentence or line of a report or an error that is kept, in characters.
+const LONGEST_LINE: usize = 1_000;
+
+/// The most further lines of a report that are kept.
+const MOST_LINES: usize = 200;
+
 /// The occasion that a job runs for.
 #[derive(Clone, Debug)]
 pub struct Occasion {
@@ -21,9 +28,11 @@ pub struct Occasion {
     pub time: jiff::Zoned,
     /// Whether the job should only say what it would do.
     pub dry_run: bool,
+    /// Ends the job at the next thing that it asks of the host. What it has asked for by then is done to its end.
+    pub stop: Stop,
 }
 
-/// What a job did.
+/// What a job did. Cut to a length at which people still read it: it is stored, shown and mailed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobReport {
     /// One sentence for the list of runs.
@@ -80,6 +89,7 @@ impl Job {
     pub async fn run(&self, occasion: &Occasion) -> Result<JobReport, JobError> {
         let callee = self.role.callee().await;
         let (_place, mut store) = callee.store().await;
+        store.data_mut().stop = occasion.stop.clone();
         let occasion = wit::Occasion {
             time: local_time::time_to_wit(occasion.time.datetime()),
             unix_seconds: occasion.time.timestamp().as_second(),
@@ -94,9 +104,9 @@ impl Job {
             .await
             .map_err(|error| callee.explain(&error, RUN, &store))?;
         match ran {
-            Ok(wit::JobReport { summary, details }) => Ok(JobReport { summary, details }),
-            Err(wit::JobError::Passing(reason)) => Err(JobError::Passing { plugin, reason }),
-            Err(wit::JobError::Final(reason)) => Err(JobError::Final { plugin, reason }),
+            Ok(report) => Ok(kept(report)),
+            Err(wit::JobError::Passing(reason)) => Err(JobError::Passing { plugin, reason: cut(reason) }),
+            Err(wit::JobError::Final(reason)) => Err(JobError::Final { plugin, reason: cut(reason) }),
         }
     }
 
@@ -104,5 +114,45 @@ impl Job {
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         self.role.sha256()
+    }
+}
+
+/// A report, as long as it may be.
+fn kept(report: wit::JobReport) -> JobReport {
+    let more = report.details.len().saturating_sub(MOST_LINES);
+    let mut details: Vec<String> = report.details.into_iter().take(MOST_LINES).map(cut).collect();
+    if more > 0 {
+        details.push(format!("({more} more lines are left out)"));
+    }
+    JobReport { summary: cut(report.summary), details }
+}
+
+/// A line, as long as it may be.
+fn cut(mut line: String) -> String {
+    if let Some((end, _)) = line.char_indices().nth(LONGEST_LINE) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_and_reasons_are_kept_up_to_a_length() {
+        let short = wit::JobReport { summary: "done".to_owned(), details: vec!["a".to_owned(); MOST_LINES] };
+        let report = kept(short);
+        assert_eq!((report.summary.as_str(), report.details.len()), ("done", MOST_LINES));
+        assert_eq!(report.details.last().unwrap(), "a");
+
+        let long =
+            wit::JobReport { summary: "ü".repeat(5_000), details: vec!["b".repeat(5_000); MOST_LINES + 7] };
+        let report = kept(long);
+        assert_eq!(report.summary, format!("{}…", "ü".repeat(LONGEST_LINE)));
+        assert_eq!(report.details[0], format!("{}…", "b".repeat(LONGEST_LINE)));
+        assert_eq!(report.details.len(), MOST_LINES + 1);
+        assert_eq!(report.details.last().unwrap(), "(7 more lines are left out)");
     }
 }

@@ -195,6 +195,7 @@ mod tests {
         let component = Component::new(&engine, wat::parse_str(component).unwrap())?;
         let profile = Profile {
             name: "curious".to_owned(),
+            sender: "curious".to_owned(),
             limits: Limits::default(),
             settings: Vec::new(),
             files: None,

@@ -12,6 +12,7 @@ use wasmtime::{ResourceLimiter, Result};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::settings::plugins::Limits;
+use crate::stop::Stop;
 
 use super::bindings::interfaces::settings::Entry;
 use super::capabilities::Capabilities;
@@ -30,6 +31,8 @@ const LOG_LINES: u32 = 1_000;
 pub(super) struct Profile {
     /// The component's name, as errors and the log show it.
     pub(super) name: String,
+    /// What its mails are known by, beside what it calls them itself.
+    pub(super) sender: String,
     /// What a call may use up.
     pub(super) limits: Limits,
     /// The component's section of the settings, flattened and ordered by key.
@@ -45,6 +48,8 @@ pub(super) struct State {
     pub(super) profile: Arc<Profile>,
     pub(super) budget: Budget,
     pub(super) wasi: WasiCtx,
+    /// Whether the call is asked to end.
+    pub(super) stop: Stop,
     resources: ResourceTable,
 }
 
@@ -66,6 +71,11 @@ pub(super) struct Budget {
 #[derive(Debug, thiserror::Error)]
 #[error("too many calls to the host")]
 pub(super) struct HostCallsExhausted;
+
+/// The call was asked to end.
+#[derive(Debug, thiserror::Error)]
+#[error("it was asked to end")]
+pub(super) struct Interrupted;
 
 /// The call took too long.
 #[derive(Debug, thiserror::Error)]
@@ -97,11 +107,15 @@ impl State {
             log_lines: LOG_LINES,
         };
         let wasi = WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build();
-        Self { profile, budget, wasi, resources: ResourceTable::new() }
+        Self { profile, budget, wasi, stop: Stop::default(), resources: ResourceTable::new() }
     }
 
-    /// Counts a call to the host. Every function of `plugin/host/` begins with it.
+    /// Counts a call to the host. Every function of `plugin/host/` begins with it, and a component that is asked to end
+    /// ends here: between two of its steps, and not within one.
     pub(super) fn count_host_call(&mut self) -> Result<()> {
+        if self.stop.is_asked() {
+            return Err(Interrupted.into());
+        }
         self.budget.host_calls = self.budget.host_calls.checked_sub(1).ok_or(HostCallsExhausted)?;
         Ok(())
     }

@@ -40,7 +40,7 @@ pub fn jobs(app: &App) -> Vec<Job<'_>> {
             name,
             &job.schedule,
             None,
-            work(app, |app, call| plugin::run(app, call, &job.plugin)),
+            work(app, |app, call| plugin::run(app, call, name, &job.plugin)),
         ));
     }
     jobs

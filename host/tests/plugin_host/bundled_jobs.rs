@@ -11,6 +11,7 @@ use usher::outbox::Outbox;
 use usher::plugin::{Capabilities, Job, JobError, Occasion, PluginHost};
 use usher::settings::plugins::Grant;
 use usher::sheet::Sheets;
+use usher::stop::Stop;
 
 use crate::fixture::configured;
 use crate::job::settings;
@@ -49,7 +50,7 @@ impl Site {
     }
 
     async fn job(&self, name: &str, settings: &str) -> Job {
-        self.host.job(&configured(name, &[Grant::Sheet, Grant::Mail], settings)).await.unwrap()
+        self.host.job(name, &configured(name, &[Grant::Sheet, Grant::Mail], settings)).await.unwrap()
     }
 
     /// What the job says of a dry run, and of two runs, of which the first one mails.
@@ -70,7 +71,11 @@ impl Site {
 }
 
 fn occasion(dry_run: bool) -> Occasion {
-    Occasion { time: "2018-03-16T08:00:00[America/New_York]".parse().unwrap(), dry_run }
+    Occasion {
+        time: "2018-03-16T08:00:00[America/New_York]".parse().unwrap(),
+        dry_run,
+        stop: Stop::default(),
+    }
 }
 
 const TO: &str = "to = [\"admins@example.org\", \"head@example.org\"]\n";

@@ -19,6 +19,7 @@ use usher::setpass::{Pin, Registration, Setpass};
 use usher::settings::Settings;
 use usher::settings::plugins::{Grant, Limits, Plugin};
 use usher::sheet::Sheets;
+use usher::stop::Stop;
 
 use crate::fixture::{cache, component, configured, host};
 
@@ -69,7 +70,7 @@ fn job(settings: &str) -> Plugin {
 
 fn occasion() -> Occasion {
     let time = "2026-03-01T07:30:15[Europe/Berlin]".parse().unwrap();
-    Occasion { time, dry_run: true }
+    Occasion { time, dry_run: true, stop: Stop::default() }
 }
 
 fn answer<'a>(report: &'a JobReport, function: &str) -> &'a str {
@@ -105,7 +106,7 @@ async fn every_interface_reaches_the_client_behind_it() {
         links: Some(Links::Here(setpass)),
     };
     let host = PluginHost::new(&settings.plugins, capabilities).unwrap();
-    let report = host.job(&job("")).await.unwrap().run(&occasion()).await.unwrap();
+    let report = host.job("busy", &job("")).await.unwrap().run(&occasion()).await.unwrap();
 
     assert_eq!(report.summary, "called everything");
     assert_eq!(
@@ -135,7 +136,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     assert!(answer(&report, "send a header").starts_with("Err(Error::InvalidSubject("));
     let pending = outbox.pending().await.unwrap();
     let origins: Vec<_> = pending.iter().map(|mail| (mail.origin.as_str(), mail.to.as_slice())).collect();
-    assert_eq!(origins, [("plugin:busy-job:greeting", ["second@example.org".to_owned()].as_slice())]);
+    assert_eq!(origins, [("plugin:busy:greeting", ["second@example.org".to_owned()].as_slice())]);
 
     assert!(answer(&report, "read").contains("user@example.org"));
     assert_eq!(answer(&report, "mark"), "Ok(())");
@@ -156,7 +157,7 @@ async fn every_interface_reaches_the_client_behind_it() {
 
 #[tokio::test]
 async fn without_services_every_interface_is_unavailable() {
-    let job = host(Limits::default()).job(&job("")).await.unwrap();
+    let job = host(Limits::default()).job("busy", &job("")).await.unwrap();
     let report = job.run(&occasion()).await.unwrap();
     let unavailable = report
         .details
@@ -176,17 +177,73 @@ async fn waiting_for_a_service_counts_towards_the_deadline() {
     let plugin = Plugin { limits: Some(limits), ..job("") };
     let capabilities = Capabilities { keystone: Some(keystone), ..Capabilities::default() };
     let host = PluginHost::new(&settings.plugins, capabilities).unwrap();
-    let job: Job = host.job(&plugin).await.unwrap();
+    let job: Job = host.job("busy", &plugin).await.unwrap();
     let started = Instant::now();
     let error = job.run(&occasion()).await.unwrap_err();
     assert!(matches!(error, JobError::Plugin(PluginError::Deadline { .. })), "{error}");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
+/// What it has asked for is done to its end; it asks for nothing more.
+#[tokio::test]
+async fn a_job_that_is_asked_to_end_ends_with_its_next_call_to_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let keystone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = settings(folder.path(), keystone.local_addr().unwrap().port());
+    settings.keystone.retries = 0;
+    let client = Keystone::new(&settings.keystone, Clock::system()).unwrap();
+    let capabilities = Capabilities { keystone: Some(client), ..Capabilities::default() };
+    let host = PluginHost::new(&settings.plugins, capabilities).unwrap();
+    let job = host.job("busy", &job("")).await.unwrap();
+    let occasion = occasion();
+    let ends = job.run(&occasion);
+    let mut connections = 0;
+    let keystone_fails = async {
+        loop {
+            // Nobody is answered before the job is asked to end.
+            let (connection, _) = keystone.accept().await.unwrap();
+            connections += 1;
+            occasion.stop.ask();
+            drop(connection);
+        }
+    };
+    let error = tokio::select! {
+        ended = ends => ended.unwrap_err(),
+        () = keystone_fails => unreachable!("it never ends"),
+    };
+    assert!(matches!(error, JobError::Plugin(PluginError::Interrupted { .. })), "{error}");
+    assert!(error.is_passing());
+    assert_eq!(connections, 1, "it went on asking");
+}
+
+#[tokio::test]
+async fn two_jobs_of_one_component_mail_each_for_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), 9);
+    let clock = Clock::manual("2026-03-01T06:30:00Z".parse::<Timestamp>().unwrap());
+    Keys::create(&settings.database.key_file, clock.now()).unwrap();
+    let keys = Keys::load(&settings.database.key_file).unwrap();
+    let database = Database::open(&settings.database.file).await.unwrap();
+    let mailer = Mailer::new(&settings.mail).unwrap();
+    let outbox = Outbox::new(database.clone(), keys, clock, mailer, &settings.mail);
+    let capabilities =
+        Capabilities { outbox: Some((outbox.clone(), database.clone())), ..Capabilities::default() };
+    let host = PluginHost::new(&settings.plugins, capabilities).unwrap();
+    for name in ["first", "second", "second"] {
+        host.job(name, &job("")).await.unwrap().run(&occasion()).await.unwrap();
+    }
+    let mut origins: Vec<String> =
+        outbox.pending().await.unwrap().into_iter().map(|mail| mail.origin).collect();
+    origins.sort();
+    assert_eq!(origins, ["plugin:first:greeting", "plugin:second:greeting"]);
+    database.close().await;
+}
+
 #[tokio::test]
 async fn a_job_says_whether_trying_again_helps() {
     let host = host(Limits::default());
-    let failed = async |settings| host.job(&job(settings)).await.unwrap().run(&occasion()).await.unwrap_err();
+    let failed =
+        async |settings| host.job("busy", &job(settings)).await.unwrap().run(&occasion()).await.unwrap_err();
     let passing = failed("fail = \"passing\"").await;
     assert!(passing.is_passing());
     assert_eq!(passing.to_string(), "busy-job: come back later; it will be tried again");

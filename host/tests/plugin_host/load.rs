@@ -72,7 +72,7 @@ async fn a_component_for_another_world_is_refused_with_the_world_it_fits() {
 #[tokio::test]
 async fn an_import_that_was_not_granted_is_refused_with_the_line_to_add() {
     let host = host(Limits::default());
-    let error = host.job(&configured("busy-job", &[Grant::Mail], "")).await.err().unwrap();
+    let error = host.job("busy", &configured("busy-job", &[Grant::Mail], "")).await.err().unwrap();
     let PluginError::NotGranted { interface, grants, .. } = &error else { panic!("{error}") };
     assert!(interface.starts_with("usher:plugin/keystone"), "{interface}");
     assert_eq!(grants, &Grant::ALL, "one line grants everything that is needed");

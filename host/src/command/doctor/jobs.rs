@@ -11,6 +11,7 @@ use crate::plugin::{Capabilities, JobError, Occasion, PluginHost};
 use crate::settings::Settings;
 use crate::settings::plugins::{Grant, Plugin};
 use crate::sheet::Sheets;
+use crate::stop::Stop;
 
 /// How long a dry run may take here. Jobs have more time otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,8 +28,8 @@ pub(super) async fn check_jobs(settings: &Settings, clock: &Clock, findings: &mu
     for (name, job) in &settings.plugins.jobs {
         let (what, file) = (format!("jobs.{name}"), job.plugin.component.display());
         let tried = match is_tried(&job.plugin) {
-            true => dry_run(&host, &job.plugin, settings, clock).await.map(Some),
-            false => host.job(&job.plugin).await.map(|_| None).map_err(JobError::from),
+            true => dry_run(&host, name, &job.plugin, settings, clock).await.map(Some),
+            false => host.job(name, &job.plugin).await.map(|_| None).map_err(JobError::from),
         };
         match tried {
             Ok(None) => findings.good(
@@ -55,6 +56,7 @@ fn is_tried(plugin: &Plugin) -> bool {
 
 async fn dry_run(
     host: &PluginHost,
+    name: &str,
     plugin: &Plugin,
     settings: &Settings,
     clock: &Clock,
@@ -64,6 +66,6 @@ async fn dry_run(
     limits.deadline = limits.deadline.min(PATIENCE);
     plugin.limits = Some(limits);
     let time = clock.now().to_zoned(settings.site.time_zone.clone());
-    let job = host.job(&plugin).await?;
-    Ok(job.run(&Occasion { time, dry_run: true }).await?.summary)
+    let job = host.job(name, &plugin).await?;
+    Ok(job.run(&Occasion { time, dry_run: true, stop: Stop::default() }).await?.summary)
 }

@@ -25,8 +25,8 @@ impl Host for State {
         let Some((outbox, database)) = self.profile.capabilities.outbox.clone() else {
             return Ok(Err(Error::Unavailable(ABSENT.to_owned())));
         };
-        // The component's name in front keeps its identifiers apart from those of others.
-        let origin = format!("plugin:{}:{identifier}", self.profile.name);
+        // Who sends it stands in front, and keeps its identifiers apart from those of others.
+        let origin = format!("plugin:{}:{identifier}", self.profile.sender);
         let compose = Compose { to, message: message_from_wit(message), link: None };
         Ok(send(&outbox, &database, &origin, &compose).await.map_err(|failure| error(&failure)))
     }
