@@ -24,6 +24,7 @@ mod notices;
 mod odd_rows;
 mod openapi;
 mod operator;
+mod packaging;
 mod pages;
 mod password;
 mod postfix;

@@ -230,6 +230,10 @@ fn end_to_end(services: Services, parts: &mut Parts, count: &mut Count) {
     let cloud = services.wait(parts);
     parts.run("packages: Postfix", postfix::install);
     parts.run("packages: Chromium, axe-core", browser::install);
+    parts.run("packages: systemd", || {
+        let packages = system::missing(&[("systemd-analyze", "systemd")]);
+        if packages.is_empty() { Ok(()) } else { system::install_packages(&packages, "checking the units") }
+    });
     parts.run("end-to-end tests", || {
         ensure!(built.is_some(), "not tried: the build failed");
         let cloud = cloud.context("not tried: there is no cloud")?;

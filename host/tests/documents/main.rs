@@ -4,6 +4,7 @@
 
 mod readme;
 mod settings;
+mod units;
 mod wrong_settings;
 
 use std::path::Path;

@@ -28,6 +28,12 @@ pub fn install_packages(packages: &[&str], purpose: &str) -> Result<()> {
     Ok(())
 }
 
+/// The packages of those programs that are not there: pairs of program and package.
+pub fn missing<'a>(programs: &[(&str, &'a str)]) -> Vec<&'a str> {
+    let is_missing = |program: &str| answer(Command::new(program).arg("--version")).is_none();
+    programs.iter().filter(|(program, _)| is_missing(program)).map(|(_, package)| *package).collect()
+}
+
 fn apt_get(prefix: &[&str], packages: &[&str]) -> Result<bool> {
     let arguments: Vec<&str> =
         ["install", "--yes", "--quiet", "--no-install-recommends"].iter().chain(packages).copied().collect();

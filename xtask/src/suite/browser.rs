@@ -16,9 +16,7 @@ const FONT: &str = "fonts-ipafont-gothic";
 
 /// Installs what is missing.
 pub fn install() -> Result<()> {
-    let is_missing = |program: &str| system::answer(Command::new(program).arg("--version")).is_none();
-    let mut packages: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| is_missing(program)).map(|(_, package)| *package).collect();
+    let mut packages = system::missing(&PROGRAMS);
     // A machine without fontconfig has no such font either.
     let fonts = system::answer(Command::new("fc-list").args([":lang=ja", "family"]));
     if fonts.is_none_or(|fonts| fonts.is_empty()) {
