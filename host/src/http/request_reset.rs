@@ -105,7 +105,7 @@ pub(super) async fn request_reset(
         return again(&services, audience, typed, unusable(), Some("pin"));
     }
     let asker = Asker { name: name.clone(), email: email.clone() };
-    match ask(&services, client, &asker, &pin).await {
+    match setpass.ask_from(client.network(), &asker, &pin, client.known()).await {
         Ok(ClientCount::Within) => received(&services).answer(audience, &services),
         Ok(ClientCount::Over { until }) => {
             retry_after(too_many_requests().answer(audience, &services), setpass.seconds_until(until))
@@ -121,22 +121,6 @@ pub(super) async fn request_reset(
             failure().answer(audience, &services)
         }
     }
-}
-
-/// Does the same for everybody who may ask: hashes the PIN, and records the request.
-async fn ask(
-    services: &Services,
-    client: ClientAddress,
-    asker: &Asker,
-    pin: &SecretString,
-) -> Result<ClientCount, SetpassError> {
-    crate::setpass::check_pin(pin)?;
-    let counted = services.setpass.count_reset_for(client.network()).await?;
-    if counted == ClientCount::Within {
-        let pin_hash = services.setpass.hash_stranger_pin(pin).await?;
-        services.setpass.ask_for_link(asker, &pin_hash, client.known()).await?;
-    }
-    Ok(counted)
 }
 
 fn received(services: &Services) -> Notice {
