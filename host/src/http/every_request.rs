@@ -63,15 +63,15 @@ impl Answers {
         client_address::note(services, &mut request);
         let audience = Audience::note(&mut request);
         let answering = async {
-            if let Some(refusal) = origin::refusal(services, &request, audience) {
+            if let Some(refusal) = origin::refusal(services, &request, &audience) {
                 return refusal;
             }
-            match limits::with_body(services, request, audience).await {
+            match limits::with_body(services, request, &audience).await {
                 Ok(request) => self.operate(request).await,
                 Err(refusal) => refusal,
             }
         };
-        limits::within_time(services, audience, answering).await
+        limits::within_time(services, &audience, answering).await
     }
 
     async fn operate(&self, request: Request) -> Response {

@@ -74,7 +74,7 @@ enum Unread {
 pub(super) async fn with_body(
     services: &Services,
     mut request: Request,
-    audience: Audience,
+    audience: &Audience,
 ) -> Result<Request, Response> {
     request.extensions_mut().insert(Deadline::from_now());
     if request.body().is_end_stream() {
@@ -107,7 +107,7 @@ pub(super) async fn with_body(
 /// Gives an answer in time: 503 where there is none. A change of a password that is under way goes on.
 pub(super) async fn within_time(
     services: &Services,
-    audience: Audience,
+    audience: &Audience,
     answering: impl Future<Output = Response>,
 ) -> Response {
     within(LONGEST_REQUEST, services, audience, answering).await
@@ -116,7 +116,7 @@ pub(super) async fn within_time(
 async fn within(
     time: Duration,
     services: &Services,
-    audience: Audience,
+    audience: &Audience,
     answering: impl Future<Output = Response>,
 ) -> Response {
     if let Ok(response) = tokio::time::timeout(time, answering).await {

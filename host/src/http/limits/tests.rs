@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::HttpBody;
+use axum::http::Uri;
 use axum::http::header::ACCEPT;
 use futures::stream;
 use hyper::body::{Frame, SizeHint};
@@ -68,14 +69,19 @@ async fn programs_that_put_get_no_page() {
 #[tokio::test]
 async fn a_request_waits_for_keystone_until_shortly_before_it_is_given_up() {
     let served = Served::new().await;
-    let audience = Audience { accepts: Accepts::Json, language: Language::accepted("en"), has_chosen: false };
+    let audience = Audience {
+        accepts: Accepts::Json,
+        language: Language::accepted("en"),
+        has_chosen: false,
+        address: Uri::default(),
+    };
     let slow = stream::once(async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         Ok::<_, std::io::Error>("pin=")
     });
     let request = Request::post("/?token=x").body(Body::from_stream(slow)).unwrap();
     let begun = Instant::now();
-    let (mut parts, _) = with_body(&served.services, request, audience).await.unwrap().into_parts();
+    let (mut parts, _) = with_body(&served.services, request, &audience).await.unwrap().into_parts();
     let Deadline(end) = Deadline::from_request_parts(&mut parts, &()).await.unwrap();
     let wait = end - begun;
     assert!(wait >= LONGEST_WAIT && wait < LONGEST_WAIT + Duration::from_millis(100), "{wait:?}");
@@ -84,9 +90,14 @@ async fn a_request_waits_for_keystone_until_shortly_before_it_is_given_up() {
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_given_up_and_may_be_sent_again() {
     let served = Served::new().await;
-    let audience = Audience { accepts: Accepts::Json, language: Language::accepted("en"), has_chosen: false };
+    let audience = Audience {
+        accepts: Accepts::Json,
+        language: Language::accepted("en"),
+        has_chosen: false,
+        address: Uri::default(),
+    };
     let soon = Duration::from_millis(50);
-    let answering = within(soon, &served.services, audience, std::future::pending());
+    let answering = within(soon, &served.services, &audience, std::future::pending());
     let answer = tokio::time::timeout(SOON, answering).await.expect("there is an answer");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.headers()["retry-after"], "30");
