@@ -17,6 +17,7 @@ use tower::Service as _;
 use super::Services;
 use super::access_log::Line;
 use super::audience::Audience;
+use super::limits::Brought;
 use super::{client_address, limits, origin};
 use crate::server::Respond;
 
@@ -67,7 +68,11 @@ impl Answers {
                 return refusal;
             }
             match limits::with_body(services, request, &audience).await {
-                Ok(request) => self.operate(request).await,
+                Ok(Brought { request, place }) => {
+                    let response = self.operate(request).await;
+                    drop(place);
+                    response
+                }
                 Err(refusal) => refusal,
             }
         };
