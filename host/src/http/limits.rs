@@ -59,8 +59,8 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
 /// By how many bytes there is room for more of a body.
 const STEP: usize = 1024;
 
-/// How much more of a body that is too long is received and thrown away: who is still sending does not read
-/// the answer, and finds the connection broken instead.
+/// How much more of a body that is too long, or one too many, is received and thrown away: who is still sending does not
+/// read the answer, and finds the connection broken instead.
 const THROWN_AWAY: usize = 1 << 20;
 
 /// How long that may take.
@@ -127,7 +127,7 @@ pub(super) async fn with_body(
         Err(refused) => refused,
     };
     // Who expects a sign before sending the body does not send it now.
-    if refused == Unread::TooLong && !parts.headers.contains_key(EXPECT) {
+    if matches!(refused, Unread::TooLong | Unread::TooMany) && !parts.headers.contains_key(EXPECT) {
         let _ = tokio::time::timeout(THROWING_AWAY, throw_away(body)).await;
     }
     let (status, outcome, phrase) = match refused {
