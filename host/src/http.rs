@@ -40,6 +40,7 @@ use crate::settings::setpass::proxies::{ForwardedHeader, TrustedProxies};
 pub use access_log::ACCESS_LOG;
 pub use client_address::ClientAddress;
 pub use every_request::Answers;
+pub use limits::Bodies;
 pub use pages::{Look, LookError};
 
 /// What the handlers work with.
@@ -59,6 +60,8 @@ pub struct Services {
     pub forwarded_header: ForwardedHeader,
     /// How long a client may take to send a body.
     pub client_timeout: Duration,
+    /// The bodies that are held at a time.
+    pub bodies: Bodies,
     /// Says whether a user could set a password now.
     pub readiness: Readiness,
 }

@@ -2,13 +2,13 @@
 //!
 //! Where each line of the access log is written by itself, that costs more than to answer its request. So they are
 //! written together: a moment later, or before the next line that is of something else, so that the lines of the log stay in
-//! order. What ends the program is said besides the log.
+//! order, or before the program ends. What ends the program is said besides the log.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -36,16 +36,34 @@ impl<W: Write> Log<W> {
         Self { patient, lines: Arc::new(Mutex::new(Lines { waiting: Vec::new(), out })) }
     }
 
-    /// Writes what waits, to be called before the program ends.
+    /// Does something in a runtime, and writes what waits when both have ended, also by a panic: whatever the end of the
+    /// runtime cuts off may still have a line to write.
     ///
     /// # Errors
-    /// Where that cannot be.
-    pub fn flush(&self) -> io::Result<()> {
+    /// Where the system gives no runtime.
+    pub fn around<T>(&self, work: impl Future<Output = T>) -> io::Result<T> {
+        let _rest = Rest(self);
+        let runtime = Runtime::new()?;
+        Ok(runtime.block_on(work))
+    }
+
+    /// Writes what waits.
+    pub(crate) fn flush(&self) -> io::Result<()> {
         self.lines().write_out()
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines<W>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What waits, written when this is dropped.
+struct Rest<'a, W: Write>(&'a Log<W>);
+
+impl<W: Write> Drop for Rest<'_, W> {
+    fn drop(&mut self) {
+        // Where that fails, there is nowhere to say so.
+        let _ = self.0.flush();
     }
 }
 
@@ -117,6 +135,8 @@ impl<W: Write + Send + 'static> Write for Line<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
     /// What was written, each time.
@@ -134,7 +154,7 @@ mod tests {
         }
     }
 
-    fn log() -> (Written, Log<Written>, impl Fn(bool, &str)) {
+    fn log() -> (Written, Log<Written>, impl Fn(bool, &str) + Clone + Send + 'static) {
         let written = Written::default();
         let log = Log::new(written.clone(), "access");
         let same = log.clone();
@@ -172,7 +192,47 @@ mod tests {
 
         write(true, "last\n");
         log.flush().unwrap();
-        assert_eq!(so_far(), ["last\n"], "before the end");
+        assert_eq!(so_far(), ["last\n"]);
+    }
+
+    /// A request that is cut off, and has a line to write then.
+    struct CutOff<F: Fn(bool, &str)>(F);
+
+    impl<F: Fn(bool, &str)> Drop for CutOff<F> {
+        fn drop(&mut self) {
+            self.0(true, "cut off\n");
+        }
+    }
+
+    #[test]
+    fn what_waits_is_written_before_the_program_ends_and_what_its_end_cuts_off_can_still_say() {
+        let (written, log, write) = log();
+        let work = async {
+            let cut_off = CutOff(write.clone());
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            tokio::spawn(async move {
+                let _cut_off = cut_off;
+                begun.send(()).unwrap();
+                std::future::pending::<()>().await;
+            });
+            begins.await.unwrap();
+            write(true, "last\n");
+            7
+        };
+        assert_eq!(log.around(work).unwrap(), 7);
+        assert_eq!(written.0.lock().unwrap().concat(), "last\ncut off\n");
+    }
+
+    #[test]
+    fn what_waits_is_written_where_the_program_panics() {
+        let (written, log, write) = log();
+        let panics = async {
+            write(true, "last\n");
+            panic!("no");
+        };
+        let panicked = catch_unwind(AssertUnwindSafe(|| log.around::<()>(panics)));
+        assert!(panicked.is_err());
+        assert_eq!(*written.0.lock().unwrap(), ["last\n"]);
     }
 
     #[test]

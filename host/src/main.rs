@@ -15,14 +15,10 @@ use usher::command::{self, Exit};
 use usher::log::Log;
 use usher::settings::Settings;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     let log = start_log();
-    let outcome = dispatch(cli).await;
-    // Where that fails, there is nowhere to say so.
-    let _ = log.flush();
-    match outcome {
+    match log.around(dispatch(cli)).map_err(anyhow::Error::from).flatten() {
         Ok(code) => code,
         Err(error) => {
             eprintln!("usher: {}", in_words(&error));

@@ -92,8 +92,25 @@ impl Server {
     }
 
     /// Lets clients in until it is told to stop, and returns when the last request has been answered.
-    pub async fn run(self, answers: impl Respond, mut stopped: watch::Receiver<bool>) {
-        let Self { listener, tls, limits } = self;
+    pub async fn run(self, answers: impl Respond, stopped: watch::Receiver<bool>) {
+        let listener = Arc::new(self.listener);
+        let accept = move || {
+            let listener = Arc::clone(&listener);
+            async move { listener.accept().await }
+        };
+        Self::let_all_in(accept, self.tls, self.limits, answers, stopped).await;
+    }
+
+    /// Lets in whoever is accepted. What accepts is given up when it is told to stop.
+    async fn let_all_in<A>(
+        accept: impl Fn() -> A,
+        tls: Option<Tls>,
+        limits: Limits,
+        answers: impl Respond,
+        mut stopped: watch::Receiver<bool>,
+    ) where
+        A: Future<Output = io::Result<(TcpStream, SocketAddr)>>,
+    {
         let places = open_files::make_room(limits.connections);
         let share = limits.connections_per_client.unwrap_or((places / SHARE).max(SMALLEST_SHARE));
         let mut door = Door {
@@ -114,7 +131,7 @@ impl Server {
             let came = tokio::select! {
                 biased;
                 () = is_stopped(&mut stopped) => break,
-                came = listener.accept() => came,
+                came = accept() => came,
             };
             let (stream, client) = match came {
                 Ok(came) => came,
@@ -139,7 +156,7 @@ impl Server {
             let_in(entry, place, stream, client, Arc::clone(&conversation));
         }
         // Who still wants in is refused by the system, and goes to another server if there is one.
-        drop(listener);
+        drop(accept);
         // All places are free when the last connection has ended.
         let _all = door.places.acquire_many(places).await;
     }

@@ -87,8 +87,13 @@ impl<K: Eq + Hash, V> Drop for Flight<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::AssertUnwindSafe;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
 
+    use tokio::runtime;
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -148,12 +153,41 @@ mod tests {
         assert!(futures::poll!(&mut third).is_pending());
         drop(third);
         held.go.add_permits(1);
-        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        let end = tokio::time::Instant::now() + Duration::from_secs(20);
         while !lock(&held.flights.under_way).is_empty() {
             assert!(tokio::time::Instant::now() < end, "it does not go on");
             tokio::task::yield_now().await;
         }
         assert_eq!(held.begun.load(Ordering::SeqCst), 1);
+    }
+
+    /// Asks for work when it is dropped.
+    struct Late {
+        flights: SingleFlight<u8, u8>,
+        refused: mpsc::Sender<bool>,
+    }
+
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let asking = AssertUnwindSafe(self.flights.run(1, || async { 7 })).catch_unwind();
+            self.refused.send(matches!(asking.now_or_never(), Some(Err(_)))).unwrap();
+        }
+    }
+
+    /// By what the end of the runtime drops. In a thread of its own, as it hangs where it does not end.
+    #[test]
+    fn work_that_is_asked_for_while_the_program_ends_is_refused_and_nobody_waits_for_it() {
+        let (refused, told) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().build().unwrap();
+            let late = Late { flights: SingleFlight::default(), refused };
+            runtime.spawn(async move {
+                let _late = late;
+                std::future::pending::<()>().await;
+            });
+            drop(runtime);
+        });
+        assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(true));
     }
 
     #[tokio::test]

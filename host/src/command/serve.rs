@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::Exit;
 use crate::app::App;
-use crate::http::{Look, Services, answers, without_setpass};
+use crate::http::{Bodies, Look, Services, answers, without_setpass};
 use crate::password_reset::PasswordResets;
 use crate::readiness::Readiness;
 use crate::server::tls::Tls;
@@ -133,6 +133,8 @@ fn services(app: &App, stopping: watch::Receiver<bool>) -> anyhow::Result<Servic
         trusted_proxies: settings.setpass.trusted_proxies.clone(),
         forwarded_header: settings.setpass.forwarded_header,
         client_timeout: settings.setpass.client_timeout,
+        // As many as connections: with HTTP/1 each has one at a time. By default all of them come to 32 MiB.
+        bodies: Bodies::new(settings.setpass.max_connections),
         readiness: readiness(app, stopping),
     })
 }

@@ -60,7 +60,7 @@ pub(super) enum NextStep {
 
 impl Notice {
     /// The answer that holds just this notice.
-    pub(super) fn answer(&self, audience: Audience, services: &Services) -> Response {
+    pub(super) fn answer(&self, audience: &Audience, services: &Services) -> Response {
         let language = audience.language;
         let text = language.say(&self.phrase);
         match audience.accepts {
@@ -73,7 +73,10 @@ impl Notice {
                 self.status,
                 audience,
                 &NoticePage {
-                    frame: Frame::of(&services.look, audience),
+                    frame: match self.status.is_success() {
+                        true => Frame::of_what_is_done(&services.look, audience),
+                        false => Frame::of(&services.look, audience),
+                    },
                     title: &language.title(&self.phrase).unwrap_or_default(),
                     text: &text,
                     went_well: self.status.is_success(),
@@ -106,7 +109,7 @@ pub(super) fn plain(status: StatusCode, text: String) -> Response {
 }
 
 /// A page.
-pub(super) fn page(status: StatusCode, audience: Audience, template: &impl Template) -> Response {
+pub(super) fn page(status: StatusCode, audience: &Audience, template: &impl Template) -> Response {
     match template.render() {
         Ok(text) => finished_page(status, audience, text),
         Err(error) => {
@@ -117,7 +120,7 @@ pub(super) fn page(status: StatusCode, audience: Audience, template: &impl Templ
 }
 
 /// A page that is put together.
-pub(super) fn finished_page(status: StatusCode, audience: Audience, text: String) -> Response {
+pub(super) fn finished_page(status: StatusCode, audience: &Audience, text: String) -> Response {
     let language = [(CONTENT_LANGUAGE, HeaderValue::from_static(audience.language.tag))];
     (status, passing(status), language, Html(text)).into_response()
 }
@@ -149,5 +152,5 @@ pub(super) async fn no_such_page(State(services): State<Arc<Services>>, audience
         phrase: "not-found".into(),
         next: NextStep::AskForLink,
     }
-    .answer(audience, &services)
+    .answer(&audience, &services)
 }

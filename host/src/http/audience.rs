@@ -47,7 +47,7 @@ impl Accepts {
 }
 
 /// Who is answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(super) struct Audience {
     /// What kind of answer they read.
     pub(super) accepts: Accepts,
@@ -55,13 +55,15 @@ pub(super) struct Audience {
     pub(super) language: &'static Language,
     /// Whether they chose the language on the page, and not in their browser.
     pub(super) has_chosen: bool,
+    /// What was asked for. Its query may hold a token.
+    pub(super) address: Uri,
 }
 
 impl Audience {
     /// Finds out who sent a request, for the extractor.
     pub(super) fn note(request: &mut Request) -> Self {
         let audience = Self::of(request.method(), request.headers(), request.uri());
-        request.extensions_mut().insert(audience);
+        request.extensions_mut().insert(audience.clone());
         audience
     }
 
@@ -77,6 +79,7 @@ impl Audience {
             },
             language: chosen.unwrap_or_else(|| Language::accepted(text(headers, &ACCEPT_LANGUAGE))),
             has_chosen: chosen.is_some(),
+            address: uri.clone(),
         }
     }
 }
@@ -88,7 +91,7 @@ impl<S: Sync> FromRequestParts<S> for Audience {
         Ok(parts
             .extensions
             .get()
-            .copied()
+            .cloned()
             .unwrap_or_else(|| Self::of(&parts.method, &parts.headers, &parts.uri)))
     }
 }

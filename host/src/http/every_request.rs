@@ -17,6 +17,7 @@ use tower::Service as _;
 use super::Services;
 use super::access_log::Line;
 use super::audience::Audience;
+use super::limits::Brought;
 use super::{client_address, limits, origin};
 use crate::server::Respond;
 
@@ -63,15 +64,19 @@ impl Answers {
         client_address::note(services, &mut request);
         let audience = Audience::note(&mut request);
         let answering = async {
-            if let Some(refusal) = origin::refusal(services, &request, audience) {
+            if let Some(refusal) = origin::refusal(services, &request, &audience) {
                 return refusal;
             }
-            match limits::with_body(services, request, audience).await {
-                Ok(request) => self.operate(request).await,
+            match limits::with_body(services, request, &audience).await {
+                Ok(Brought { request, place }) => {
+                    let response = self.operate(request).await;
+                    drop(place);
+                    response
+                }
                 Err(refusal) => refusal,
             }
         };
-        limits::within_time(services, audience, answering).await
+        limits::within_time(services, &audience, answering).await
     }
 
     async fn operate(&self, request: Request) -> Response {

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
+use axum::http::Uri;
 use axum::http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -31,15 +32,36 @@ impl TokenQuery {
     }
 }
 
+/// The field of a query that asks for what was done to be told again. Whoever adds it where nothing was done is told the same.
+pub(super) const DONE: &str = "done";
+
+/// Whether what was done is to be told again.
+pub(super) struct TellAgain(pub(super) bool);
+
+impl<S: Sync> FromRequestParts<S> for TellAgain {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(query(&parts.uri).any(|(name, _)| name == DONE)))
+    }
+}
+
+/// The token in the query of an address, if there is one.
+pub(super) fn token_in(address: &Uri) -> Option<SecretString> {
+    let token = query(address).find(|(name, _)| name == "token").map(|(_, token)| token);
+    token.filter(|token| !token.is_empty()).map(|token| SecretString::from(&*token))
+}
+
+fn query(address: &Uri) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(address.query().unwrap_or_default().as_bytes())
+}
+
 /// No query is refused: one without a usable token has none.
 impl<S: Sync> FromRequestParts<S> for TokenQuery {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let token = query.filter(|(name, _)| name == "token").map(|(_, token)| token).next();
-        let token = token.filter(|token| !token.is_empty()).map(|token| SecretString::from(&*token));
-        Ok(Self { token, lang: None })
+        Ok(Self { token: token_in(&parts.uri), lang: None })
     }
 }
 

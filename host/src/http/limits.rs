@@ -4,6 +4,7 @@
 //! little by little.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -13,6 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, Version};
 use axum::response::Response;
 use futures::StreamExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Services;
@@ -54,48 +56,87 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
     }
 }
 
-/// How much more of a body that is too long is received and thrown away: who is still sending does not read
-/// the answer, and finds the connection broken instead.
+/// By how many bytes there is room for more of a body.
+const STEP: usize = 1024;
+
+/// How much more of a body that is too long, or one too many, is received and thrown away: who is still sending does not
+/// read the answer, and finds the connection broken instead.
 const THROWN_AWAY: usize = 1 << 20;
 
 /// How long that may take.
 const THROWING_AWAY: Duration = Duration::from_secs(2);
 
+/// The bodies of all connections that are held at the same time. Clones share them.
+///
+/// One connection may bring several with HTTP/2, so that bounds on connections do not bound them.
+#[derive(Clone, Debug)]
+pub struct Bodies {
+    places: Arc<Semaphore>,
+}
+
+impl Bodies {
+    /// So many at most.
+    #[must_use]
+    pub fn new(most: u32) -> Self {
+        Self { places: Arc::new(Semaphore::new(most as usize)) }
+    }
+
+    /// A place for one, at once or not at all.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Unread> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Unread::TooMany)
+    }
+}
+
+/// A request whose body has been read, and what it holds until it is answered.
+pub(super) struct Brought {
+    pub(super) request: Request,
+    pub(super) place: Option<OwnedSemaphorePermit>,
+}
+
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unread {
     TooLong,
+    TooMany,
     TooSlow,
     Broken,
 }
 
 /// The request with its body read, or the answer to one whose body is not read: 413 where it is too long, 408 where it
-/// does not come in time. What the request may take is counted from here.
+/// does not come in time, 503 where too many are held. What the request may take is counted from here.
 pub(super) async fn with_body(
     services: &Services,
     mut request: Request,
-    audience: Audience,
-) -> Result<Request, Response> {
+    audience: &Audience,
+) -> Result<Brought, Response> {
     request.extensions_mut().insert(Deadline::from_now());
     if request.body().is_end_stream() {
-        return Ok(request);
+        return Ok(Brought { request, place: None });
     }
     let (parts, mut body) = request.into_parts();
-    let read = tokio::time::timeout(services.client_timeout, read(&mut body)).await;
-    let refused = match read.unwrap_or(Err(Unread::TooSlow)) {
-        Ok(bytes) => return Ok(Request::from_parts(parts, Body::from(bytes))),
+    let reading = async {
+        let place = services.bodies.place()?;
+        let read = tokio::time::timeout(services.client_timeout, read(&mut body)).await;
+        read.unwrap_or(Err(Unread::TooSlow)).map(|bytes| (bytes, place))
+    };
+    let refused = match reading.await {
+        Ok((bytes, place)) => {
+            let request = Request::from_parts(parts, Body::from(bytes));
+            return Ok(Brought { request, place: Some(place) });
+        }
         Err(refused) => refused,
     };
     // Who expects a sign before sending the body does not send it now.
-    if refused == Unread::TooLong && !parts.headers.contains_key(EXPECT) {
+    if matches!(refused, Unread::TooLong | Unread::TooMany) && !parts.headers.contains_key(EXPECT) {
         let _ = tokio::time::timeout(THROWING_AWAY, throw_away(body)).await;
     }
-    let (status, outcome) = match refused {
-        Unread::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too-long"),
-        Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow"),
-        Unread::Broken => (StatusCode::BAD_REQUEST, "bad-body"),
+    let (status, outcome, phrase) = match refused {
+        Unread::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too-long", "too-long"),
+        Unread::TooMany => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "overloaded"),
+        Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow", "too-slow"),
+        Unread::Broken => (StatusCode::BAD_REQUEST, "bad-body", "bad-body"),
     };
-    let notice = Notice { status, outcome, phrase: outcome.into(), next: NextStep::Nothing };
+    let notice = Notice { status, outcome, phrase: phrase.into(), next: NextStep::Nothing };
     let mut response = notice.answer(audience, services);
     if parts.version < Version::HTTP_2 {
         // The rest of the body would be taken for the next request.
@@ -107,7 +148,7 @@ pub(super) async fn with_body(
 /// Gives an answer in time: 503 where there is none. A change of a password that is under way goes on.
 pub(super) async fn within_time(
     services: &Services,
-    audience: Audience,
+    audience: &Audience,
     answering: impl Future<Output = Response>,
 ) -> Response {
     within(LONGEST_REQUEST, services, audience, answering).await
@@ -116,7 +157,7 @@ pub(super) async fn within_time(
 async fn within(
     time: Duration,
     services: &Services,
-    audience: Audience,
+    audience: &Audience,
     answering: impl Future<Output = Response>,
 ) -> Response {
     if let Ok(response) = tokio::time::timeout(time, answering).await {
@@ -138,12 +179,16 @@ async fn read(body: &mut Body) -> Result<Bytes, Unread> {
         return Err(Unread::TooLong);
     }
     let mut chunks = std::mem::take(body).into_data_stream();
-    let mut bytes = Vec::new();
+    let mut bytes: Vec<u8> = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Unread::Broken)?;
         if bytes.len() + chunk.len() > LONGEST_BODY {
             *body = Body::from_stream(chunks);
             return Err(Unread::TooLong);
+        }
+        if bytes.capacity() - bytes.len() < chunk.len() {
+            // Not twice as much as before: no body is to hold more than it may have.
+            bytes.reserve_exact(chunk.len().max(STEP).min(LONGEST_BODY - bytes.len()));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -11,7 +11,7 @@ use super::answer::{NextStep, Notice};
 use super::audience::Audience;
 
 /// The answer to a POST request that another site's page made a browser send.
-pub(super) fn refusal(services: &Services, request: &Request, audience: Audience) -> Option<Response> {
+pub(super) fn refusal(services: &Services, request: &Request, audience: &Audience) -> Option<Response> {
     if request.method() != Method::POST || !is_from_elsewhere(request.headers(), &services.public_url) {
         return None;
     }

@@ -78,68 +78,53 @@ pub(super) async fn request_reset(
 ) -> Response {
     let setpass = &services.setpass;
     if setpass.reset_mode() == ResetMode::Off {
-        return off().answer(audience, &services);
+        return off().answer(&audience, &services);
     }
     let Ok(mut fields) = read_fields::<Fields>(&body) else {
-        return again(&services, audience, ("", ""), "bad-body", None);
+        return again(&services, &audience, ("", ""), "bad-body", None);
     };
     let name: String = fields.name.trim().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
     let email = fields.email.trim().to_owned();
     let typed = (name.as_str(), email.as_str());
     if !is_address(&email) {
-        return again(&services, audience, typed, "missing-email", Some("email"));
+        return again(&services, &audience, typed, "missing-email", Some("email"));
     }
     if fields.confirm_email.is_some_and(|confirmed| confirmed.trim() != email) {
-        return again(&services, audience, typed, "emails-differ", Some("email"));
+        return again(&services, &audience, typed, "emails-differ", Some("email"));
     }
     let Some(pin) = given(fields.pin.take()) else {
-        return again(&services, audience, typed, "missing-pin", Some("pin"));
+        return again(&services, &audience, typed, "missing-pin", Some("pin"));
     };
     let pin = SecretString::from(pin.expose_secret().trim());
     if is_trivial(&pin) {
-        return again(&services, audience, typed, "trivial-pin", Some("pin"));
+        return again(&services, &audience, typed, "trivial-pin", Some("pin"));
     }
     let shortest = setpass.digits_of_new_pin();
     let unusable = || Phrase::new("unusable-pin").with("shortest", shortest).with("longest", LONGEST_PIN);
     if pin.expose_secret().len() < shortest {
-        return again(&services, audience, typed, unusable(), Some("pin"));
+        return again(&services, &audience, typed, unusable(), Some("pin"));
     }
     let asker = Asker { name: name.clone(), email: email.clone() };
-    match ask(&services, client, &asker, &pin).await {
-        Ok(ClientCount::Within) => received(&services).answer(audience, &services),
+    match setpass.ask_from(client.network(), &asker, &pin, client.known()).await {
+        Ok(ClientCount::Within) => received(&services).answer(&audience, &services),
         Ok(ClientCount::Over { until }) => {
-            retry_after(too_many_requests().answer(audience, &services), setpass.seconds_until(until))
+            retry_after(too_many_requests().answer(&audience, &services), setpass.seconds_until(until))
         }
-        Err(SetpassError::InvalidPin(_)) => again(&services, audience, typed, unusable(), Some("pin")),
+        Err(SetpassError::InvalidPin(_)) => again(&services, &audience, typed, unusable(), Some("pin")),
         Err(SetpassError::Overloaded) => {
             let (outcome, phrase) = ("unavailable", "overloaded".into());
             let status = StatusCode::SERVICE_UNAVAILABLE;
-            Notice { status, outcome, phrase, next: NextStep::TryAgain }.answer(audience, &services)
+            Notice { status, outcome, phrase, next: NextStep::TryAgain }.answer(&audience, &services)
         }
         Err(error) => {
             tracing::error!(%error, "a request for a link is not recorded");
-            failure().answer(audience, &services)
+            failure().answer(&audience, &services)
         }
     }
 }
 
-/// Does the same for everybody who may ask: hashes the PIN, and records the request.
-async fn ask(
-    services: &Services,
-    client: ClientAddress,
-    asker: &Asker,
-    pin: &SecretString,
-) -> Result<ClientCount, SetpassError> {
-    crate::setpass::check_pin(pin)?;
-    let counted = services.setpass.count_reset_for(client.network()).await?;
-    if counted == ClientCount::Within {
-        let pin_hash = services.setpass.hash_stranger_pin(pin).await?;
-        services.setpass.ask_for_link(asker, &pin_hash, client.known()).await?;
-    }
-    Ok(counted)
-}
-
-fn received(services: &Services) -> Notice {
+/// What is said when a request has been taken.
+pub(super) fn received(services: &Services) -> Notice {
     let phrase = match services.setpass.reset_mode() {
         ResetMode::SelfService => "received-self-service",
         ResetMode::Helpdesk | ResetMode::Off => "received",
@@ -150,7 +135,7 @@ fn received(services: &Services) -> Notice {
 /// The form again, with the name and the address that were typed.
 fn again(
     services: &Services,
-    audience: Audience,
+    audience: &Audience,
     (name, email): (&str, &str),
     phrase: impl Into<Phrase>,
     field: Option<&'static str>,
@@ -160,7 +145,7 @@ fn again(
         let notice = Notice { status, outcome: "bad-request", phrase, next: NextStep::TryAgain };
         return notice.answer(audience, services);
     }
-    let frame = Frame::of(&services.look, audience).in_all_languages(None);
+    let frame = Frame::of(&services.look, audience);
     let problem = Problem { text: audience.language.say(&phrase).into_owned(), field };
     let setpass = &services.setpass;
     page(status, audience, &ResetPage { frame, setpass, problem: Some(&problem), name, email })

@@ -17,7 +17,7 @@ use super::language::Phrase;
 use super::limits::Deadline;
 use super::openapi::Everywhere;
 use super::pages::{Frame, Problem, SetPasswordPage};
-use super::view_form::no_token;
+use super::view_form::{no_token, password_set};
 use super::{ClientAddress, Services};
 use crate::setpass::{
     LONGEST_PASSWORD, LONGEST_PIN, RedeemError, Redemption, SHORTEST_PIN, SetpassError, UnusablePassword,
@@ -81,16 +81,16 @@ pub(super) async fn set_password(
     body: Bytes,
 ) -> Response {
     let Some(token) = query.token() else {
-        return no_token(StatusCode::BAD_REQUEST).answer(audience, &services);
+        return no_token(StatusCode::BAD_REQUEST).answer(&audience, &services);
     };
     let Outcome { notice, form, wait } = attempt(&services, client, deadline, &token, &body).await;
     let answer = match (audience.accepts, form) {
         (Accepts::Page, Some(field)) => {
-            let frame = Frame::of(&services.look, audience).in_all_languages(Some(token.expose_secret()));
+            let frame = Frame::of(&services.look, &audience);
             let problem = Problem { text: audience.language.say(&notice.phrase).into_owned(), field };
-            page(notice.status, audience, &SetPasswordPage { frame, problem: Some(&problem) })
+            page(notice.status, &audience, &SetPasswordPage { frame, problem: Some(&problem) })
         }
-        _ => notice.answer(audience, &services),
+        _ => notice.answer(&audience, &services),
     };
     match wait {
         Some(seconds) => retry_after(answer, seconds),
@@ -133,7 +133,7 @@ async fn attempt(
         Err(RedeemError::TooManyFromClient { until }) => {
             Outcome { notice: too_many_requests(), form: None, wait: Some(setpass.seconds_until(until)) }
         }
-        Ok(()) => last(StatusCode::OK, "password-set", "password-set", NextStep::LogIn),
+        Ok(()) => Outcome { notice: password_set(), form: None, wait: None },
         Err(error) => refusal(error),
     }
 }

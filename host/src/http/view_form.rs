@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::Services;
 use super::answer::{NextStep, Notice, Told, finished_page};
 use super::audience::{Accepts, Audience};
-use super::fields::TokenQuery;
+use super::fields::{TellAgain, TokenQuery};
 use super::openapi::Everywhere;
 
 /// Shows the form to whoever brings a token; 404 without one.
@@ -35,17 +35,27 @@ pub(super) async fn view_form(
     State(services): State<Arc<Services>>,
     audience: Audience,
     query: TokenQuery,
+    TellAgain(tell_again): TellAgain,
 ) -> Response {
     let Some(token) = query.token() else {
-        return no_token(StatusCode::NOT_FOUND).answer(audience, &services);
+        if tell_again {
+            return password_set().answer(&audience, &services);
+        }
+        return no_token(StatusCode::NOT_FOUND).answer(&audience, &services);
     };
     if audience.accepts != Accepts::Page {
         let (outcome, phrase) = ("form", "form-for-programs".into());
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
-            .answer(audience, &services);
+            .answer(&audience, &services);
     }
-    let form = services.look.form(audience).with(token.expose_secret());
-    finished_page(StatusCode::OK, audience, form)
+    let form = services.look.form(&audience).with(token.expose_secret());
+    finished_page(StatusCode::OK, &audience, form)
+}
+
+/// What is said when a password has been set.
+pub(super) fn password_set() -> Notice {
+    let (outcome, next) = ("password-set", NextStep::LogIn);
+    Notice { status: StatusCode::OK, outcome, phrase: outcome.into(), next }
 }
 
 /// What is said to those who come without a token.

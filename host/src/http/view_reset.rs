@@ -9,8 +9,10 @@ use axum::response::Response;
 use super::Services;
 use super::answer::{NextStep, Notice, Told, page};
 use super::audience::{Accepts, Audience};
+use super::fields::TellAgain;
 use super::openapi::Everywhere;
 use super::pages::{Frame, ResetPage};
+use super::request_reset::received;
 use crate::settings::setpass::reset::ResetMode;
 
 /// Shows the form to ask for another link.
@@ -25,18 +27,25 @@ use crate::settings::setpass::reset::ResetMode;
         Everywhere,
     )
 )]
-pub(super) async fn view_reset(State(services): State<Arc<Services>>, audience: Audience) -> Response {
+pub(super) async fn view_reset(
+    State(services): State<Arc<Services>>,
+    audience: Audience,
+    TellAgain(tell_again): TellAgain,
+) -> Response {
     if services.setpass.reset_mode() == ResetMode::Off {
-        return off().answer(audience, &services);
+        return off().answer(&audience, &services);
+    }
+    if tell_again {
+        return received(&services).answer(&audience, &services);
     }
     if audience.accepts != Accepts::Page {
         let (outcome, phrase) = ("form", "reset-for-programs".into());
         return Notice { status: StatusCode::OK, outcome, phrase, next: NextStep::Nothing }
-            .answer(audience, &services);
+            .answer(&audience, &services);
     }
-    let frame = Frame::of(&services.look, audience).in_all_languages(None);
+    let frame = Frame::of(&services.look, &audience);
     let setpass = &services.setpass;
-    page(StatusCode::OK, audience, &ResetPage { frame, setpass, problem: None, name: "", email: "" })
+    page(StatusCode::OK, &audience, &ResetPage { frame, setpass, problem: None, name: "", email: "" })
 }
 
 /// What is said where nobody can ask here for a link.

@@ -212,7 +212,7 @@ impl Http {
         loop {
             let place = request.in_time(self.limit.place()).await?;
             let outcome = self.send_once(request, token).await;
-            place.ended(&request.kind(), sign(&outcome));
+            place.ended(&request.kind(), sign(&outcome, self.timeout));
             let error = match outcome {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -350,9 +350,15 @@ fn unreached(error: &reqwest::Error, timeout: Duration) -> Unreached {
     Unreached::NoConnection(innermost(error))
 }
 
-/// What the outcome of a call says of the service's load.
-fn sign(outcome: &Result<Answer, KeystoneError>) -> Sign {
+/// What the outcome of a call says of the load of a service that may take so long. Nothing where it was awaited for less,
+/// because nobody would have waited for the answer any more.
+fn sign(outcome: &Result<Answer, KeystoneError>, timeout: Duration) -> Sign {
     match outcome {
+        Err(KeystoneError::Unreachable { reason: Unreached::TimedOut(awaited), .. })
+            if *awaited < timeout =>
+        {
+            Sign::None
+        }
         Err(
             KeystoneError::Unavailable { .. }
             | KeystoneError::Unreachable { reason: Unreached::TimedOut(_), .. },

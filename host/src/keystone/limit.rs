@@ -73,7 +73,7 @@ pub(crate) enum Sign {
     Answered,
     /// The service said that it has too much to do, failed, or did not answer in time.
     Overload,
-    /// Nothing: the service was not reached.
+    /// Nothing: the service was not reached, or not waited for.
     None,
 }
 

@@ -92,9 +92,9 @@ impl Keystone {
                 let reason = format!("it answers {} where Keystone answers 204", answer.status);
                 Err(ChangePasswordError::Other(answer.unintelligible(reason)))
             }
+            Err(refused @ KeystoneError::Unauthorized { .. }) => Err(self.unaccepted(user_id, refused).await),
             // So is a refusal that is not in Keystone's words, and none of the user's business.
             Err(error) if error.is_unexplained() => Err(ChangePasswordError::Other(error)),
-            Err(KeystoneError::Unauthorized { message, .. }) => Err(self.unaccepted(user_id, message).await),
             Err(
                 KeystoneError::Refused { status: 400, message, .. }
                 | KeystoneError::Forbidden { message, .. },
@@ -103,18 +103,26 @@ impl Keystone {
         }
     }
 
-    /// Why Keystone answered 401. It made no change, whether or not it also answers what is asked here.
-    async fn unaccepted(&self, user_id: &str, message: String) -> ChangePasswordError {
+    /// Why the answer was 401. Keystone made no change, whether or not it also answers what is asked here.
+    ///
+    /// Where that is not in its words, something that stands before it either lets the call not through, or puts a page
+    /// of its own in the place of Keystone's, which has counted the call then. Keystone tells which it is by what it
+    /// answers here: to Usher's own token no 401 is due.
+    async fn unaccepted(&self, user_id: &str, refused: KeystoneError) -> ChangePasswordError {
         // In the words of versions before 2021 and with `insecure_debug`.
-        if message.contains("account is locked") {
-            return ChangePasswordError::Locked(message);
+        if let KeystoneError::Unauthorized { message, .. } = &refused
+            && message.contains("account is locked")
+        {
+            return ChangePasswordError::Locked(message.clone());
         }
         let found = self.user(user_id).await;
         let is_gone = matches!(found, Ok(None)) && matches!(self.is_gone(user_id).await, Ok(true));
         match found {
             Ok(Some(user)) if !user.enabled => ChangePasswordError::Disabled,
+            Ok(Some(_)) => ChangePasswordError::WrongOriginal,
             _ if is_gone => ChangePasswordError::Gone,
-            Ok(_) => ChangePasswordError::WrongOriginal,
+            _ if refused.is_unexplained() => ChangePasswordError::Other(refused),
+            Ok(None) => ChangePasswordError::WrongOriginal,
             // The likelier of the two, and the one that must not be tried again and again.
             Err(error) => {
                 tracing::warn!(%error, user_id, "it cannot be told whether an account is disabled or its password another");
@@ -252,6 +260,33 @@ mod tests {
             let error = refused.unwrap_err();
             assert!(matches!(error, ChangePasswordError::Other(_)), "{status}: {error}");
             assert!(!error.may_have_taken_effect(), "{status}: {error}");
+        }
+    }
+
+    /// What stands before Keystone may put pages of its own in the place of Keystone's refusals.
+    #[tokio::test]
+    async fn a_401_that_is_not_in_keystones_words_is_its_own_where_keystone_answers_otherwise() {
+        let page = (StatusCode::UNAUTHORIZED, "<html>Who are you?</html>");
+        let refused_where = async |user: (StatusCode, Value)| {
+            let routes = with_token()
+                .route("/v3/users/u1/password", post(async move || page))
+                .route("/v3/users/u1", get(async move || (user.0, Json(user.1))));
+            let fake = Fake::start(routes).await;
+            fake.keystone().change_password("u1", &"sesame-1".into(), &"sesame-2".into()).await.unwrap_err()
+        };
+        let user =
+            |enabled| (StatusCode::OK, json!({ "user": { "id": "u1", "name": "u", "enabled": enabled } }));
+        let wrong = refused_where(user(true)).await;
+        assert!(matches!(wrong, ChangePasswordError::WrongOriginal), "{wrong}");
+        let disabled = refused_where(user(false)).await;
+        assert!(matches!(disabled, ChangePasswordError::Disabled), "{disabled}");
+        let gone = json!({ "error": { "message": "Could not find user: u1." } });
+        let gone = refused_where((StatusCode::NOT_FOUND, gone)).await;
+        assert!(matches!(gone, ChangePasswordError::Gone), "{gone}");
+        for status in [StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY] {
+            let nobody = refused_where((status, Value::Null)).await;
+            assert!(matches!(nobody, ChangePasswordError::Other(_)), "{status}: {nobody}");
+            assert!(!nobody.may_have_taken_effect(), "{status}: {nobody}");
         }
     }
 

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::*;
+use crate::database::MailState;
 use crate::keystone::fake::{Fake, with_token};
 
 /// A setpass elsewhere that gives the PIN back as the token, and takes its time.
@@ -152,6 +153,25 @@ async fn what_was_asked_for_in_a_turn_that_was_overslept_is_not_recorded_and_kno
     };
     links.alone("u1", work).await.unwrap();
     assert_eq!((turns.load(Ordering::SeqCst), fake.calls("PUT /token/u1")), (2, 3));
+}
+
+#[tokio::test]
+async fn a_link_from_elsewhere_that_is_recorded_takes_the_mail_with_the_one_before_out_of_the_queue() {
+    let (_folder, _fake, links) = elsewhere().await;
+    let Links::Elsewhere(Elsewhere { database, clock, .. }) = &links else { panic!("links are from here") };
+    let mut tx = database.begin().await.unwrap();
+    for user in ["u1", "u2"] {
+        let link = Some((user, clock.now()));
+        Database::add_mail(&mut tx, user, "password", b"sealed", clock.now(), link).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let work = |turn: Turn| {
+        let links = &links;
+        async move { record(links, &links.prepare(renewal(), &turn).await?).await }
+    };
+    links.alone("u1", work).await.unwrap();
+    let waiting = database.mails_in(&[MailState::Queued]).await.unwrap();
+    assert_eq!(waiting.iter().map(|mail| mail.origin.as_str()).collect::<Vec<_>>(), ["u2"]);
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ impl Desk {
     }
 
     async fn ask(&self, email: &str) {
-        let hash = self.fixture.setpass.hash_stranger_pin(&PIN.into()).await.unwrap();
+        let hash = self.fixture.setpass.hash_pin(&PIN.into()).await.unwrap();
         let asker = Asker { name: "New User".to_owned(), email: email.to_owned() };
         self.fixture.setpass.ask_for_link(&asker, &hash, Some(CLIENT.parse().unwrap())).await.unwrap();
     }

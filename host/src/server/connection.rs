@@ -32,8 +32,12 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The longest head of a request, in bytes. Browsers and proxies send a few hundred.
 const LONGEST_HEAD: u32 = 32 * 1024;
 
-/// How many requests one connection may have under way with HTTP/2.
-const REQUESTS_AT_A_TIME: u32 = 32;
+/// How many requests one connection may have under way with HTTP/2: fewer than a page loads at once do no harm, and each
+/// multiplies what a client's connections may hold.
+pub(super) const REQUESTS_AT_A_TIME: u32 = 4;
+
+/// How many bytes a client may send with HTTP/2 that nobody has read yet: as few as the protocol has by itself.
+const UNREAD: u32 = 65_535;
 
 /// What all connections have in common.
 pub(super) struct Conversation<A> {
@@ -140,6 +144,8 @@ impl<A: Respond> Conversation<A> {
             .keep_alive_interval(self.client_timeout)
             .keep_alive_timeout(self.client_timeout)
             .max_concurrent_streams(REQUESTS_AT_A_TIME)
+            .initial_stream_window_size(UNREAD)
+            .initial_connection_window_size(UNREAD)
             .max_header_list_size(LONGEST_HEAD);
         builder
     }

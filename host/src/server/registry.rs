@@ -127,6 +127,27 @@ mod tests {
         registry.end_longest_idle();
         assert!(!ended(0));
     }
+
+    #[test]
+    fn who_has_asked_for_something_of_late_is_not_idle_for_long_however_early_the_connection_came() {
+        let registry = Registry::default();
+        let enter = || {
+            let (entry, activity) =
+                (registry.enter(None, 0).unwrap(), Activity::new(Duration::from_secs(10)));
+            entry.watch(&activity);
+            (entry, activity)
+        };
+        let connections: Vec<_> = (0..3).map(|_| enter()).collect();
+        drop(connections[0].1.begin());
+        drop(connections[1].1.begin());
+        for expected in [2, 0, 1] {
+            registry.end_longest_idle();
+            let ended = |(entry, _): &(Entry, Activity)| entry.is_ended().now_or_never().is_some();
+            let ended: Vec<_> = (0..3).filter(|number| ended(&connections[*number])).collect();
+            assert_eq!(ended, [expected]);
+        }
+    }
+
     #[test]
     fn a_client_with_its_share_loses_its_longest_idle_connection_and_gets_none_where_all_are_at_work() {
         let registry = Registry::default();

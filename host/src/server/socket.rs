@@ -17,16 +17,45 @@ use super::activity::{Activity, time_for};
 pub(super) struct Socket<S> {
     stream: S,
     activity: Activity,
-    /// What the stock is when it is full.
+    stock: Stock,
+    /// Ends the wait while nothing can be sent. Boxed, as most connections never need it.
+    wait: Option<Pin<Box<Sleep>>>,
+}
+
+/// The time that there is for waiting until something can be sent.
+#[derive(Clone, Copy, Debug)]
+struct Stock {
+    /// What it is when it is full.
     most: Duration,
-    stock: Duration,
-    /// Since when nothing can be sent, and what ends the wait. Boxed, as most connections never need it.
-    full: Option<(Instant, Pin<Box<Sleep>>)>,
+    left: Duration,
+    /// Since when nothing can be sent.
+    full_since: Option<Instant>,
+}
+
+impl Stock {
+    fn new(most: Duration) -> Self {
+        Self { most, left: most, full_since: None }
+    }
+
+    /// Nothing can be sent at this moment. Until when that may go on.
+    fn full(&mut self, now: Instant) -> Instant {
+        *self.full_since.get_or_insert(now) + self.left
+    }
+
+    /// So much could be sent at this moment. Whether it had to wait.
+    fn sent(&mut self, bytes: u64, now: Instant) -> bool {
+        let full_since = self.full_since.take();
+        if let Some(since) = full_since {
+            self.left = self.left.saturating_sub(now - since);
+        }
+        self.left = (self.left + time_for(bytes)).min(self.most);
+        full_since.is_some()
+    }
 }
 
 impl<S> Socket<S> {
     pub(super) fn new(stream: S, activity: Activity, client_timeout: Duration) -> Self {
-        Self { stream, activity, most: client_timeout, stock: client_timeout, full: None }
+        Self { stream, activity, stock: Stock::new(client_timeout), wait: None }
     }
 
     fn after_writing(
@@ -36,21 +65,19 @@ impl<S> Socket<S> {
     ) -> Poll<io::Result<usize>> {
         match outcome {
             Poll::Ready(Ok(sent)) => {
-                if let Some((since, _)) = self.full.take() {
-                    self.stock = self.stock.saturating_sub(since.elapsed());
+                if self.stock.sent(sent as u64, Instant::now()) {
+                    self.wait = None;
                     self.activity.set_full(false);
                 }
-                self.stock = (self.stock + time_for(sent as u64)).min(self.most);
                 Poll::Ready(Ok(sent))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
-                if self.full.is_none() {
+                if self.wait.is_none() {
                     self.activity.set_full(true);
                 }
-                let stock = self.stock;
-                let (_, end) =
-                    self.full.get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(stock))));
+                let until = self.stock.full(Instant::now());
+                let end = self.wait.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
                 ready!(end.as_mut().poll(context));
                 Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client does not read its answer")))
             }
@@ -104,30 +131,86 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_millis(200);
+    const SECOND: Duration = Duration::from_secs(1);
 
-    /// Sends a megabyte through a buffer of 8 KiB to a client that reads so many bytes at once, with pauses.
-    async fn send(bytes: usize, pause: Duration) -> io::Result<()> {
-        let (ours, mut theirs) = tokio::io::duplex(8192);
-        let mut socket = Socket::new(ours, Activity::new(LIMIT), LIMIT);
-        let reader = tokio::spawn(async move {
-            let mut buffer = vec![0; bytes];
-            while theirs.read_exact(&mut buffer).await.is_ok() {
-                tokio::time::sleep(pause).await;
-            }
-        });
-        let sent = socket.write_all(&vec![0; 1 << 20]).await;
-        reader.abort();
-        sent
+    /// How long it may take until something happens that has to.
+    const SOON: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn waiting_takes_from_the_stock_and_what_is_sent_fills_it_again() {
+        let mut stock = Stock::new(10 * SECOND);
+        let start = Instant::now();
+        assert_eq!(stock.full(start), start + 10 * SECOND);
+        assert_eq!(stock.full(start + 4 * SECOND), start + 10 * SECOND, "the same wait goes on");
+        assert!(stock.sent(0, start + 4 * SECOND));
+        assert!(!stock.sent(0, start + 5 * SECOND), "between two waits there is none");
+        let next = start + 60 * SECOND;
+        assert_eq!(stock.full(next), next + 6 * SECOND, "what the first one took is gone");
+        stock.sent(3 * 4096, next + 2 * SECOND);
+        assert_eq!(stock.full(next), next + 7 * SECOND);
+        stock.sent(1 << 30, next);
+        assert_eq!(stock.full(next), next + 10 * SECOND, "it is full then, and no more than that");
+    }
+
+    /// Whoever takes as much as is wanted is waited for without end, and whoever takes less is not.
+    #[test]
+    fn a_client_that_reads_little_by_little_runs_out_of_time() {
+        let waits = |bytes: u64| {
+            let (mut stock, mut now) = (Stock::new(10 * SECOND), Instant::now());
+            (0..1000)
+                .take_while(|_| {
+                    let is_waited_for = stock.full(now) > now + SECOND;
+                    now += SECOND;
+                    stock.sent(bytes, now);
+                    is_waited_for
+                })
+                .count()
+        };
+        assert_eq!((waits(4096), waits(2048), waits(1)), (1000, 18, 9));
+    }
+
+    /// A socket, with so much time for its client, that holds 8 KiB until the client reads them.
+    fn socket(time: Duration) -> (Socket<tokio::io::DuplexStream>, tokio::io::DuplexStream, Activity) {
+        let (ours, theirs) = tokio::io::duplex(8192);
+        let activity = Activity::new(SECOND);
+        (Socket::new(ours, activity.clone(), time), theirs, activity)
     }
 
     #[tokio::test]
-    async fn a_client_that_reads_is_waited_for_and_one_that_does_not_is_not() {
-        let pause = Duration::from_millis(5);
-        send(8192, pause).await.unwrap();
-        let silent = send(1, Duration::from_secs(60)).await.unwrap_err();
-        assert_eq!(silent.kind(), ErrorKind::TimedOut);
-        let little_by_little = send(1, pause).await.unwrap_err();
-        assert_eq!(little_by_little.kind(), ErrorKind::TimedOut);
+    async fn a_client_that_reads_gets_everything_and_its_connection_is_not_idle_before() {
+        let (mut socket, mut theirs, activity) = socket(6 * SOON);
+        let sent = vec![7; 1 << 20];
+        let mut sending = Box::pin(socket.write_all(&sent));
+        assert!(futures::poll!(&mut sending).is_pending());
+        assert_eq!(activity.idle_since(), None, "its client has to take something");
+        let mut received = vec![0; 1 << 20];
+        let (sending, receiving) = tokio::join!(sending, theirs.read_exact(&mut received));
+        sending.unwrap();
+        receiving.unwrap();
+        assert_eq!(received, sent);
+        assert!(activity.idle_since().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_not_waited_for() {
+        let (mut socket, _theirs, _) = socket(Duration::from_millis(50));
+        let sent = vec![0; 1 << 20];
+        let sending = tokio::time::timeout(SOON, socket.write_all(&sent)).await;
+        assert_eq!(sending.expect("it fails by itself").unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+
+    /// Each time it does, it is waited for as long as before, unless that takes from the same stock.
+    #[tokio::test]
+    async fn a_client_that_reads_a_byte_now_and_then_is_not_waited_for() {
+        let (mut socket, mut theirs, _) = socket(Duration::from_millis(200));
+        let reader = tokio::spawn(async move {
+            while theirs.read_u8().await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let sent = vec![0; 1 << 20];
+        let sending = tokio::time::timeout(SOON, socket.write_all(&sent)).await;
+        assert_eq!(sending.expect("it fails by itself").unwrap_err().kind(), ErrorKind::TimedOut);
+        reader.abort();
     }
 }

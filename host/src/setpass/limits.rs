@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::redeem::to_its_end;
-use super::{RedeemError, Redemption, Setpass, SetpassError, pin};
+use super::redeem::{Turn, redeem, to_its_end};
+use super::{RedeemError, Redemption, Setpass, SetpassError};
 use crate::database::{Counted, Limit};
 use crate::keystone::Keystone;
 
@@ -32,7 +32,8 @@ impl Setpass {
     /// address is not known counts together with all others of whom that is so.
     ///
     /// The try is counted before anything is looked at, and taken back where it was no wrong guess: so many people
-    /// behind one address can choose their passwords, and nobody there can try PINs over many links.
+    /// behind one address can choose their passwords, and nobody there can try PINs over many links. Both happen also where
+    /// the client hangs up meanwhile.
     ///
     /// # Errors
     /// See [`RedeemError`].
@@ -42,18 +43,20 @@ impl Setpass {
         keystone: &Keystone,
         redemption: &Redemption,
     ) -> Result<(), RedeemError> {
-        pin::check(&redemption.pin)?;
-        let id = match self.count_client(client, "attempt of client", self.inner.attempts_per_client).await? {
-            Counted::Within(id) => id,
-            Counted::Over { until } => return Err(RedeemError::TooManyFromClient { until }),
-        };
+        let Turn { place, under_way } = self.turn(redemption).await?;
         let (setpass, keystone, redemption) = (self.clone(), keystone.clone(), redemption.clone());
-        // Also where the client hangs up meanwhile.
         to_its_end(async move {
-            let outcome = setpass.redeem(&keystone, &redemption).await;
+            let inner = &setpass.inner;
+            let most = inner.attempts_per_client;
+            let id = match setpass.count_client(client, "attempt of client", most).await? {
+                Counted::Within(id) => id,
+                Counted::Over { until } => return Err(RedeemError::TooManyFromClient { until }),
+            };
+            let outcome = redeem(inner, place, &keystone, &redemption).await;
             if !is_wrong_guess(&outcome) {
-                setpass.inner.database.take_event_back(id).await?;
+                inner.database.take_event_back(id).await?;
             }
+            drop(under_way);
             outcome
         })
         .await

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::sync::OwnedRwLockReadGuard;
 use tracing::Instrument as _;
 
 use super::change::change_password;
+use super::hashing::Place;
 use super::{Inner, InvalidPin, Setpass, SetpassError, UnusablePassword, pin, token};
-use crate::database::{Attempt, AttemptStart, DatabaseError, TokenHash, Unset};
+use crate::database::{Attempt, AttemptStart, DatabaseError, Unset};
 use crate::keystone::{Keystone, KeystoneError};
 
 /// Why a password was not set.
@@ -114,22 +116,33 @@ impl Setpass {
     /// # Errors
     /// See [`RedeemError`].
     pub async fn redeem(&self, keystone: &Keystone, redemption: &Redemption) -> Result<(), RedeemError> {
-        let Redemption { token, pin, password, client } = redemption;
-        pin::check(pin)?;
-        // The same for everybody, so it tells nothing of the link.
-        self.inner.rules.check(password)?;
-        let inner = Arc::clone(&self.inner);
-        let (keystone, token_hash) = (keystone.clone(), token::hash(token));
-        let (pin, password) = (pin.clone(), password.clone());
-        let client = self.inner.client_to_record(*client);
-        let under_way = Arc::clone(&inner.changes).read_owned().await;
-        let change = async move {
-            let outcome = redeem(&inner, &keystone, &token_hash, client.as_deref(), &pin, &password).await;
+        let Turn { place, under_way } = self.turn(redemption).await?;
+        let (inner, keystone, redemption) = (Arc::clone(&self.inner), keystone.clone(), redemption.clone());
+        to_its_end(async move {
+            let outcome = redeem(&inner, place, &keystone, &redemption).await;
             drop(under_way);
             outcome
-        };
-        to_its_end(change).await
+        })
+        .await
     }
+
+    /// A turn for what may be right at all. It is taken before the database is asked for anything, which would be kept
+    /// busy otherwise by those who are turned away.
+    pub(super) async fn turn(&self, redemption: &Redemption) -> Result<Turn, RedeemError> {
+        pin::check(&redemption.pin)?;
+        // The same for everybody, so it tells nothing of the link.
+        self.inner.rules.check(&redemption.password)?;
+        let place = self.inner.hashing.queue()?;
+        Ok(Turn { place, under_way: Arc::clone(&self.inner.changes).read_owned().await })
+    }
+}
+
+/// What a try holds.
+pub(super) struct Turn {
+    /// Among the PINs that wait to be compared.
+    pub(super) place: Place,
+    /// For as long as it may change something.
+    pub(super) under_way: OwnedRwLockReadGuard<()>,
 }
 
 /// Does something that goes on to its end when the caller stops waiting.
@@ -146,16 +159,20 @@ pub(super) async fn to_its_end(
     }
 }
 
-async fn redeem(
+pub(super) async fn redeem(
     inner: &Inner,
+    place: Place,
     keystone: &Keystone,
-    token_hash: &TokenHash,
-    client: Option<&str>,
-    pin: &SecretString,
-    password: &SecretString,
+    redemption: &Redemption,
 ) -> Result<(), RedeemError> {
-    let place = inner.hashing.queue()?;
-    let attempt = Attempt { token_hash, now: inner.clock.now(), limits: inner.limits, client };
+    let Redemption { token, pin, password, client } = redemption;
+    let (token_hash, client) = (token::hash(token), inner.client_to_record(*client));
+    let attempt = Attempt {
+        token_hash: &token_hash,
+        now: inner.clock.now(),
+        limits: inner.limits,
+        client: client.as_deref(),
+    };
     let start = inner.database.count_attempt(&attempt).await?;
     let hash = match &start {
         AttemptStart::Counted(attempt) => Some(attempt.pin_hash.as_str()),

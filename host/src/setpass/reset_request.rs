@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Setpass, SetpassError};
+use super::{ClientCount, Setpass, SetpassError};
 use crate::database::{DatabaseError, Limit, ResetCase, Transaction};
 use crate::registration;
 use crate::settings::setpass::reset::ResetMode;
@@ -45,17 +45,30 @@ impl Setpass {
         usize::try_from(self.inner.reset.pin_digits).unwrap_or(super::LONGEST_PIN)
     }
 
-    /// Hashes the PIN of a stranger, who may have to be turned away.
+    /// Counts that a client, named by its network, asks for a link, and records what it asks for where it may. Does the
+    /// same for everybody: hashes the PIN, and looks nothing up. Who is turned away, because too many PINs are waiting,
+    /// is so before the database is asked for anything.
     ///
     /// # Errors
-    /// Where the PIN cannot be one, or too many are waiting.
-    pub async fn hash_stranger_pin(&self, pin: &SecretString) -> Result<String, SetpassError> {
+    /// Where the PIN cannot be one, too many are waiting, or the database fails.
+    pub async fn ask_from(
+        &self,
+        network: IpAddr,
+        asker: &Asker,
+        pin: &SecretString,
+        client: Option<IpAddr>,
+    ) -> Result<ClientCount, SetpassError> {
         super::check_pin(pin)?;
         let place = self.inner.hashing.queue()?;
-        Ok(self.inner.hashing.hash(pin, Some(place)).await)
+        let counted = self.count_reset_for(network).await?;
+        if counted == ClientCount::Within {
+            let pin_hash = self.inner.hashing.hash(pin, Some(place)).await;
+            self.ask_for_link(asker, &pin_hash, client).await?;
+        }
+        Ok(counted)
     }
 
-    /// Records that somebody asks for a link from this address. `pin_hash` comes from [`Setpass::hash_stranger_pin`]. Where all together
+    /// Records that somebody asks for a link from this address. `pin_hash` comes from [`Setpass::hash_pin`]. Where all together
     /// have asked often enough of late, nothing is recorded, and nobody is told.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use super::fixture::{
     Fixture, PIN, RANDOM_PASSWORD, REFUSAL, SITE, USER, WEAK_PASSWORD, WRONG_PIN, redemption, settings, text,
 };
 use super::*;
+use crate::database::MailState;
 
 mod endings;
 mod race;
@@ -202,6 +203,21 @@ async fn of_many_right_requests_at_once_one_sets_the_password() {
         matches!(outcome, Ok(()) | Err(RedeemError::Busy | RedeemError::Unknown))
     };
     assert!(outcomes.iter().all(|(_, outcome)| told(outcome)), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_link_that_is_recorded_takes_the_mail_with_the_one_before_out_of_the_queue() {
+    let fixture = Fixture::new().await;
+    let (database, now) = (&fixture.database, fixture.clock.now());
+    fixture.link().await;
+    let mut tx = database.begin().await.unwrap();
+    for user in [USER, "another"] {
+        Database::add_mail(&mut tx, user, "password", b"sealed", now, Some((user, now))).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    fixture.setpass.renew(USER).await.unwrap();
+    let waiting = database.mails_in(&[MailState::Queued]).await.unwrap();
+    assert_eq!(waiting.iter().map(|mail| mail.origin.as_str()).collect::<Vec<_>>(), ["another"]);
 }
 
 #[tokio::test]

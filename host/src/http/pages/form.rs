@@ -4,6 +4,7 @@
 //! scanners do, and whoever wants to keep the server busy; putting it together costs more than the rest of the answer.
 
 use askama::Template as _;
+use axum::http::Uri;
 use url::form_urlencoded::byte_serialize;
 
 use super::{Frame, Look, SetPasswordPage};
@@ -25,9 +26,11 @@ impl Form {
     pub(super) fn all(look: &Look) -> Result<Vec<Self>, askama::Error> {
         // Nothing that a page says.
         let token = random::identifier();
+        let address = Uri::try_from(format!("/?token={token}")).unwrap_or_default();
         let put_together = |language, has_chosen| {
-            let audience = Audience { accepts: Accepts::Page, language, has_chosen };
-            let frame = Frame::of(look, audience).in_all_languages(Some(&token));
+            let audience =
+                Audience { accepts: Accepts::Page, language, has_chosen, address: address.clone() };
+            let frame = Frame::of(look, &audience);
             let page = SetPasswordPage { frame, problem: None }.render()?;
             Ok(Self { language, has_chosen, parts: page.split(&token).map(str::to_owned).collect() })
         };
@@ -36,7 +39,7 @@ impl Form {
     }
 
     /// Whether it is for such an audience.
-    pub(super) fn is_for(&self, audience: Audience) -> bool {
+    pub(super) fn is_for(&self, audience: &Audience) -> bool {
         self.language == audience.language && self.has_chosen == audience.has_chosen
     }
 

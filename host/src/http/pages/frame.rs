@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
+use secrecy::ExposeSecret as _;
+
 use crate::http::audience::Audience;
+use crate::http::fields::{DONE, token_in};
 use crate::http::language::{Language, Phrase};
 use crate::http::pages::Look;
 
@@ -12,11 +15,12 @@ pub(in crate::http) struct Frame<'a> {
     pub(super) language: &'static Language,
     /// What a link within the pages ends with, so that a language that was chosen stays.
     pub(super) query: String,
-    /// The same page in each language; none where it is an answer, which cannot be asked for again.
+    /// Links to the other languages, and the own one.
     pub(super) languages: Vec<Translation>,
 }
 
-/// A link to the same page in another language.
+/// A link to a page in a language: the same page, or where it is the answer to a form, the form. What was sent is not sent
+/// again.
 pub(super) struct Translation {
     pub(super) language: &'static Language,
     pub(super) query: String,
@@ -24,29 +28,30 @@ pub(super) struct Translation {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame of a page without links to other languages.
-    pub(in crate::http) fn of(look: &'a Look, audience: Audience) -> Self {
+    /// The frame of a page.
+    pub(in crate::http) fn of(look: &'a Look, audience: &Audience) -> Self {
+        let token = token_in(&audience.address);
+        Self::leading_to(look, audience, token.as_ref().map(|token| ("token", token.expose_secret())))
+    }
+
+    /// The frame of a page that tells what was done: its links lead to pages that tell it again, and to no form.
+    pub(in crate::http) fn of_what_is_done(look: &'a Look, audience: &Audience) -> Self {
+        Self::leading_to(look, audience, Some((DONE, "")))
+    }
+
+    fn leading_to(look: &'a Look, audience: &Audience, what: Option<(&str, &str)>) -> Self {
         let language = audience.language;
+        let translate = |translated: &'static Language| {
+            let mut query = url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
+            let query = query.extend_pairs(what).append_pair("lang", translated.tag).finish();
+            Translation { language: translated, query, is_shown: translated == language }
+        };
         Self {
             look,
             language,
             query: if audience.has_chosen { format!("?lang={}", language.tag) } else { String::new() },
-            languages: Vec::new(),
+            languages: Language::all().iter().map(translate).collect(),
         }
-    }
-
-    /// With links to the other languages, for a page that is reached with this token, or without one.
-    pub(in crate::http) fn in_all_languages(mut self, token: Option<&str>) -> Self {
-        let translate = |language: &'static Language| {
-            let mut query = url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
-            if let Some(token) = token {
-                query.append_pair("token", token);
-            }
-            let query = query.append_pair("lang", language.tag).finish();
-            Translation { language, query, is_shown: language == self.language }
-        };
-        self.languages = Language::all().iter().map(translate).collect();
-        self
     }
 
     /// Says something in the page's language.

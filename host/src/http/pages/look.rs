@@ -67,7 +67,7 @@ impl Look {
     }
 
     /// The form for a new password.
-    pub(in crate::http) fn form(&self, audience: Audience) -> &Form {
+    pub(in crate::http) fn form(&self, audience: &Audience) -> &Form {
         self.forms.iter().find(|form| form.is_for(audience)).unwrap_or(&self.forms[0])
     }
 

@@ -4,12 +4,13 @@ use std::path::Path;
 use askama::Template as _;
 use axum::body::Body;
 use axum::http::Request;
+use url::form_urlencoded;
 
 use super::{Frame, SetPasswordPage};
 use crate::http::audience::{Accepts, Audience};
 use crate::http::language::Language;
 use crate::http::tests::{Answer, Served};
-use crate::setpass::fixture::{PIN, text};
+use crate::setpass::fixture::{PIN, RANDOM_PASSWORD, text};
 
 async fn get_as(served: &Served, path: &str, headers: &[(&str, &str)]) -> Answer {
     let request =
@@ -41,12 +42,90 @@ async fn the_form_that_was_put_together_before_is_the_one_that_would_be_now() {
         Language::all().iter().flat_map(|language| [(language, false), (language, true)])
     {
         for token in ["T0ken", "a&b\"<c>'d + e%/\u{e4}", "&#38;"] {
-            let audience = Audience { accepts: Accepts::Page, language, has_chosen };
-            let frame = Frame::of(look, audience).in_all_languages(Some(token));
+            let query: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
+            let address = format!("/?token={query}").parse().unwrap();
+            let audience = Audience { accepts: Accepts::Page, language, has_chosen, address };
+            let frame = Frame::of(look, &audience);
             let now = SetPasswordPage { frame, problem: None }.render().unwrap();
-            assert_eq!(look.form(audience).with(token), now, "{token} {has_chosen}");
+            assert_eq!(look.form(&audience).with(token), now, "{token} {has_chosen}");
         }
     }
+}
+
+/// The addresses that a page in this language leads to for other languages and its own, relative to its own address.
+fn translations(page: &Answer, shown: &str) -> Vec<(&'static str, String)> {
+    let links = page.body.split("<li><a href=\"").skip(1);
+    let links: Vec<_> = links.map(|link| link.split_once('"').unwrap()).collect();
+    let languages = Language::all();
+    assert_eq!(links.len(), languages.len(), "{}", page.body);
+    let read = |((query, rest), language): (&(&str, &str), &Language)| {
+        let link = rest.split_once('>').unwrap().0;
+        assert!(link.contains(&format!("lang=\"{0}\" hreflang=\"{0}\"", language.tag)), "{link}");
+        assert_eq!(link.contains("aria-current"), language.tag == shown, "{link}");
+        (language.tag, query.replace("&#38;", "&"))
+    };
+    links.iter().zip(languages).map(read).collect()
+}
+
+/// Whatever a page is about, it leads to itself in other languages, or where it came of a form, to the form.
+#[tokio::test]
+async fn every_page_leads_to_other_languages_without_losing_what_it_is_about() {
+    let served = Served::new().await;
+    let link = served.fixture.link().await;
+    let (form, unknown) = (format!("/?token={}", text(&link.token)), "/?token=unknown");
+    let mismatch = [("pin", PIN), ("password", "a"), ("confirm_password", "b")];
+    let chosen = [("pin", PIN), ("password", "one that suits us"), ("confirm_password", "one that suits us")];
+    let form_sign = "name=\"confirm_password\"";
+    let pages = [
+        ("form", served.get(&form).await, form.as_str(), form_sign),
+        ("problem", served.post(&form, &mismatch).await, &form, form_sign),
+        ("unknown link", served.post(unknown, &chosen).await, unknown, form_sign),
+        ("no token", served.get("/").await, "/", "class=\"bad\""),
+        ("no token sent", served.post("/", &chosen).await, "/", "class=\"bad\""),
+        ("nowhere", served.get("/nowhere").await, "/nowhere", "class=\"bad\""),
+        ("request", served.get("/reset").await, "/reset", "name=\"email\""),
+        ("no request", served.post("/reset", &[]).await, "/reset", "name=\"email\""),
+    ];
+    for (what, page, address, sign) in pages {
+        for (tag, query) in translations(&page, "en") {
+            let own =
+                form_urlencoded::parse(address.split_once('?').map_or("", |(_, query)| query).as_bytes());
+            let led: Vec<_> = form_urlencoded::parse(&query.as_bytes()[1..]).collect();
+            assert_eq!(led, own.chain([("lang".into(), tag.into())]).collect::<Vec<_>>(), "{what}");
+            let path = address.split('?').next().unwrap();
+            let translated = served.get(&format!("{path}{query}")).await;
+            assert!(translated.body.contains(&format!("<html lang=\"{tag}\">")), "{what} {tag}");
+            assert!(translated.body.contains(sign), "{what} {tag}: {}", translated.body);
+            assert_eq!(translations(&translated, tag).len(), Language::all().len());
+        }
+    }
+    assert_eq!(served.fixture.password(), RANDOM_PASSWORD, "nothing was sent again");
+}
+
+/// The form would be no answer to who has sent it with success.
+#[tokio::test]
+async fn what_was_done_is_told_again_in_other_languages_and_not_done_again() {
+    let served = Served::new().await;
+    let link = served.fixture.link().await;
+    let path = format!("/?token={}", text(&link.token));
+    let chosen = [("pin", PIN), ("password", "one that suits us"), ("confirm_password", "one that suits us")];
+    let asked = [("email", "user@example.org"), ("pin", "620417")];
+    for (path, form) in [(path.as_str(), &chosen[..]), ("/reset", &asked[..])] {
+        let done = served.post(path, form).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        assert!(!done.body.contains(text(&link.token)));
+        let mut titles = BTreeSet::new();
+        for (tag, query) in translations(&done, "en") {
+            let again = served.get(&format!("{}{query}", path.split('?').next().unwrap())).await;
+            assert!(again.status == 200 && again.body.contains("class=\"good\""), "{tag}: {}", again.body);
+            assert_eq!(translations(&again, tag).len(), Language::all().len());
+            let title = again.body.split_once("<h1>").unwrap().1.split_once("</h1>").unwrap().0.to_owned();
+            assert_eq!(done.body.contains(&title), tag == "en", "{title}");
+            titles.insert(title);
+        }
+        assert_eq!(titles.len(), Language::all().len(), "{titles:?}");
+    }
+    assert_eq!(served.fixture.identity.lock().unwrap().changes, 1);
 }
 
 #[tokio::test]

@@ -172,12 +172,15 @@ async fn a_server_that_hangs_up_is_unreachable() {
     server.abort();
 }
 
-/// Two seconds, in which nothing is done but what the tests do: far less than what it takes without an end.
-async fn until_soon(keystone: &Keystone) -> KeystoneError {
-    let soon = keystone.until(tokio::time::Instant::now() + Duration::from_millis(300));
-    let asked = tokio::time::timeout(Duration::from_secs(10), soon.project("p1")).await;
+/// What comes of a call that has to end within so long. Without an end it would take longer than this waits.
+async fn within(keystone: &Keystone, time: Duration) -> KeystoneError {
+    let soon = keystone.until(tokio::time::Instant::now() + time);
+    let asked = tokio::time::timeout(Duration::from_secs(15), soon.project("p1")).await;
     asked.expect("it ends in time").unwrap_err()
 }
+
+/// Time in which nothing can be done, as nobody answers.
+const SOON: Duration = Duration::from_millis(300);
 
 /// Answers nothing to the calls with this path.
 fn silent(path: &str) -> axum::Router {
@@ -193,11 +196,20 @@ const PATIENT: &str = "retries = 5\ntimeout = \"20s\"";
 #[tokio::test]
 async fn a_call_ends_with_all_its_repetitions_when_nobody_waits_for_it_any_more() {
     let fake = Fake::start(silent("/v3/projects/p1")).await;
-    let error = until_soon(&fake.keystone_with(PATIENT, Clock::system())).await;
+    let keystone = fake.keystone_with(PATIENT, Clock::system());
+    // So that it has a token by then, and the call is made.
+    keystone.project("another").await.unwrap();
+    let end = Duration::from_secs(3);
+    let error = within(&keystone, end).await;
     let timed_out = matches!(&error, KeystoneError::Unreachable { reason: Unreached::TimedOut(after), .. }
-        if *after <= Duration::from_millis(300));
+        if *after <= end);
     assert!(timed_out && error.is_passing() && !error.had_no_effect(), "{error}");
     assert_eq!(fake.calls("GET /v3/projects/p1"), 1);
+    assert_eq!(keystone.calls_at_a_time(), 4, "that says nothing about the service's load");
+
+    let keystone = fake.keystone_with("retries = 0\ntimeout = \"1s\"", Clock::system());
+    keystone.project("p1").await.unwrap_err();
+    assert_eq!(keystone.calls_at_a_time(), 2, "no answer in all the time that there is does");
 }
 
 #[tokio::test]
@@ -210,7 +222,8 @@ async fn nobody_is_kept_waiting_for_a_repetition_that_would_come_too_late() {
         (StatusCode::TOO_MANY_REQUESTS, [("Retry-After", "50")], body)
     });
     let fake = Fake::start(with_token().route("/v3/projects/p1", later)).await;
-    let error = until_soon(&fake.keystone_with(PATIENT, Clock::system())).await;
+    // Shorter than the pause that is asked for, and longer than this test takes.
+    let error = within(&fake.keystone_with(PATIENT, Clock::system()), Duration::from_secs(40)).await;
     assert!(matches!(error, KeystoneError::Unavailable { status: 429, .. }), "{error}");
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
@@ -236,7 +249,7 @@ async fn a_change_of_a_password_is_not_begun_where_nobody_will_wait_for_its_answ
 #[tokio::test]
 async fn a_call_that_cannot_be_made_in_time_is_not_made() {
     let fake = Fake::start(silent("/v3/auth/tokens")).await;
-    let error = until_soon(&fake.keystone_with(PATIENT, Clock::system())).await;
+    let error = within(&fake.keystone_with(PATIENT, Clock::system()), SOON).await;
     let is_too_late = |error: &KeystoneError| {
         matches!(error, KeystoneError::Unreachable { reason: Unreached::TooLate, .. })
             && error.had_no_effect()
@@ -254,7 +267,7 @@ async fn a_call_that_cannot_be_made_in_time_is_not_made() {
     while fake.calls("GET /v3/projects/p2") == 0 {
         let _ = tokio::time::timeout(Duration::from_millis(1), &mut only_place).await;
     }
-    let error = until_soon(&keystone).await;
+    let error = within(&keystone, SOON).await;
     assert!(is_too_late(&error), "{error}");
     assert_eq!(fake.calls("GET /v3/projects/p1"), 0);
     let late = keystone.until(tokio::time::Instant::now());

@@ -1,8 +1,10 @@
 //! Right PINs among wrong ones, at once.
 
+use super::super::Asker;
 use super::*;
+use crate::database::statements::recorded;
 use crate::database::{Attempt, AttemptStart, Claim, CountedAttempt, Unset};
-use crate::setpass::fixture::token_hash;
+use crate::setpass::fixture::{redemption, token_hash};
 
 /// An attempt with the right PIN that was counted and is still being compared while four wrong ones lock the link.
 async fn overtaken(fixture: &Fixture, link: &IssuedToken) -> CountedAttempt {
@@ -99,15 +101,21 @@ async fn no_more_pins_of_strangers_wait_than_there_are_places_and_one_that_does_
     let link = fixture.link().await;
     let hashing = &fixture.setpass.inner.hashing;
     let places: Vec<_> = (0..hashing::QUEUE_LENGTH).map(|_| hashing.queue().unwrap()).collect();
+    let (client, wrong) = ([192, 0, 2, 1].into(), redemption(&link.token, WRONG_PIN, CHOSEN));
     for _ in 0..6 {
-        let turned_away = fixture.redeem(&link.token, WRONG_PIN, CHOSEN).await;
+        let (turned_away, statements) =
+            recorded(fixture.setpass.redeem_for(client, &fixture.keystone, &wrong)).await;
         assert!(
             matches!(turned_away, Err(RedeemError::Setpass(SetpassError::Overloaded))),
             "{turned_away:?}"
         );
+        assert!(statements.is_empty(), "the database is not kept busy: {statements:?}");
     }
-    let turned_away = fixture.setpass.hash_stranger_pin(&"830274".into()).await;
+    let asker = Asker { name: String::new(), email: "user@example.org".to_owned() };
+    let (turned_away, statements) =
+        recorded(fixture.setpass.ask_from(client, &asker, &"830274".into(), None)).await;
     assert!(matches!(turned_away, Err(SetpassError::Overloaded)), "{turned_away:?}");
+    assert!(statements.is_empty(), "nor by who asks for a link: {statements:?}");
     fixture.setpass.hash_pin(&PIN.into()).await.unwrap();
     drop(places);
     fixture.redeem(&link.token, PIN, CHOSEN).await.unwrap();

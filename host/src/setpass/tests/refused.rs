@@ -27,7 +27,14 @@ async fn owed(fixture: &Fixture) -> Vec<Timestamp> {
 
 #[tokio::test]
 async fn a_password_changed_elsewhere_is_told_and_counts_and_keystone_is_seldom_asked_about_it() {
+    seldom_asked(false).await;
+    seldom_asked(true).await;
+}
+
+/// Also where something before Keystone puts pages of its own in the place of its refusals.
+async fn seldom_asked(refuses_in_other_words: bool) {
     let fixture = Fixture::new().await;
+    fixture.identity.lock().unwrap().refuses_in_other_words = refuses_in_other_words;
     let mut link = fixture.link().await;
     fixture.identity.lock().unwrap().passwords.insert(USER.to_owned(), "set by an administrator".to_owned());
     for refusal in 1..=MOST_REFUSALS {

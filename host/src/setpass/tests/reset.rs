@@ -233,6 +233,24 @@ async fn who_hangs_up_after_a_right_pin_has_sent_no_wrong_one() {
     tokio::time::timeout(Duration::from_secs(30), not_counted).await.expect("the try is taken back");
 }
 
+/// From before the client is counted on, so that no place is left at which the one is done and the other is not.
+#[tokio::test]
+async fn a_try_that_was_begun_is_counted_compared_and_taken_back_though_nobody_waits_for_it() {
+    let fixture = Fixture::with("max_attempts_per_client = 1").await;
+    let client: IpAddr = "192.0.2.1".parse().unwrap();
+    let link = fixture.link().await;
+    let right = redemption(&link.token, PIN, CHOSEN);
+    let busy = fixture.database.begin().await.unwrap();
+    let mut setting = Box::pin(fixture.setpass.redeem_for(client, &fixture.keystone, &right));
+    assert!(futures::poll!(&mut setting).is_pending(), "it cannot be counted before that has ended");
+    drop(setting);
+    busy.rollback().await.unwrap();
+    fixture.setpass.settle().await;
+    assert_eq!(fixture.password(), CHOSEN);
+    let next = fixture.setpass.redeem_for(client, &fixture.keystone, &right).await;
+    assert!(matches!(next, Err(RedeemError::Unknown)), "it counts no more: {next:?}");
+}
+
 #[tokio::test]
 async fn one_client_sends_so_many_wrong_pins_over_all_links_and_right_ones_do_not_count() {
     let fixture = Fixture::with("max_attempts_per_client = 5").await;

@@ -60,7 +60,7 @@ async fn owe_a_notice(app: &App) {
 }
 
 async fn ask_for_a_link(app: &App) {
-    let hash = app.setpass.hash_stranger_pin(&"830274".into()).await.unwrap();
+    let hash = app.setpass.hash_pin(&"830274".into()).await.unwrap();
     let asker = Asker { name: "New User".to_owned(), email: "user@example.org".to_owned() };
     app.setpass.ask_for_link(&asker, &hash, None).await.unwrap();
 }
