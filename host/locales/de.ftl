@@ -58,6 +58,7 @@ password-common = Dieses Passwort würde man als eines der ersten erraten. Bitte
 password-name = Dieses Passwort ist kaum mehr als Ihr Name oder der Name dieser Seite. Bitte fügen Sie einige Wörter hinzu, die mit beidem nichts zu tun haben.
 refused = Die Cloud nimmt dieses Passwort nicht an. Sie sagt: { $words }
 reused = Dieses Passwort hatten Sie schon einmal, und die Cloud möchte ein anderes. Sie sagt: { $words }
+previous-gone = Ihr bisheriges Passwort gilt nicht mehr: Legen Sie mit diesem Link ein neues fest. Falls der Link vorher abläuft, fordern Sie einen anderen an.
 unavailable = Der Dienst, der die Passwörter verwaltet, antwortet gerade nicht. Ihr Link gilt weiter: Bitte versuchen Sie es in einigen Minuten noch einmal.
 no-token = Öffnen Sie diese Seite mit dem ganzen Link aus der E-Mail. Manche Mailprogramme brechen lange Links um: Kopieren Sie dann beide Teile in die Adresszeile.
     .title = Der Link ist unvollständig

@@ -61,6 +61,7 @@ password-common = This password is among the first that anybody would guess. Ple
 password-name = This password is little more than your name or the name of this site. Please add a few words that have nothing to do with either.
 refused = The cloud does not accept this password. It says: { $words }
 reused = You had this password before, and the cloud wants another one. It says: { $words }
+previous-gone = Your previous password does not work any more: set a new one with this link. If the link ends before that, ask for another one.
 unavailable = The service that keeps passwords does not answer at this moment. Your link still works: please try again in some minutes.
 no-token = Open this page with the whole link from the mail. Some mail programs break long links in two: then copy both parts into the address bar.
     .title = The link is incomplete

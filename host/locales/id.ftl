@@ -49,6 +49,7 @@ password-common = Kata sandi ini termasuk yang paling dulu ditebak orang. Silaka
 password-name = Kata sandi ini hampir hanya nama Anda atau nama situs ini. Silakan tambahkan beberapa kata yang tidak berhubungan dengan keduanya.
 refused = Cloud tidak menerima kata sandi ini. Pesannya: { $words }
 reused = Kata sandi ini pernah Anda pakai, dan cloud meminta yang lain. Pesannya: { $words }
+previous-gone = Kata sandi Anda yang lama tidak berlaku lagi: aturlah yang baru dengan tautan ini. Jika tautan ini berakhir sebelum itu, mintalah tautan lain.
 unavailable = Layanan yang menyimpan kata sandi sedang tidak menjawab. Tautan Anda tetap berlaku: silakan coba lagi beberapa menit lagi.
 no-token = Buka halaman ini dengan tautan lengkap dari email. Beberapa program email memotong tautan panjang menjadi dua: salinlah kedua bagian ke bilah alamat.
     .title = Tautan tidak lengkap

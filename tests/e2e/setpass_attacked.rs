@@ -160,7 +160,7 @@ fn after_a_change_the_user_is_told_by_mail_and_nobody_is_logged_in() {
     let mail = stage.mail.wait_for(1).unwrap().remove(0);
     assert_eq!(mail.to, [name]);
     let text = mail.text.unwrap();
-    for part in [name, "a new password was chosen", "If it was not you", "support@example.org"] {
+    for part in [name, "to choose a new password", "If it was not you", "support@example.org"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     for secret in ["http", PIN, FIRST, &chosen(PIN), &token] {

@@ -152,6 +152,11 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::WrongPin { left } => {
             again(S::FORBIDDEN, "wrong-pin", Phrase::new("wrong-pin").with("left", left), Some("pin"))
+        RedeemError::PreviousGone(error) => {
+            let mut outcome = refusal(*error);
+            outcome.notice.phrase = outcome.notice.phrase.then("previous-gone");
+            outcome
+        }
         }
         RedeemError::TooManyFromClient { .. } => {
             Outcome { notice: too_many_requests(), form: None, wait: None }

@@ -8,6 +8,7 @@ use super::fixture::{
 use super::*;
 
 mod endings;
+mod previous_gone;
 mod race;
 mod refused;
 mod replaced;
