@@ -28,6 +28,9 @@ use crate::settings::setpass::reset::ResetMode;
 
 /// The longest address that SMTP can carry (RFC 5321, 4.5.3.1.3).
 const LONGEST_EMAIL: usize = 254;
+/// In seconds. The usual page about waiting speaks of an hour at most.
+const AN_HOUR: u64 = 3600;
+
 
 /// Names are for the helpdesk's eyes; longer ones are no names.
 const LONGEST_NAME: usize = 100;
@@ -108,7 +111,8 @@ pub(super) async fn request_reset(
     match ask(&services, client, &asker, &pin).await {
         Ok(ClientCount::Within) => received(&services).answer(audience, &services),
         Ok(ClientCount::Over { until }) => {
-            retry_after(too_many_requests().answer(audience, &services), setpass.seconds_until(until))
+            let seconds = setpass.seconds_until(until);
+            retry_after(too_many(seconds).answer(audience, &services), seconds)
         }
         Err(SetpassError::InvalidPin(_)) => again(&services, audience, typed, unusable(), Some("pin")),
         Err(SetpassError::Overloaded) => {
@@ -118,6 +122,12 @@ pub(super) async fn request_reset(
         }
         Err(error) => {
             tracing::error!(%error, "a request for a link is not recorded");
+/// What a client is told that has asked too often, and has to wait for so many seconds.
+fn too_many(seconds: u64) -> Notice {
+    let phrase = if seconds <= AN_HOUR { "too-many-requests" } else { "too-many-today" };
+    Notice { phrase: phrase.into(), ..too_many_requests() }
+}
+
             failure().answer(audience, &services)
         }
     }
