@@ -162,6 +162,7 @@ async fn what_cannot_be_used_is_400_and_shows_the_form_again() {
         form("user@example.org", "0000"),
         form("user@example.org", "1987"),
         form("user@example.org", "830830"),
+        form("user@example.org", "170462"),
         [form("user@example.org", "830274"), vec![("confirm_email", "usre@example.org")]].concat(),
     ] {
         let answer = served.post("/reset", &fields).await;
