@@ -19,6 +19,9 @@ use usher::settings::Settings;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let log = start_log();
+    if let Err(error) = usher::core_dumps::forbid() {
+        tracing::warn!(%error, "the system may write core dumps of this program, with secrets in them");
+    }
     let outcome = dispatch(cli).await;
     // Where that fails, there is nowhere to say so.
     let _ = log.flush();
