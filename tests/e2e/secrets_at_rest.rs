@@ -21,8 +21,8 @@ use crate::stage::{Stage, announce, expect_status};
 const FORM_PIN: &str = "4821";
 const RESET_PIN: &str = "735926418053";
 const CASE_PIN: &str = "918273645546";
-const CHOSEN: &str = "a password of the user's own";
-const CHOSEN_AGAIN: &str = "another password of the user's own";
+const CHOSEN: &str = "a password that nobody else has";
+const CHOSEN_AGAIN: &str = "another password that nobody has";
 
 /// What was left behind: texts and files, each with where it was found.
 struct Loot(Vec<(String, Vec<u8>)>);
