@@ -8,6 +8,7 @@ mod answer;
 mod asset;
 mod assets;
 mod audience;
+mod bodies;
 mod client_address;
 mod every_request;
 mod fields;

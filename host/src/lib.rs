@@ -13,6 +13,7 @@ pub mod cli;
 mod client_network;
 pub mod clock;
 pub mod command;
+pub mod core_dumps;
 pub mod cron;
 pub mod database;
 mod fail_point;

@@ -148,14 +148,14 @@ pub struct PasswordLink {
 }
 
 /// A password that somebody with a link and its PIN has chosen. Keystone has it, unless its answer was lost: then nobody
-/// knows.
+/// knows; or it refused that one, and has none that anybody knows.
 #[derive(Clone, Debug)]
 pub struct PasswordChangedMail {
     /// Name to greet the user by.
     pub full_name: String,
     /// Name to log in with.
     pub username: String,
-    /// When it was chosen.
+    /// When it was chosen, or the one of before was taken.
     pub changed: String,
     /// Whom to write to if it was not the user.
     pub support_email: String,

@@ -18,6 +18,9 @@ use usher::settings::Settings;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let log = start_log();
+    if let Err(error) = usher::core_dumps::forbid() {
+        tracing::warn!(%error, "the system may write core dumps of this program, with secrets in them");
+    }
     match log.around(dispatch(cli)).map_err(anyhow::Error::from).flatten() {
         Ok(code) => code,
         Err(error) => {

@@ -3,8 +3,11 @@
 //! That a user is to be told is recorded in the transaction that records the change. Where Keystone's answer was lost,
 //! it is recorded once nothing better is to be expected: with the try that Keystone does not accept the password of
 //! before from any more, or with the end of the link. Nobody can tell then whether Keystone made the change (it says
-//! when a password was set only where it also expires), so the mails say what is certain in both cases: that a new
-//! password was chosen.
+//! when a password was set only where it also expires), so the mails say what is certain in every case: that a link
+//! was used to choose a new password.
+//!
+//! The same goes for a link that was asked for: it takes the password that the user had, and is to be told of where it
+//! ends before Keystone took another one.
 //!
 //! The mail is made afterwards: its address is the one that Keystone has, asked for with Usher's own credentials. A
 //! failure of that never touches the change; it is tried again, later and later, and given up after [`PATIENCE`].

@@ -8,6 +8,7 @@
 //! Knows nothing of HTTP and commands.
 
 mod account;
+mod alert;
 mod case;
 
 use jiff::tz::TimeZone;
@@ -60,6 +61,8 @@ pub struct PasswordResets {
     pub render_mail: RenderMail,
     /// Where tickets go.
     pub helpdesk: String,
+    /// Who is told where no more requests are taken.
+    pub alert_to: Option<String>,
     /// In which times are told.
     pub time_zone: TimeZone,
     /// Roles whose users get no link that was asked for.
@@ -106,6 +109,7 @@ impl PasswordResets {
             outbox: app.outbox.clone(),
             render_mail,
             helpdesk: app.settings.mail.helpdesk.clone(),
+            alert_to: app.settings.schedule.alert_to.clone(),
             time_zone: app.settings.site.time_zone.clone(),
             protected_roles: app.settings.setpass.reset.protected_roles.clone(),
         }
@@ -118,12 +122,13 @@ impl PasswordResets {
     /// Where the database fails. What happens to single requests is logged.
     pub async fn work_through(&self, go_on: impl Fn() -> bool) -> Result<usize, DatabaseError> {
         let claimant = Process::this().to_string();
-        let mut worked_through = 0;
+        let (mut worked_through, mut seen) = (0, false);
         while self.setpass.reset_mode() != ResetMode::Off && go_on() {
             let now = self.clock.now();
             let until = after(now, CLAIM);
             let claimed = self.database.claim_reset_request(&claimant, now, until, Process::is_gone).await?;
             let Some(claimed) = claimed else { break };
+            seen = true;
             fail_point::reached(|| "reset request claimed".to_owned());
             match self.answer(&claimant, &claimed).await {
                 Ok(()) => worked_through += 1,
@@ -133,6 +138,10 @@ impl PasswordResets {
                     self.database.postpone_reset_request(claimed.id, &claimant, at).await?;
                 }
             }
+        }
+        // With the last one that the limit allows, nobody else is heard.
+        if seen {
+            self.tell_where_no_more_are_taken().await;
         }
         Ok(worked_through)
     }

@@ -71,7 +71,7 @@ pub use redeem::{RedeemError, Redemption};
 pub use reset_link::PreparedResetLink;
 pub use reset_request::Asker;
 
-pub(crate) use reset_request::REQUEST_PURPOSE;
+pub(crate) use reset_request::{REQUEST_PURPOSE, limit_in_total};
 pub(crate) use token::url as link_with;
 
 /// How long it is known of a link that was not used that it has ended or is locked, after it was last issued.

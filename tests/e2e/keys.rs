@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::json;
+use usher_tests::fault_proxy::FaultProxy;
 use usher_tests::identity;
 use usher_tests::serving::Serving;
 use usher_tests::sheet::AccessRow;
@@ -111,13 +113,20 @@ fn the_key_changes_again_and_again_while_an_import_and_a_server_work() {
     let rows: Vec<AccessRow> =
         (0..6).map(|number| AccessRow::founding(&user(number), &format!("Keys Busy {number}"))).collect();
     let site = stage.site(&rows);
+    let proxy = FaultProxy::start(&stage.cloud).unwrap();
+    site.use_proxy(&stage.cloud, &proxy).unwrap();
     let serving = site.serve().unwrap();
+    // The import cannot be over before the key has changed a few times.
+    proxy.answer_later(Duration::from_secs(2));
     let mut command = site.command(&["import", "--all"]);
     let mut import = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut rotations = 0;
     let status = loop {
         expect_status(&site.usher(&["keys", "rotate"]).unwrap(), 0);
         rotations += 1;
+        if rotations == 3 {
+            proxy.answer_later(Duration::ZERO);
+        }
         // What protects nothing at this moment goes, whether or not the import has just sealed something with it.
         for listed in list(&site).iter().filter(|listed| listed.state == "may be retired") {
             let run = site.usher(&["keys", "retire", &listed.id]).unwrap();
@@ -128,7 +137,7 @@ fn the_key_changes_again_and_again_while_an_import_and_a_server_work() {
         }
     };
     announce(&format!("{rotations} rotations beside an import"));
-    assert!(rotations >= 2, "the import was over at once");
+    assert!(rotations >= 3, "the import was over at once");
     // A row whose secret met a key that was retired at that moment is for the next import.
     if !status.success() {
         expect_status(&site.import(&["--all"]).unwrap(), 0);

@@ -22,7 +22,7 @@ const PIN: &str = "6204";
 
 /// Nobody is to be turned away for trying too often.
 const LIMITS: &str = "max_attempts = 100000\nmax_attempts_per_day = 100000\nmax_attempts_per_client = 100000\n\
-                      reset = { max_per_client = 100000, max_in_total = 100000 }\n";
+                      reset = { max_per_client = 100000, max_per_client_per_day = 100000, max_in_total = 100001 }\n";
 
 #[test]
 fn every_answer_is_one_that_the_description_allows_and_every_operation_succeeds() {

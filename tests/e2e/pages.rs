@@ -2,6 +2,7 @@
 
 mod asking;
 mod every_page;
+mod in_trouble;
 
 use std::time::Duration;
 
@@ -75,9 +76,14 @@ impl Pages {
 
     /// A new link for a user whose password in Keystone is [`FIRST`].
     fn link_for(&self, user: &str) -> String {
+        self.link_with(user, FIRST)
+    }
+
+    /// The same where Keystone has this password.
+    fn link_with(&self, user: &str, password: &str) -> String {
         let url = format!("{}/token/{user}", self.serving.url());
         let request = web::request("PUT", &url).header("X-Auth-Token", self.admin.token());
-        let token = request.json(&json!({ "password": FIRST, "pin": PIN })).send().unwrap();
+        let token = request.json(&json!({ "password": password, "pin": PIN })).send().unwrap();
         assert_eq!(token.status, 200, "{token:?}");
         format!("{}/?token={}", self.serving.url(), token.body)
     }

@@ -242,3 +242,19 @@ fn the_helpdesk_decides_about_cases() {
     let left = site.usher(&["password", "cases", "--json"]).unwrap().json().unwrap();
     assert_eq!(left.as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn the_doctor_tells_that_no_more_requests_are_taken() {
+    let stage = Stage::new();
+    let site = stage.site(&[]);
+    let serving = site.serve().unwrap();
+    for number in 0..2 {
+        assert_eq!(ask(&serving, &format!("nobody{number}@full.reset.example.org"), PIN).0, 200);
+    }
+    assert!(serving.stop().is_some());
+    let warning = "2 links were asked for within 24 hours, and no more requests are taken until";
+    let run = site.usher(&["doctor"]).unwrap();
+    assert!(!run.stdout.contains(warning), "{}", run.said());
+    set_mode(&site, "max_in_total = 2\nmax_per_client_per_day = 1");
+    expect_words(&site.usher(&["doctor"]).unwrap(), &[warning, "setpass.reset.max_in_total"]);
+}

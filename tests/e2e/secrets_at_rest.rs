@@ -6,7 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use usher::settings::Settings;
 use usher_tests::fault_proxy::FaultProxy;
+use usher_tests::serving::Serving;
 use usher_tests::sheet::AccessRow;
 use usher_tests::site::{self, Run, Site};
 use usher_tests::{process, web, workspace};
@@ -18,8 +21,8 @@ use crate::stage::{Stage, announce, expect_status};
 const FORM_PIN: &str = "4821";
 const RESET_PIN: &str = "735926418053";
 const CASE_PIN: &str = "918273645546";
-const CHOSEN: &str = "a password of the user's own";
-const CHOSEN_AGAIN: &str = "another password of the user's own";
+const CHOSEN: &str = "a password that nobody else has";
+const CHOSEN_AGAIN: &str = "another password that nobody has";
 
 /// What was left behind: texts and files, each with where it was found.
 struct Loot(Vec<(String, Vec<u8>)>);
@@ -115,6 +118,33 @@ fn run(site: &Site, log: &mut Vec<String>, arguments: &[&str], input: Option<&st
     run
 }
 
+/// The settings as the program has them in memory, and what the server tells of itself.
+fn what_it_tells(site: &Site, serving: &Serving) -> Vec<String> {
+    let settings = Settings::load(Some(&site.settings())).unwrap();
+    let dumped = format!("{settings:?}\n{settings:#?}");
+    assert!(dumped.contains("key_file"), "the settings are in it: {dumped}");
+    let told = ["/openapi.json", "/readyz", "/reset"].map(|path| {
+        let answer = web::request("GET", &format!("{}{path}", serving.url())).send().unwrap();
+        assert_eq!(answer.status, 200, "{path}");
+        answer.body
+    });
+    [vec![dumped], told.into()].concat()
+}
+
+/// What the process holds in memory is worth as much as the key file.
+#[test]
+fn a_server_that_crashes_leaves_no_core_dump() {
+    let stage = Stage::new();
+    let site = stage.site(&[]);
+    let before = getrlimit(Resource::Core);
+    setrlimit(Resource::Core, Rlimit { current: before.maximum, ..before }).unwrap();
+    let serving = site.serve().unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", serving.id())).unwrap();
+    let limit = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_ne!(before.maximum, Some(0), "whoever runs this test allows dumps");
+    assert_eq!(limit.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{limits}");
+}
+
 #[test]
 fn nothing_that_is_left_behind_holds_a_secret_that_passed_through() {
     let stage = Stage::new();
@@ -160,7 +190,10 @@ fn nothing_that_is_left_behind_holds_a_secret_that_passed_through() {
     run(&site, &mut log, &["mail", "list", "--all"], None);
     run(&site, &mut log, &["keys", "list"], None);
     run(&site, &mut log, &["doctor"], None);
+    run(&site, &mut log, &["password", "history", newcomer, "--json"], None);
+    run(&site, &mut log, &["schedule", "show", "outbox"], None);
     log.extend(serving.log());
+    log.extend(what_it_tells(&site, &serving));
     let finished = Loot::of(&site, &log);
 
     // The operator's own password is short enough for a chance to spell it in some encoding, so as it is only.

@@ -35,7 +35,7 @@ pub async fn run(settings: Result<Settings, SettingsError>, clock: Clock) -> Exi
     check_setpass(&settings, &clock, &mut findings).await;
     check_certificate(&settings, &clock, &mut findings);
     let keys = check_keys(&settings, &mut findings);
-    check_database(&settings, keys.as_ref(), &mut findings).await;
+    check_database(&settings, keys.as_ref(), &clock, &mut findings).await;
     let row_parser = check_plugins(&settings, &mut findings).await;
     check_jobs(&settings, &clock, &mut findings).await;
     check_keystone(&settings, clock, &mut findings).await;

@@ -30,7 +30,7 @@ use crate::mail_content::{MailContent, PasswordLink};
 use crate::outbox::{Compose, Delivery, DeliveryOutcome, MailedLink};
 use crate::random;
 use crate::registration::{fold, same_name};
-use crate::setpass::{IssuedToken, Pin, Registration};
+use crate::setpass::{IssuedToken, Pin, Registration, is_trivial};
 
 pub use cases::{approve, deny, list};
 
@@ -63,7 +63,7 @@ pub async fn run(app: &App, name: &str, case: Option<&str>) -> anyhow::Result<Ex
     }
     let pin = match case {
         Some(number) => of_case(app, &user, &email, number).await?,
-        None => PinSource::Asked(ask_pin().context("cannot read the PIN")?),
+        None => PinSource::Asked(chosen_pin()?),
     };
     let (user, email, pin) = (&user, email.as_str(), &pin);
     if let Some(sample) = app.links.sample() {
@@ -173,6 +173,18 @@ async fn of_case(app: &App, user: &User, email: &str, number: &str) -> anyhow::R
         bail!("reset case {number} was opened with another address than that of user {}", user.name);
     }
     Ok(PinSource::Case { number, pin_hash: case.pin_hash })
+}
+
+/// The PIN that the user has chosen, which is none that is guessed first.
+fn chosen_pin() -> anyhow::Result<SecretString> {
+    let pin = ask_pin().context("cannot read the PIN")?;
+    if is_trivial(&pin) {
+        bail!(
+            "this PIN is among the first that anybody would guess, such as a birthday or a row of digits; have the user \
+             choose another"
+        );
+    }
+    Ok(pin)
 }
 
 /// Asks twice without echo on a terminal; takes one line where there is none.

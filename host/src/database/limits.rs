@@ -4,6 +4,7 @@
 //! is exact however many processes ask at once, as each counts in a transaction that makes the others wait.
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::SqliteConnection;
 
 use super::{Database, DatabaseError, Transaction, timestamp};
 
@@ -41,23 +42,10 @@ pub async fn count_event_in(
     limit: &Limit<'_>,
     now: Timestamp,
 ) -> Result<Counted, DatabaseError> {
-    let now_ms = now.as_millisecond();
-    // Of the events that count, as many as the limit allows, the newest first: the last of them ends first.
-    let ends: Vec<i64> = sqlx::query_scalar(
-        "SELECT counts_until FROM limited_event WHERE kind = ? AND subject = ? AND counts_until > ? \
-         ORDER BY counts_until DESC LIMIT ?",
-    )
-    .bind(limit.kind)
-    .bind(limit.subject)
-    .bind(now_ms)
-    .bind(limit.most)
-    .fetch_all(&mut **tx)
-    .await?;
-    if u32::try_from(ends.len()).unwrap_or(u32::MAX) >= limit.most {
-        let until = ends.last().copied().map_or(Ok(now + limit.window), timestamp)?;
+    if let Some(until) = full_until(tx, limit, now).await? {
         return Ok(Counted::Over { until });
     }
-    let counts_until = now_ms.saturating_add(limit.window.as_secs().saturating_mul(1000));
+    let counts_until = now.as_millisecond().saturating_add(limit.window.as_secs().saturating_mul(1000));
     let id = sqlx::query_scalar(
         "INSERT INTO limited_event (kind, subject, counts_until) VALUES (?, ?, ?) RETURNING id",
     )
@@ -67,6 +55,29 @@ pub async fn count_event_in(
     .fetch_one(&mut **tx)
     .await?;
     Ok(Counted::Within(id))
+}
+
+/// Until when a limit leaves none, where it does not at present.
+async fn full_until(
+    connection: &mut SqliteConnection,
+    limit: &Limit<'_>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, DatabaseError> {
+    // Of the events that count, as many as the limit allows, the newest first: the last of them ends first.
+    let ends: Vec<i64> = sqlx::query_scalar(
+        "SELECT counts_until FROM limited_event WHERE kind = ? AND subject = ? AND counts_until > ? \
+         ORDER BY counts_until DESC LIMIT ?",
+    )
+    .bind(limit.kind)
+    .bind(limit.subject)
+    .bind(now.as_millisecond())
+    .bind(limit.most)
+    .fetch_all(connection)
+    .await?;
+    if u32::try_from(ends.len()).unwrap_or(u32::MAX) >= limit.most {
+        return Ok(Some(ends.last().copied().map_or(Ok(now + limit.window), timestamp)?));
+    }
+    Ok(None)
 }
 
 impl Database {
@@ -80,6 +91,39 @@ impl Database {
         let counted = count_event_in(&mut tx, limit, now).await?;
         tx.commit().await?;
         Ok(counted)
+    }
+
+    /// Counts an event toward each of several limits, if every one leaves one; else toward none, and says until when
+    /// that is so.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn count_event_of_all(
+        &self,
+        limits: &[Limit<'_>],
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, DatabaseError> {
+        let mut tx = self.begin().await?;
+        erase_ended(&mut tx, now).await?;
+        for limit in limits {
+            if let Counted::Over { until } = count_event_in(&mut tx, limit, now).await? {
+                return Ok(Some(until));
+            }
+        }
+        tx.commit().await?;
+        Ok(None)
+    }
+
+    /// Until when a limit leaves none, where it does not at present.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn limit_full_until(
+        &self,
+        limit: &Limit<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, DatabaseError> {
+        full_until(&mut *self.pool.acquire().await?, limit, now).await
     }
 
     /// Takes an event back that turned out not to be one.
@@ -176,6 +220,25 @@ mod tests {
         let within = counted.iter().filter(|counted| matches!(counted, Ok(Counted::Within(_)))).count();
         assert_eq!(within, 3, "{counted:?}");
         assert!(counted.iter().all(Result::is_ok));
+    }
+
+    #[tokio::test]
+    async fn what_one_limit_leaves_none_for_counts_toward_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
+        let (start, hours) = (Timestamp::UNIX_EPOCH, limit("hour", b"a"));
+        let days = Limit { most: 4, window: HOUR * 24, ..limit("day", b"a") };
+        let both = [hours, days];
+        let at = async |hour: i32| database.count_event_of_all(&both, start + HOUR * hour).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(at(0).await, None);
+        }
+        assert_eq!(at(0).await, Some(start + HOUR));
+        assert_eq!(database.limit_full_until(&days, start).await.unwrap(), None, "one is left");
+        assert_eq!(at(1).await, None);
+        assert_eq!(at(1).await, Some(start + HOUR * 24));
+        assert_eq!(database.limit_full_until(&days, start + HOUR).await.unwrap(), Some(start + HOUR * 24));
+        assert_eq!(at(24).await, None);
     }
 
     #[tokio::test]

@@ -16,6 +16,9 @@ pub enum SetpassEventKind {
     Tried,
     /// The PIN was right, and the password was not set, or nobody knows whether it was.
     NotSet,
+    /// A link that was asked for was used: Keystone has a random password in the place of the user's, and another one is
+    /// still to be chosen.
+    PreviousReplaced,
     /// The password was set, and the record of the link destroyed.
     PasswordSet,
     /// The last PIN that the limit allows was wrong, and the link's secrets destroyed.
@@ -50,6 +53,7 @@ impl SetpassEventKind {
             Self::Issued => "issued",
             Self::Tried => "tried",
             Self::NotSet => "not-set",
+            Self::PreviousReplaced => "previous-replaced",
             Self::PasswordSet => "password-set",
             Self::Locked => "locked",
             Self::Expired => "expired",

@@ -13,7 +13,7 @@ pub struct OwedNotice {
     pub id: i64,
     /// Keystone's id of the user.
     pub user_id: String,
-    /// When the password was changed, or perhaps was: the answer about that may have been lost.
+    /// When the password was changed, or perhaps was: the answer about that may have been lost. Or when it was taken.
     pub changed: Timestamp,
     /// Since when the user is to be told.
     pub owed: Timestamp,

@@ -142,6 +142,8 @@ pub struct GrantedClaim {
     pub password: Vec<u8>,
     /// Whether Keystone is known to have it.
     pub is_password_set: bool,
+    /// Whether somebody asked for the link: then the random password takes the place of one that the user had.
+    pub was_asked_for: bool,
     /// Which password the user's registered link is for, where it is another one than this.
     pub superseded: Option<String>,
 }

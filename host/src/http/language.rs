@@ -42,18 +42,25 @@ pub(super) struct Language {
 pub(super) struct Phrase {
     id: &'static str,
     values: Vec<(&'static str, FluentValue<'static>)>,
+    /// A message without variables that is said after it.
+    then: Option<&'static str>,
 }
 
 impl Phrase {
     /// A message.
     pub(super) fn new(id: &'static str) -> Self {
-        Self { id, values: Vec::new() }
+        Self { id, values: Vec::new(), then: None }
     }
 
     /// With the value of a variable.
     pub(super) fn with(mut self, variable: &'static str, value: impl Into<FluentValue<'static>>) -> Self {
         self.values.push((variable, value.into()));
         self
+    }
+
+    /// With another message after it.
+    pub(super) fn then(self, id: &'static str) -> Self {
+        Self { then: Some(id), ..self }
     }
 }
 
@@ -84,9 +91,13 @@ impl Language {
 
     /// Says something.
     pub(super) fn say(&self, phrase: &Phrase) -> Cow<'_, str> {
-        match self.fixed.get(phrase.id) {
-            Some(text) => Cow::Borrowed(text),
+        let text = match self.fixed.get(phrase.id) {
+            Some(text) => Cow::Borrowed(text.as_str()),
             None => Cow::Owned(self.put_together(phrase)),
+        };
+        match phrase.then {
+            Some(more) => Cow::Owned(format!("{text} {}", self.say(&more.into()))),
+            None => text,
         }
     }
 

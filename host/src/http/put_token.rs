@@ -7,11 +7,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::answer::{Told, json, plain, retry_after};
 use super::audience::{Accepts, Audience};
+use super::bodies::PutToken;
 use super::fields::read_json;
 use super::limits::Deadline;
 use super::openapi::Everywhere;
@@ -21,18 +20,6 @@ use crate::setpass::{Admission, AdmissionError, Pin, Registration, SetpassError}
 
 /// The longest id that Keystone gives is 64 characters.
 const LONGEST_USER_ID: usize = 255;
-
-/// What a user is registered with. For a user who is known here, either may be left out and stays as it is.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = Registration)]
-pub(super) struct Fields {
-    /// The random password that Keystone has for the user, who gets to choose another.
-    #[schema(value_type = Option<String>, format = Password, min_length = 1, example = "a random first password")]
-    password: Option<SecretString>,
-    /// The PIN that the user chose, in digits.
-    #[schema(value_type = Option<String>, pattern = "^[0-9]{4,12}$", example = "6204")]
-    pin: Option<SecretString>,
-}
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +85,7 @@ impl PutTokenError {
     tag = "programs",
     params(("user_id" = String, Path, description = "Keystone's id of the user", min_length = 1, max_length = 255,
         example = "3e5c8b0f7a6d4c2e9b1f8a7d6c5b4a39")),
-    request_body(content((Fields = "application/json"))),
+    request_body(content((PutToken = "application/json"))),
     security(("keystone" = [])),
     responses(
         (status = 200, description = "The token alone", body = String, content_type = "text/plain",
@@ -164,7 +151,7 @@ async fn issue(
             return Err(PutTokenError::TooMany { seconds: services.setpass.seconds_until(until) });
         }
     }
-    let fields: Fields = read_json(body).map_err(|error| PutTokenError::BadRequest(error.to_string()))?;
+    let fields: PutToken = read_json(body).map_err(|error| PutTokenError::BadRequest(error.to_string()))?;
     if user_id.trim().is_empty() || user_id.len() > LONGEST_USER_ID {
         return Err(PutTokenError::BadRequest("the user's id cannot be one".to_owned()));
     }

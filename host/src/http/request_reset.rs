@@ -11,11 +11,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::answer::{NextStep, Notice, Told, page, retry_after, too_many_requests};
 use super::audience::{Accepts, Audience};
+use super::bodies::RequestReset;
 use super::fields::{given, read_fields};
 use super::language::Phrase;
 use super::openapi::Everywhere;
@@ -29,28 +28,11 @@ use crate::settings::setpass::reset::ResetMode;
 /// The longest address that SMTP can carry (RFC 5321, 4.5.3.1.3).
 const LONGEST_EMAIL: usize = 254;
 
+/// In seconds. The usual page about waiting speaks of an hour at most.
+const AN_HOUR: u64 = 3600;
+
 /// Names are for the helpdesk's eyes; longer ones are no names.
 const LONGEST_NAME: usize = 100;
-
-/// What the form sends. Older forms confirm the address, ours does not.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = RequestReset)]
-pub(super) struct Fields {
-    /// Who asks, for the helpdesk's eyes. May be left out.
-    #[serde(default)]
-    #[schema(example = "Ada Example")]
-    name: String,
-    /// The user's address.
-    #[serde(default)]
-    #[schema(example = "user@example.org")]
-    email: String,
-    /// The same once more. May be left out.
-    #[schema(example = "user@example.org")]
-    confirm_email: Option<String>,
-    /// The PIN for the next link.
-    #[schema(value_type = Option<String>, example = "620417")]
-    pin: Option<SecretString>,
-}
 
 /// Asks for another link.
 ///
@@ -61,7 +43,7 @@ pub(super) struct Fields {
     path = "/reset",
     operation_id = "requestReset",
     tag = "pages",
-    request_body(content((Fields = "application/x-www-form-urlencoded"), (Fields = "application/json"))),
+    request_body(content((RequestReset = "application/x-www-form-urlencoded"), (RequestReset = "application/json"))),
     responses(
         (status = 200, description = "It is taken; where the address has an account, a link comes", body = Told),
         (status = 400, description = "A field is missing, or cannot be used", body = Told),
@@ -80,7 +62,7 @@ pub(super) async fn request_reset(
     if setpass.reset_mode() == ResetMode::Off {
         return off().answer(&audience, &services);
     }
-    let Ok(mut fields) = read_fields::<Fields>(&body) else {
+    let Ok(mut fields) = read_fields::<RequestReset>(&body) else {
         return again(&services, &audience, ("", ""), "bad-body", None);
     };
     let name: String = fields.name.trim().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
@@ -108,7 +90,8 @@ pub(super) async fn request_reset(
     match setpass.ask_from(client.network(), &asker, &pin, client.known()).await {
         Ok(ClientCount::Within) => received(&services).answer(&audience, &services),
         Ok(ClientCount::Over { until }) => {
-            retry_after(too_many_requests().answer(&audience, &services), setpass.seconds_until(until))
+            let seconds = setpass.seconds_until(until);
+            retry_after(too_many(seconds).answer(&audience, &services), seconds)
         }
         Err(SetpassError::InvalidPin(_)) => again(&services, &audience, typed, unusable(), Some("pin")),
         Err(SetpassError::Overloaded) => {
@@ -121,6 +104,12 @@ pub(super) async fn request_reset(
             failure().answer(&audience, &services)
         }
     }
+}
+
+/// What a client is told that has asked too often, and has to wait for so many seconds.
+fn too_many(seconds: u64) -> Notice {
+    let phrase = if seconds <= AN_HOUR { "too-many-requests" } else { "too-many-today" };
+    Notice { phrase: phrase.into(), ..too_many_requests() }
 }
 
 /// What is said when a request has been taken.

@@ -7,11 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::answer::{NextStep, Notice, Told, page, retry_after, too_many_requests};
 use super::audience::{Accepts, Audience};
+use super::bodies::SetPassword;
 use super::fields::{TokenQuery, given, read_fields};
 use super::language::Phrase;
 use super::limits::Deadline;
@@ -22,21 +21,6 @@ use super::{ClientAddress, Services};
 use crate::setpass::{
     LONGEST_PASSWORD, LONGEST_PIN, RedeemError, Redemption, SHORTEST_PIN, SetpassError, UnusablePassword,
 };
-
-/// What the form sends. Each field is needed.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = SetPassword)]
-pub(super) struct Fields {
-    /// The PIN that was chosen when the account was asked for.
-    #[schema(value_type = Option<String>, example = "6204")]
-    pin: Option<SecretString>,
-    /// The new password.
-    #[schema(value_type = Option<String>, format = Password, example = "a password of the user's own")]
-    password: Option<SecretString>,
-    /// The same once more.
-    #[schema(value_type = Option<String>, format = Password, example = "a password of the user's own")]
-    confirm_password: Option<SecretString>,
-}
 
 /// How a try went.
 struct Outcome {
@@ -56,7 +40,7 @@ struct Outcome {
     operation_id = "setPassword",
     tag = "pages",
     params(TokenQuery),
-    request_body(content((Fields = "application/x-www-form-urlencoded"), (Fields = "application/json"))),
+    request_body(content((SetPassword = "application/x-www-form-urlencoded"), (SetPassword = "application/json"))),
     responses(
         (status = 200, description = "The password is set, and the link is used up", body = Told),
         (status = 400, description = "A field is missing, the passwords differ, the PIN cannot be one, or Keystone \
@@ -105,7 +89,7 @@ async fn attempt(
     token: &SecretString,
     body: &Bytes,
 ) -> Outcome {
-    let Ok(fields) = read_fields::<Fields>(body) else {
+    let Ok(fields) = read_fields::<SetPassword>(body) else {
         return again(StatusCode::BAD_REQUEST, "bad-body", "bad-body", None);
     };
     let (pin, password) = (given(fields.pin), given(fields.password));
@@ -167,6 +151,11 @@ fn refusal(error: RedeemError) -> Outcome {
         }
         RedeemError::Reused(words) => {
             again(S::BAD_REQUEST, "refused", Phrase::new("reused").with("words", words), Some("password"))
+        }
+        RedeemError::PreviousGone(error) => {
+            let mut outcome = refusal(*error);
+            outcome.notice.phrase = outcome.notice.phrase.then("previous-gone");
+            outcome
         }
         RedeemError::LockedByKeystone(words) => {
             let phrase = Phrase::new("locked-by-keystone").with("words", words);

@@ -235,6 +235,18 @@ impl KeystoneError {
             if reason.before_sending() && *reason != Unreached::TooLate)
     }
 
+    /// Whether the call may have had its effect although it failed: the answer was lost, not the question. So it is after
+    /// whatever is no clear refusal. A gateway that does not wait for Keystone any longer answers 408 or a status from 500
+    /// on; Keystone may have done it, or do it later.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        match self {
+            Self::Unintelligible { .. } => true,
+            Self::Refused { status, .. } => *status == 408 || *status >= 500,
+            error => error.is_passing() && !error.had_no_effect(),
+        }
+    }
+
     /// Whether the call certainly had no effect although it failed in passing.
     pub(crate) fn had_no_effect(&self) -> bool {
         match self {

@@ -47,17 +47,10 @@ impl ChangePasswordError {
         matches!(self, Self::Other(error) if error.is_passing())
     }
 
-    /// Whether the password may be changed although the call failed: the answer was lost, not the question. So it is after
-    /// whatever is no clear refusal. A gateway that does not wait for Keystone any longer answers 408 or a status from 500
-    /// on; Keystone may have made the change, or make it later.
+    /// Whether the password may be changed although the call failed.
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {
-        match self {
-            Self::Other(KeystoneError::Unintelligible { .. }) => true,
-            Self::Other(KeystoneError::Refused { status, .. }) => *status == 408 || *status >= 500,
-            Self::Other(error) => error.is_passing() && !error.had_no_effect(),
-            _ => false,
-        }
+        matches!(self, Self::Other(error) if error.may_have_taken_effect())
     }
 }
 

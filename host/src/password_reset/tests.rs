@@ -13,6 +13,7 @@ use crate::setpass::fixture::{CLIENT, Fixture, RANDOM_PASSWORD, USER};
 use crate::settings;
 
 const PIN: &str = "830274";
+const OPERATORS: &str = "operators@example.org";
 
 /// Somebody at work on a [`Fixture`].
 struct Desk {
@@ -49,6 +50,7 @@ impl Desk {
             setpass: fixture.setpass.clone(),
             render_mail,
             helpdesk: mail.helpdesk,
+            alert_to: Some(OPERATORS.to_owned()),
             time_zone: TimeZone::UTC,
             protected_roles: vec!["Admin".to_owned()],
         };
@@ -342,4 +344,22 @@ async fn a_case_ends_by_itself_and_its_pin_with_it() {
         .map(|protected| protected.pins)
         .sum();
     assert_eq!(pins, 0);
+}
+
+#[tokio::test]
+async fn operators_are_told_once_a_day_that_no_more_requests_are_taken() {
+    let desk = Desk::new("max_in_total = 2").await;
+    let alerts = async || desk.recipients().await.into_iter().filter(|to| to == OPERATORS).count();
+    assert_eq!(desk.ask_and_work("one@example.org").await, 1);
+    assert_eq!(alerts().await, 0, "one is left");
+    assert_eq!(desk.ask_and_work("two@example.org").await, 1);
+    assert_eq!(alerts().await, 1);
+    assert_eq!(desk.ask_and_work("three@example.org").await, 0, "dropped");
+    assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0);
+    assert_eq!(alerts().await, 1, "once");
+    desk.fixture.clock.advance(SignedDuration::from_hours(24));
+    for email in ["one@example.org", "two@example.org"] {
+        assert_eq!(desk.ask_and_work(email).await, 1);
+    }
+    assert_eq!(alerts().await, 2, "again the next day");
 }

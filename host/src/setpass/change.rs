@@ -126,7 +126,8 @@ pub(super) async fn change_password(
         }
         _ => database.give_attempt_back(attempt, Unset::NotMade, now, why).await?,
     }
-    Err(refusal.into())
+    let refusal = RedeemError::from(refusal);
+    Err(if claim.was_asked_for { refusal.without_the_previous_password() } else { refusal })
 }
 
 /// What the user is told where Keystone does not accept the password that the link starts from.

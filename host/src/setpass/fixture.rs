@@ -11,12 +11,12 @@ use axum::{Json, Router};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{IssuedToken, Pin, RedeemError, Redemption, Registration, Setpass};
+use super::{IssuedToken, Pin, PreparedResetLink, RedeemError, Redemption, Registration, Setpass};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::keys::Keys;
-use crate::keystone::Keystone;
 use crate::keystone::fake::{Fake, token_body};
+use crate::keystone::{Keystone, User, UserOptions};
 use crate::settings;
 
 pub(crate) const USER: &str = "3e5c8b0f7a";
@@ -58,6 +58,8 @@ pub(crate) struct Identity {
     pub(crate) refuses_in_other_words: bool,
     /// Knows no e-mail address of anybody.
     pub(crate) has_no_addresses: bool,
+    /// Answers with this status where an administrator sets a password.
+    pub(crate) refuses_administrators: Option<u16>,
     /// Does what is asked, and then fails.
     pub(crate) loses_answers: bool,
     /// Never answers to a change of a password, and makes none.
@@ -142,6 +144,26 @@ impl Fixture {
         let issued = self.setpass.register(&mut tx, registration).await.unwrap();
         tx.commit().await.unwrap();
         issued
+    }
+
+    /// A link that somebody asked for [`USER`], with this PIN.
+    pub(crate) async fn reset_link(&self, pin: &str) -> PreparedResetLink {
+        let user = User {
+            id: USER.to_owned(),
+            name: "user@example.org".to_owned(),
+            email: Some("user@example.org".to_owned()),
+            description: None,
+            enabled: true,
+            default_project_id: None,
+            marker: None,
+            options: UserOptions::default(),
+        };
+        let hash = self.setpass.hash_pin(&pin.into()).await.unwrap();
+        let link = self.setpass.prepare_reset_link(&user, &hash);
+        let mut tx = self.database.begin().await.unwrap();
+        self.setpass.record_reset_link(&mut tx, &link, "request 1").await.unwrap();
+        tx.commit().await.unwrap();
+        link
     }
 
     pub(crate) async fn redeem(
@@ -265,6 +287,10 @@ fn list_roles(identity: &Identity, user_id: &str) -> Json<Value> {
 fn set_password(identity: &mut Identity, id: &str, change: &Value) -> (StatusCode, Json<Value>) {
     if identity.down {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": { "message": "down" } })));
+    }
+    if let Some(status) = identity.refuses_administrators {
+        let message = json!({ "error": { "message": "refused" } });
+        return (StatusCode::from_u16(status).unwrap(), Json(message));
     }
     identity.passwords.insert(id.to_owned(), change["password"].as_str().unwrap().to_owned());
     identity.administrative_changes += 1;

@@ -1,4 +1,4 @@
-//! How often one client may ask for links, and send wrong PINs.
+//! How often one client may send wrong PINs.
 //!
 //! Addresses are counted as keyed hashes, which are erased once they count no more. Windows slide: see
 //! `database::Limit`.
@@ -13,7 +13,7 @@ use crate::database::{Counted, Limit};
 use crate::keystone::Keystone;
 
 /// The span that a client's requests and wrong PINs are counted over.
-const CLIENT_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const CLIENT_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
 /// What counting a client came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,18 +60,6 @@ impl Setpass {
             outcome
         })
         .await
-    }
-
-    /// Counts that a client, named by its network, asks for a link.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn count_reset_for(&self, client: IpAddr) -> Result<ClientCount, SetpassError> {
-        let most = self.inner.reset.max_per_client;
-        Ok(match self.count_client(client, "reset of client", most).await? {
-            Counted::Within(_) => ClientCount::Within,
-            Counted::Over { until } => ClientCount::Over { until },
-        })
     }
 
     async fn count_client(

@@ -59,6 +59,10 @@ pub enum RedeemError {
     /// The user had the new password before, and Keystone says so. The link stays usable.
     #[error("Keystone refused a password that the user had before: {0}")]
     Reused(String),
+    /// Another password was not set, and the one that the user had does not work any more: a random one has taken its
+    /// place, as the link was asked for. The link stays usable.
+    #[error("{0}; the previous password was replaced by a random one")]
+    PreviousGone(Box<RedeemError>),
     /// Keystone does not accept the password that the link starts from: somebody else changed it since the link was
     /// issued, or the account is locked for a while after failed logins.
     #[error("Keystone does not accept the password that the link starts from")]
@@ -85,6 +89,19 @@ pub enum RedeemError {
     /// Usher's own records or keys failed, or it is overloaded.
     #[error(transparent)]
     Setpass(#[from] SetpassError),
+}
+
+impl RedeemError {
+    /// The same of a link that has taken the user's password already. Where the link is of no more use, or the password
+    /// in force is none of its, it stays what it is.
+    pub(super) fn without_the_previous_password(self) -> Self {
+        match self {
+            Self::Refused(_) | Self::Reused(_) | Self::LockedByKeystone(_) | Self::Keystone(_) => {
+                Self::PreviousGone(Box::new(self))
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<DatabaseError> for RedeemError {

@@ -115,9 +115,14 @@ pub(super) async fn set_random_password(
         return Err(RedeemError::LockedByKeystone(words.to_owned()));
     }
     fail_point::reached(|| "random password begun".to_owned());
-    keystone.set_password(&attempt.user_id, random_password).await.map_err(RedeemError::Keystone)?;
+    if let Err(error) = keystone.set_password(&attempt.user_id, random_password).await {
+        if error.may_have_taken_effect() {
+            inner.database.record_random_password_in_doubt(attempt, inner.clock.now()).await?;
+        }
+        return Err(RedeemError::Keystone(error));
+    }
     fail_point::reached(|| "random password set".to_owned());
-    inner.database.record_random_password_set(attempt).await?;
+    inner.database.record_random_password_set(attempt, inner.clock.now()).await?;
     fail_point::reached(|| "random password recorded".to_owned());
     Ok(())
 }

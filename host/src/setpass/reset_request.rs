@@ -9,10 +9,11 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::limits::CLIENT_WINDOW;
 use super::{ClientCount, Setpass, SetpassError};
 use crate::database::{DatabaseError, Limit, ResetCase, Transaction};
 use crate::registration;
-use crate::settings::setpass::reset::ResetMode;
+use crate::settings::setpass::reset::{Reset, ResetMode};
 
 /// What is sealed of who asked.
 pub(crate) const REQUEST_PURPOSE: &str = "setpass/reset-request";
@@ -30,6 +31,11 @@ pub struct Asker {
     pub name: String,
     /// E-mail address or user name.
     pub email: String,
+}
+
+/// How often all together may ask.
+pub(crate) fn limit_in_total(settings: &Reset) -> Limit<'static> {
+    Limit { kind: "reset in total", subject: &[], most: settings.max_in_total, window: TOTAL_WINDOW }
 }
 
 impl Setpass {
@@ -68,6 +74,25 @@ impl Setpass {
         Ok(counted)
     }
 
+    /// Counts that a client, named by its network, asks for a link: within an hour, and within the span that all requests
+    /// are counted over, so that one client cannot use up what all have.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn count_reset_for(&self, client: IpAddr) -> Result<ClientCount, SetpassError> {
+        let inner = &self.inner;
+        let subject = &inner.keys.fingerprint("setpass/client", &client.to_string());
+        let (hour, day) = (inner.reset.max_per_client, inner.reset.per_client_per_day());
+        let limits = [
+            Limit { kind: "reset of client", subject, most: hour, window: CLIENT_WINDOW },
+            Limit { kind: "reset of client in a day", subject, most: day, window: TOTAL_WINDOW },
+        ];
+        Ok(match inner.database.count_event_of_all(&limits, inner.clock.now()).await? {
+            None => ClientCount::Within,
+            Some(until) => ClientCount::Over { until },
+        })
+    }
+
     /// Records that somebody asks for a link from this address. `pin_hash` comes from [`Setpass::hash_pin`]. Where all together
     /// have asked often enough of late, nothing is recorded, and nobody is told.
     ///
@@ -82,19 +107,27 @@ impl Setpass {
         let inner = &self.inner;
         let plain = Zeroizing::new(serde_json::to_vec(asker).map_err(|_| damaged())?);
         let sealed = inner.keys.seal(REQUEST_PURPOSE, &plain);
-        let most = inner.reset.max_in_total;
-        let total = Limit { kind: "reset in total", subject: &[], most, window: TOTAL_WINDOW };
+        let total = limit_in_total(&inner.reset);
         let client = inner.client_to_record(client);
         let (database, now) = (&inner.database, inner.clock.now());
         if database.add_reset_request(&sealed, pin_hash, client.as_deref(), now, &total).await? {
             tracing::info!("a link was asked for");
         } else {
             tracing::warn!(
-                most,
+                most = total.most,
                 "too many links were asked for within 24 hours (setpass.reset.max_in_total); a request is dropped"
             );
         }
         Ok(())
+    }
+
+    /// Until when no more requests are taken, where as many were made within 24 hours as all together may.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn requests_full_until(&self) -> Result<Option<Timestamp>, SetpassError> {
+        let inner = &self.inner;
+        Ok(inner.database.limit_full_until(&limit_in_total(&inner.reset), inner.clock.now()).await?)
     }
 
     /// Who asked, from the sealed record.

@@ -9,6 +9,7 @@ use super::*;
 use crate::database::MailState;
 
 mod endings;
+mod previous_gone;
 mod race;
 mod refused;
 mod replaced;

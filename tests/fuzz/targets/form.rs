@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "../../../host/src/http/bodies.rs"]
+mod bodies;
 #[path = "../../../host/src/http/fields.rs"]
 #[allow(dead_code, reason = "each target uses a part of it")]
 mod fields;
@@ -10,24 +12,36 @@ mod typed;
 use libfuzzer_sys::fuzz_target;
 use url::form_urlencoded::Serializer;
 
-fuzz_target!(|body: &[u8]| {
-    match fields::read_fields::<typed::Fields>(body) {
+use bodies::{PutToken, RequestReset, SetPassword};
+use typed::{Body, Typed};
+
+/// Any bytes, for one of the operations.
+fn read<T: Body>(body: &[u8]) {
+    match fields::read_fields::<T>(body) {
         // What was read holds nothing that was replaced because it could not be: a form does not at all, and JSON
         // that is not UTF-8 is refused.
         Ok(read) if !body.trim_ascii_start().starts_with(b"{") => {
-            assert!(read.texts().iter().flatten().all(|text| !text.contains('\u{fffd}')));
+            assert!(read.texts().iter().all(|text| !text.contains('\u{fffd}')));
         }
         Ok(_) => {}
         Err(refused) => typed::assert_quotes_nothing(&refused.to_string()),
     }
-    let Some(typed) = typed::Typed::from_bytes(body) else { return };
-    if [typed.pin, typed.password].iter().any(|text| text.contains('\u{fffd}')) {
+}
+
+/// What somebody typed into one of the forms.
+fn read_back<T: Body>(typed: &Typed<'_>) {
+    let form = Serializer::new(String::new()).extend_pairs(T::typed(typed)).finish();
+    fields::read_fields::<T>(form.as_bytes()).unwrap().assert_read(typed);
+}
+
+fuzz_target!(|body: &[u8]| {
+    read::<SetPassword>(body);
+    read::<RequestReset>(body);
+    read::<PutToken>(body);
+    let Some(typed) = Typed::from_bytes(body) else { return };
+    if [typed.pin, typed.words].iter().any(|text| text.contains('\u{fffd}')) {
         return;
     }
-    let form = Serializer::new(String::new())
-        .append_pair("pin", typed.pin)
-        .append_pair("password", typed.password)
-        .append_pair("confirm_password", typed.password)
-        .finish();
-    typed.assert_read(&fields::read_fields(form.as_bytes()).unwrap());
+    read_back::<SetPassword>(&typed);
+    read_back::<RequestReset>(&typed);
 });

@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "../../../host/src/http/bodies.rs"]
+mod bodies;
 #[path = "../../../host/src/http/fields.rs"]
 #[allow(dead_code, reason = "each target uses a part of it")]
 mod fields;
@@ -11,17 +13,33 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
-use serde_json::json;
 
-fuzz_target!(|body: &[u8]| {
-    match fields::read_json::<typed::Fields>(body) {
+use bodies::{PutToken, RequestReset, SetPassword};
+use typed::{Body, Typed};
+
+/// Any bytes, for one of the operations.
+fn read<T: Body>(body: &[u8]) {
+    match fields::read_json::<T>(body) {
         // Nothing but one object, of UTF-8 and to its end, is read.
         Ok(_) if body.trim_ascii().is_empty() => {}
         Ok(_) => assert!(serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(body).is_ok()),
         Err(refused) => typed::assert_quotes_nothing(&refused.to_string()),
     }
-    let Some(typed) = typed::Typed::from_bytes(body) else { return };
-    let json = json!({ "pin": typed.pin, "password": typed.password, "confirm_password": typed.password });
-    typed.assert_read(&fields::read_json(json.to_string().as_bytes()).unwrap());
-    typed.assert_read(&fields::read_fields(json.to_string().as_bytes()).unwrap());
+}
+
+/// What a program sends to one of the operations.
+fn read_back<T: Body>(typed: &Typed<'_>) {
+    let json = serde_json::to_vec(&BTreeMap::from_iter(T::typed(typed))).unwrap();
+    fields::read_json::<T>(&json).unwrap().assert_read(typed);
+    fields::read_fields::<T>(&json).unwrap().assert_read(typed);
+}
+
+fuzz_target!(|body: &[u8]| {
+    read::<SetPassword>(body);
+    read::<RequestReset>(body);
+    read::<PutToken>(body);
+    let Some(typed) = Typed::from_bytes(body) else { return };
+    read_back::<SetPassword>(&typed);
+    read_back::<RequestReset>(&typed);
+    read_back::<PutToken>(&typed);
 });

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use super::findings::Findings;
+use crate::batch::in_words;
+use crate::clock::Clock;
 use crate::command::Exit;
 use crate::command::keys::missing_key;
 use crate::database::Database;
 use crate::keys::Keys;
 use crate::rekeying;
+use crate::setpass::limit_in_total;
 use crate::settings::{self, Settings};
 
 pub(super) fn check_keys(settings: &Settings, findings: &mut Findings) -> Option<Keys> {
@@ -23,12 +26,20 @@ pub(super) fn check_keys(settings: &Settings, findings: &mut Findings) -> Option
     }
 }
 
-pub(super) async fn check_database(settings: &Settings, keys: Option<&Keys>, findings: &mut Findings) {
+pub(super) async fn check_database(
+    settings: &Settings,
+    keys: Option<&Keys>,
+    clock: &Clock,
+    findings: &mut Findings,
+) {
     match Database::open(&settings.database.file).await {
         Ok(database) => {
             findings.good("database", settings.database.file.display());
             if let Some(keys) = keys {
                 check_protection(keys, &database, findings).await;
+            }
+            if settings.setpass.remote.is_none() {
+                check_requests(settings, &database, clock, findings).await;
             }
             database.close().await;
         }
@@ -53,6 +64,26 @@ async fn check_protection(keys: &Keys, database: &Database, findings: &mut Findi
                 format!("the older key {} still protects {secrets} secrets; {remedy}", used.id),
             );
         }
+    }
+}
+
+/// Whether those who forgot their passwords are heard.
+async fn check_requests(settings: &Settings, database: &Database, clock: &Clock, findings: &mut Findings) {
+    let limit = limit_in_total(&settings.setpass.reset);
+    match database.limit_full_until(&limit, clock.now()).await {
+        Ok(None) => {}
+        Ok(Some(until)) => {
+            let until = in_words(until, &settings.site.time_zone);
+            findings.warn(
+                "reset",
+                format!(
+                    "{} links were asked for within 24 hours, and no more requests are taken until {until} \
+                     (setpass.reset.max_in_total); does somebody ask for many on purpose?",
+                    limit.most
+                ),
+            );
+        }
+        Err(error) => findings.bad("database", error, Exit::Usage),
     }
 }
 

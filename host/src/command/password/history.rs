@@ -79,6 +79,7 @@ fn in_words(event: &str) -> &str {
         "issued" => "link issued",
         "tried" => "PIN tried",
         "not-set" => "PIN right, password not set",
+        "previous-replaced" => "password replaced by a random one, another to be chosen",
         "password-set" => "password set",
         "locked" => "link locked",
         "expired" => "link ended",

@@ -6,7 +6,7 @@ use sqlx::{FromRow, SqliteConnection};
 use super::super::setpass_events::{SetpassEventKind, record_setpass_event};
 use super::super::setpass_notices::settle_awaited;
 use super::super::{Database, DatabaseError};
-use super::endings::{lock, owe_unsettled};
+use super::endings::{lock, owe_untold};
 use super::{Claim, CountedAttempt, GrantedClaim, take_back, unlock};
 
 /// When a link ends that was not accepted.
@@ -35,6 +35,7 @@ struct ClaimRow {
     unsettled: i64,
     password: Vec<u8>,
     is_password_set: bool,
+    was_asked_for: bool,
 }
 
 #[derive(FromRow)]
@@ -67,7 +68,7 @@ impl Database {
              unsettled = unsettled + 1, password = COALESCE(password, ?) \
              WHERE token_hash = ? AND pin_hash <> '' AND (claimed_until IS NULL OR claimed_until <= ?) \
              AND (refused IS NULL OR refused <= ?) \
-             RETURNING user_id, unsettled, password, is_password_set",
+             RETURNING user_id, unsettled, password, is_password_set, kind = 'reset' AS was_asked_for",
         )
         .bind(until.as_millisecond())
         .bind(now.as_millisecond())
@@ -91,6 +92,7 @@ impl Database {
                 unsettled: claimed.unsettled > 1,
                 password: claimed.password,
                 is_password_set: claimed.is_password_set,
+                was_asked_for: claimed.was_asked_for,
                 superseded,
             }));
         }
@@ -147,7 +149,6 @@ impl Database {
         let mut tx = self.begin().await?;
         end_claim(&mut tx, attempt, true, now).await?;
         record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::NotSet, reason)).await?;
-        owe_unsettled(&mut tx, &attempt.user_id, &attempt.password_name, now).await?;
         let refusals: Option<i64> = sqlx::query_scalar(
             "UPDATE setpass_link SET refusals = refusals + 1, refused = ? \
              WHERE user_id = ? AND password_name = ? RETURNING refusals",
@@ -158,6 +159,7 @@ impl Database {
         .fetch_optional(&mut *tx)
         .await?;
         let is_last = refusals.is_some_and(|refusals| refusals >= i64::from(limits.refusals));
+        owe_untold(&mut tx, &attempt.user_id, &attempt.password_name, is_last, now).await?;
         if is_last {
             sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND password_name = ?")
                 .bind(&attempt.user_id)

@@ -56,7 +56,8 @@ impl Database {
         settle_awaited(&mut tx, &attempt.user_id, &attempt.password_name, true, now).await?;
         let others: Vec<Replaced> = sqlx::query_as(
             "DELETE FROM setpass_link WHERE user_id = ? AND (kind = 'reset' OR password_name = ?) \
-             RETURNING password_name, claimed_until, unsettled, told, COALESCE(unsettled_since, issued) AS since",
+             RETURNING password_name, claimed_until, unsettled, told, COALESCE(unsettled_since, issued) AS since, \
+             previous_gone",
         )
         .bind(&attempt.user_id)
         .bind(superseded)
@@ -135,7 +136,7 @@ impl Database {
                 let link = token_hash.as_slice().try_into().ok();
                 let event = SetpassEvent { at: now, kind, user_id, link, client: None, detail: "" };
                 record_setpass_event(&mut tx, &event).await?;
-                owe_unsettled(&mut tx, user_id, password_name, now).await?;
+                owe_untold(&mut tx, user_id, password_name, true, now).await?;
                 destroyed += 1;
             }
         }
@@ -203,32 +204,42 @@ pub(super) async fn lock(
     let locked = locked.rows_affected() == 1;
     if locked {
         record_setpass_event(&mut *connection, &attempt.event(now, SetpassEventKind::Locked, "")).await?;
-        owe_unsettled(connection, &attempt.user_id, &attempt.password_name, now).await?;
+        owe_untold(connection, &attempt.user_id, &attempt.password_name, true, now).await?;
     }
     Ok(locked)
 }
 
-/// Records that a user is to be told of changes with one password of which it is not known whether Keystone made them.
-/// Each is told of once. One that is under way is left to whoever makes it.
-pub(super) async fn owe_unsettled(
+/// Records that a user is to be told of changes with one password of which it is not known whether Keystone made them,
+/// and, where the link `is_over`, of the user's own password, which a random one has replaced. Each is told of once. A
+/// change that is under way is left to whoever makes it.
+pub(super) async fn owe_untold(
     connection: &mut SqliteConnection,
     user_id: &str,
     password_name: &str,
+    is_over: bool,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
     let since: Option<i64> = sqlx::query_scalar(
-        "UPDATE setpass_link SET told = unsettled WHERE user_id = ? AND password_name = ? AND unsettled > told \
-         AND (claimed_until IS NULL OR claimed_until <= ?) RETURNING COALESCE(unsettled_since, issued)",
+        "SELECT CASE WHEN unsettled > told THEN COALESCE(unsettled_since, issued) ELSE previous_gone END \
+         FROM setpass_link WHERE user_id = ? AND password_name = ? \
+         AND (unsettled > told OR (? AND previous_gone IS NOT NULL)) \
+         AND (claimed_until IS NULL OR claimed_until <= ?)",
     )
     .bind(user_id)
     .bind(password_name)
+    .bind(is_over)
     .bind(now.as_millisecond())
     .fetch_optional(&mut *connection)
     .await?;
-    match since {
-        Some(since) => owe_notice(connection, user_id, timestamp(since)?, now).await,
-        None => Ok(()),
-    }
+    let Some(since) = since else { return Ok(()) };
+    sqlx::query(
+        "UPDATE setpass_link SET told = unsettled, previous_gone = NULL WHERE user_id = ? AND password_name = ?",
+    )
+    .bind(user_id)
+    .bind(password_name)
+    .execute(&mut *connection)
+    .await?;
+    owe_notice(connection, user_id, timestamp(since)?, now).await
 }
 
 /// What is known of the changes with a link that another one takes the place of.
@@ -239,6 +250,7 @@ struct Replaced {
     unsettled: i64,
     told: i64,
     since: i64,
+    previous_gone: Option<i64>,
 }
 
 impl Replaced {
@@ -251,6 +263,11 @@ impl Replaced {
     fn is_in_doubt(&self, now: Timestamp) -> bool {
         self.unsettled - i64::from(self.under_way_until(now).is_some()) > self.told
     }
+
+    /// Since when there is something that its user is still to be told of, now that it is gone.
+    fn untold_since(&self, now: Timestamp) -> Option<i64> {
+        if self.is_in_doubt(now) { Some(self.since) } else { self.previous_gone }
+    }
 }
 
 /// Records what a user is to be told of the changes with links that are about to be replaced: those that were asked for,
@@ -262,15 +279,17 @@ pub(super) async fn replace_links(
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
     let replaced: Vec<Replaced> = sqlx::query_as(
-        "SELECT password_name, claimed_until, unsettled, told, COALESCE(unsettled_since, issued) AS since \
+        "SELECT password_name, claimed_until, unsettled, told, COALESCE(unsettled_since, issued) AS since, previous_gone \
          FROM setpass_link WHERE user_id = ? AND (kind = 'reset' OR ?)",
     )
     .bind(user_id)
     .bind(gets_another_password)
     .fetch_all(&mut **tx)
     .await?;
-    for link in replaced.iter().filter(|link| link.is_in_doubt(now)) {
-        owe_notice(tx, user_id, timestamp(link.since)?, now).await?;
+    for link in &replaced {
+        if let Some(since) = link.untold_since(now) {
+            owe_notice(tx, user_id, timestamp(since)?, now).await?;
+        }
     }
     owe_under_way(tx, user_id, &replaced, now).await?;
     sqlx::query("DELETE FROM setpass_link WHERE user_id = ? AND kind = 'reset'")

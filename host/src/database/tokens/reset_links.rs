@@ -4,6 +4,7 @@
 //! nothing away. The first one that is used ends them all.
 
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 
 use super::super::setpass_events::{SetpassEvent, SetpassEventKind, record_setpass_event};
 use super::super::{Database, DatabaseError, Transaction, forget_step_password_in};
@@ -55,21 +56,60 @@ pub async fn add_reset_link_in(tx: &mut Transaction, link: &ResetLink<'_>) -> Re
 }
 
 impl Database {
-    /// Records that Keystone has the random password of the link. An import that goes on does not mail a link that
-    /// would need the password of before.
+    /// Records that Keystone has the random password of the link in the place of the user's, who is told of it where
+    /// the link ends before another one is chosen. An import that goes on does not mail a link that would need the
+    /// password of before.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn record_random_password_set(&self, attempt: &CountedAttempt) -> Result<(), DatabaseError> {
+    pub async fn record_random_password_set(
+        &self,
+        attempt: &CountedAttempt,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
         let mut tx = self.begin().await?;
         sqlx::query("UPDATE setpass_link SET is_password_set = 1 WHERE user_id = ? AND password_name = ?")
             .bind(&attempt.user_id)
             .bind(&attempt.password_name)
             .execute(&mut *tx)
             .await?;
+        record_previous_gone(&mut tx, attempt, now).await?;
+        record_setpass_event(&mut tx, &attempt.event(now, SetpassEventKind::PreviousReplaced, "")).await?;
         if let Some(marker) = &attempt.marker {
             forget_step_password_in(&mut tx, marker).await?;
         }
         Ok(tx.commit().await?)
     }
+
+    /// Records that Keystone may have the random password of the link: what it answered was lost.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn record_random_password_in_doubt(
+        &self,
+        attempt: &CountedAttempt,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let mut tx = self.begin().await?;
+        record_previous_gone(&mut tx, attempt, now).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Records since when the password that the user had is gone, or may be.
+async fn record_previous_gone(
+    connection: &mut SqliteConnection,
+    attempt: &CountedAttempt,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE setpass_link SET previous_gone = COALESCE(previous_gone, ?) \
+         WHERE user_id = ? AND password_name = ?",
+    )
+    .bind(now.as_millisecond())
+    .bind(&attempt.user_id)
+    .bind(&attempt.password_name)
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -41,7 +41,10 @@ async fn a_request_is_recorded_with_nothing_readable_in_it() {
 #[tokio::test]
 async fn the_answer_is_the_same_for_everybody_also_when_all_together_ask_too_often() {
     for mode in ["helpdesk", "self-service"] {
-        let served = Served::with(&format!("[reset]\nmode = \"{mode}\"\nmax_in_total = 3")).await;
+        let served = Served::with(&format!(
+            "[reset]\nmode = \"{mode}\"\nmax_in_total = 3\nmax_per_client_per_day = 9"
+        ))
+        .await;
         let first = served.post("/reset", &form("user@example.org", "830274")).await;
         for email in ["nobody@example.org", "user@example.org", "user@example.org", "other@example.org"] {
             let answer = served.post("/reset", &form(email, "830274")).await;
@@ -96,6 +99,26 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
     assert_eq!(served.post("/reset", &form("user@example.org", "830274")).await.status, 200);
 }
 
+/// However patient one client is, most of what all together may ask is left to others.
+#[tokio::test]
+async fn one_client_asks_for_a_part_of_all_links_in_a_day_and_is_told_to_come_back_tomorrow() {
+    let served = Served::with("[reset]\nmax_per_client = 2\nmax_in_total = 50").await;
+    let mut taken = 0;
+    for hour in 0..24 {
+        for _ in 0..3 {
+            let answer = served.post("/reset", &form("user@example.org", "830274")).await;
+            taken += i32::from(answer.status == 200);
+            if hour == 3 {
+                assert_eq!((answer.status, answer.headers["retry-after"].to_str().unwrap()), (429, "75600"));
+                assert!(answer.body.contains("Please come back tomorrow"), "{}", answer.body);
+            }
+        }
+        served.fixture.clock.advance(SignedDuration::from_hours(1));
+    }
+    assert_eq!(taken, 5, "a tenth of all");
+    assert_eq!(served.post("/reset", &form("user@example.org", "830274")).await.status, 200);
+}
+
 #[tokio::test]
 async fn where_nobody_answers_requests_none_are_taken() {
     let served = Served::with("[reset]\nmode = \"off\"").await;
@@ -139,6 +162,7 @@ async fn what_cannot_be_used_is_400_and_shows_the_form_again() {
         form("user@example.org", "0000"),
         form("user@example.org", "1987"),
         form("user@example.org", "830830"),
+        form("user@example.org", "170462"),
         [form("user@example.org", "830274"), vec![("confirm_email", "usre@example.org")]].concat(),
     ] {
         let answer = served.post("/reset", &fields).await;
@@ -174,7 +198,7 @@ async fn what_strangers_type_is_escaped() {
 async fn the_time_does_not_tell_accounts_from_strangers_nor_from_those_who_ask_too_often() {
     const ROUNDS: usize = 150;
     let served =
-        Served::with("[reset]\nmode = \"self-service\"\nmax_per_client = 100000\nmax_in_total = 100000")
+        Served::with("[reset]\nmode = \"self-service\"\nmax_per_client = 100000\nmax_per_client_per_day = 100000\nmax_in_total = 100000")
             .await;
     let setpass = &served.fixture.setpass;
     // Hashed once: the slow hash takes the same for all, and would hide what is looked for.

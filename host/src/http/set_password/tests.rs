@@ -283,3 +283,27 @@ fn every_refusal_has_words_in_every_language_and_a_title_where_it_is_a_page() {
         }
     }
 }
+
+/// Such a link has taken the present password by the time that Keystone refuses the new one.
+#[tokio::test]
+async fn who_asked_for_the_link_is_told_in_every_language_that_the_previous_password_is_gone() {
+    let served = Served::new().await;
+    let asked = served.fixture.reset_link("830274").await;
+    let registered = served.fixture.link_of("u2").await;
+    served.fixture.identity.lock().unwrap().passwords.insert("u2".to_owned(), RANDOM_PASSWORD.to_owned());
+    for (language, words) in [
+        ("en", "Your previous password does not work any more"),
+        ("de", "Ihr bisheriges Passwort gilt nicht mehr"),
+        ("id", "Kata sandi Anda yang lama tidak berlaku lagi"),
+        ("ja", "以前のパスワードはもう使えません"),
+    ] {
+        for (token, pin, is_told) in
+            [(&asked.issued().token, "830274", true), (&registered.token, PIN, false)]
+        {
+            let path = format!("/?token={}&lang={language}", text(token));
+            let refused = try_with(&served, &path, pin, WEAK_PASSWORD).await;
+            assert_eq!(refused.status, 400, "{}", refused.body);
+            assert_eq!(refused.body.contains(words), is_told, "{language}: {}", refused.body);
+        }
+    }
+}

@@ -115,7 +115,7 @@ async fn an_earlier_change_in_doubt_is_told_with_the_replacement() {
 async fn each_change_in_doubt_is_told_where_several_links_are_replaced() {
     let fixture = Fixture::new().await;
     let welcome = fixture.link().await;
-    let asked = super::reset::reset_link(&fixture, PIN).await;
+    let asked = fixture.reset_link(PIN).await;
     let mut begun = Vec::new();
     for token in [&welcome.token, &asked.issued().token] {
         let attempt = begin(&fixture, token).await;
@@ -147,7 +147,7 @@ async fn a_change_in_doubt_with_a_link_that_was_asked_for_is_told_when_another_e
     for is_used in [false, true] {
         let fixture = Fixture::new().await;
         let welcome = fixture.link().await;
-        let asked = super::reset::reset_link(&fixture, PIN).await;
+        let asked = fixture.reset_link(PIN).await;
         let (attempt, begun) = (begin(&fixture, &asked.issued().token).await, fixture.clock.now());
         fixture.clock.advance(SignedDuration::from_mins(1));
         let mut expected = vec![begun];

@@ -8,36 +8,12 @@ use jiff::SignedDuration;
 use super::super::fixture::{
     CLIENT, Fixture, PIN, RANDOM_PASSWORD, USER, WEAK_PASSWORD, WRONG_PIN, redemption, text, token_hash,
 };
-use super::super::{ClientCount, IssuedToken, PreparedResetLink, RETENTION, RedeemError, Redemption};
+use super::super::{ClientCount, IssuedToken, RETENTION, RedeemError, Redemption};
 use crate::database::{Attempt, AttemptLimits, AttemptStart, Swept, Unset};
-use crate::keystone::{User, UserOptions};
 
 const CHOSEN: &str = "correct horse battery staple";
 const RESET_PIN: &str = "830274";
 const OTHER_PIN: &str = "472915";
-
-fn user(marker: Option<&str>) -> User {
-    User {
-        id: USER.to_owned(),
-        name: "user@example.org".to_owned(),
-        email: Some("user@example.org".to_owned()),
-        description: None,
-        enabled: true,
-        default_project_id: None,
-        marker: marker.map(str::to_owned),
-        options: UserOptions::default(),
-    }
-}
-
-/// A link that somebody asked for, with this PIN.
-pub(super) async fn reset_link(fixture: &Fixture, pin: &str) -> PreparedResetLink {
-    let hash = fixture.setpass.hash_pin(&pin.into()).await.unwrap();
-    let link = fixture.setpass.prepare_reset_link(&user(None), &hash);
-    let mut tx = fixture.database.begin().await.unwrap();
-    fixture.setpass.record_reset_link(&mut tx, &link, "request 1").await.unwrap();
-    tx.commit().await.unwrap();
-    link
-}
 
 async fn redeem(fixture: &Fixture, link: &IssuedToken, pin: &str, password: &str) -> Result<(), RedeemError> {
     fixture.redeem(&link.token, pin, password).await
@@ -50,7 +26,7 @@ fn administrative_changes(fixture: &Fixture) -> usize {
 #[tokio::test]
 async fn the_present_password_stays_until_the_link_is_used_with_its_pin() {
     let fixture = Fixture::new().await;
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     for _ in 0..2 {
         let tried = redeem(&fixture, link.issued(), WRONG_PIN, CHOSEN).await;
         assert!(matches!(tried, Err(RedeemError::WrongPin { .. })), "{tried:?}");
@@ -67,8 +43,8 @@ async fn the_present_password_stays_until_the_link_is_used_with_its_pin() {
 async fn a_link_that_is_asked_for_ends_no_other_and_the_first_that_is_used_ends_all() {
     let fixture = Fixture::new().await;
     let welcome = fixture.link().await;
-    let own = reset_link(&fixture, RESET_PIN).await;
-    let strangers = reset_link(&fixture, OTHER_PIN).await;
+    let own = fixture.reset_link(RESET_PIN).await;
+    let strangers = fixture.reset_link(OTHER_PIN).await;
     let tried = redeem(&fixture, own.issued(), OTHER_PIN, CHOSEN).await;
     assert!(matches!(tried, Err(RedeemError::WrongPin { .. })), "each link has its own PIN: {tried:?}");
     redeem(&fixture, &welcome, PIN, CHOSEN).await.unwrap();
@@ -79,7 +55,7 @@ async fn a_link_that_is_asked_for_ends_no_other_and_the_first_that_is_used_ends_
     assert_eq!((fixture.password().as_str(), administrative_changes(&fixture)), (CHOSEN, 0));
 
     let welcome = fixture.link().await;
-    let own = reset_link(&fixture, RESET_PIN).await;
+    let own = fixture.reset_link(RESET_PIN).await;
     redeem(&fixture, own.issued(), RESET_PIN, "yet another").await.unwrap();
     let used = redeem(&fixture, &welcome, PIN, "one more").await;
     assert!(matches!(used, Err(RedeemError::Unknown)), "{used:?}");
@@ -89,7 +65,7 @@ async fn a_link_that_is_asked_for_ends_no_other_and_the_first_that_is_used_ends_
 #[tokio::test]
 async fn a_new_registration_ends_the_links_that_were_asked_for() {
     let fixture = Fixture::new().await;
-    let asked = reset_link(&fixture, RESET_PIN).await;
+    let asked = fixture.reset_link(RESET_PIN).await;
     let registered = fixture.link().await;
     let used = redeem(&fixture, asked.issued(), RESET_PIN, CHOSEN).await;
     assert!(matches!(used, Err(RedeemError::Unknown)), "{used:?}");
@@ -99,10 +75,13 @@ async fn a_new_registration_ends_the_links_that_were_asked_for() {
 #[tokio::test]
 async fn what_keystone_refuses_leaves_the_link_and_sets_no_second_random_password() {
     let fixture = Fixture::new().await;
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     for _ in 0..7 {
         let refused = redeem(&fixture, link.issued(), RESET_PIN, WEAK_PASSWORD).await;
-        assert!(matches!(refused, Err(RedeemError::Refused(_))), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(RedeemError::PreviousGone(why)) if matches!(**why, RedeemError::Refused(_))),
+            "{refused:?}"
+        );
     }
     assert_eq!(administrative_changes(&fixture), 1, "Keystone's history is not filled with random passwords");
     redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await.unwrap();
@@ -112,7 +91,7 @@ async fn what_keystone_refuses_leaves_the_link_and_sets_no_second_random_passwor
 #[tokio::test]
 async fn a_failing_keystone_costs_no_attempt_and_a_lost_answer_is_recognised() {
     let fixture = Fixture::new().await;
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     fixture.identity.lock().unwrap().down = true;
     for _ in 0..6 {
         let failed = redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await;
@@ -134,7 +113,7 @@ async fn a_failing_keystone_costs_no_attempt_and_a_lost_answer_is_recognised() {
 #[tokio::test]
 async fn an_account_that_could_not_change_the_password_afterwards_keeps_the_present_one() {
     let fixture = Fixture::new().await;
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     let account = |enabled: bool, locked: bool| {
         serde_json::json!({
             "id": USER, "name": "user@example.org", "enabled": enabled, "options": { "lock_password": locked },
@@ -154,7 +133,7 @@ async fn an_account_that_could_not_change_the_password_afterwards_keeps_the_pres
 #[tokio::test]
 async fn all_links_of_a_user_share_the_attempts_of_the_day() {
     let fixture = Fixture::new().await;
-    let (first, second) = (reset_link(&fixture, RESET_PIN).await, reset_link(&fixture, RESET_PIN).await);
+    let (first, second) = (fixture.reset_link(RESET_PIN).await, fixture.reset_link(RESET_PIN).await);
     for _ in 0..5 {
         let tried = redeem(&fixture, first.issued(), WRONG_PIN, CHOSEN).await;
         assert!(matches!(tried, Err(RedeemError::WrongPin { .. })), "{tried:?}");
@@ -170,7 +149,7 @@ async fn all_links_of_a_user_share_the_attempts_of_the_day() {
 #[tokio::test]
 async fn a_link_that_has_ended_keeps_no_secret_and_is_told_to_have_ended() {
     let fixture = Fixture::new().await;
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     // Used once, so that it has a random password.
     redeem(&fixture, link.issued(), RESET_PIN, WEAK_PASSWORD).await.unwrap_err();
     let protected = async || fixture.database.protected_by_keys().await.unwrap().into_values().next();
@@ -191,7 +170,7 @@ async fn a_link_that_has_ended_keeps_no_secret_and_is_told_to_have_ended() {
 #[tokio::test]
 async fn a_random_password_whose_recording_was_lost_is_set_again() {
     let fixture = Fixture::new().await;
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     let hash = token_hash(&link.issued().token);
     let drawn = fixture.keys.seal(&super::super::password_purpose(USER), b"drawn before the crash");
     let (now, until) = (fixture.clock.now(), fixture.clock.now() + SignedDuration::from_mins(5));
@@ -259,11 +238,14 @@ async fn one_client_sends_so_many_wrong_pins_over_all_links_and_right_ones_do_no
         let redemption = Redemption { client: Some(client), ..redemption(token, pin, password) };
         fixture.setpass.redeem_for(client, &fixture.keystone, &redemption).await
     };
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     let token = &link.issued().token;
     for _ in 0..7 {
         let refused = send(client, token, RESET_PIN, WEAK_PASSWORD).await;
-        assert!(matches!(refused, Err(RedeemError::Refused(_))), "a right PIN is no guess: {refused:?}");
+        assert!(
+            matches!(&refused, Err(RedeemError::PreviousGone(why)) if matches!(**why, RedeemError::Refused(_))),
+            "a right PIN is no guess: {refused:?}"
+        );
     }
     for _ in 0..2 {
         assert!(matches!(send(client, token, WRONG_PIN, CHOSEN).await, Err(RedeemError::WrongPin { .. })));
@@ -280,7 +262,7 @@ async fn one_client_sends_so_many_wrong_pins_over_all_links_and_right_ones_do_no
     assert!(matches!(other, Err(RedeemError::WrongPin { .. })), "another client may go on: {other:?}");
     assert!(!fixture.is_on_disk(CLIENT), "addresses are not written down");
     fixture.clock.advance(SignedDuration::from_mins(30));
-    let fresh = reset_link(&fixture, RESET_PIN).await;
+    let fresh = fixture.reset_link(RESET_PIN).await;
     fixture.clock.advance(SignedDuration::from_mins(28));
     send(client, &fresh.issued().token, RESET_PIN, CHOSEN).await.unwrap();
     assert_eq!(fixture.password(), CHOSEN, "{}", text(token).len());
@@ -313,7 +295,7 @@ async fn stored(fixture: &Fixture) -> (u64, u64) {
 #[tokio::test]
 async fn a_link_that_was_asked_for_is_on_record_and_its_secrets_go_with_the_last_wrong_pin() {
     let fixture = Fixture::new().await;
-    let locked = reset_link(&fixture, RESET_PIN).await;
+    let locked = fixture.reset_link(RESET_PIN).await;
     // Refused, so that the link has a random password.
     redeem(&fixture, locked.issued(), RESET_PIN, WEAK_PASSWORD).await.unwrap_err();
     assert_eq!(stored(&fixture).await, (1, 1));
@@ -324,28 +306,33 @@ async fn a_link_that_was_asked_for_is_on_record_and_its_secrets_go_with_the_last
     assert_eq!(stored(&fixture).await, (0, 0), "locked");
     let tried = redeem(&fixture, locked.issued(), RESET_PIN, CHOSEN).await;
     assert!(matches!(tried, Err(RedeemError::Locked)), "{tried:?}");
-    let expected = ["issued request 1", "tried", "not-set refused by Keystone"];
+    let expected = ["issued request 1", "tried", "previous-replaced", "not-set refused by Keystone"];
     let trail_so_far = trail(&fixture).await;
-    assert_eq!(trail_so_far[..3], expected);
-    assert_eq!(trail_so_far[3..], ["tried", "tried", "tried", "tried", "tried", "locked"]);
+    assert_eq!(trail_so_far[..4], expected);
+    assert_eq!(trail_so_far[4..], ["tried", "tried", "tried", "tried", "tried", "locked"]);
 
     fixture.clock.advance(SignedDuration::from_hours(24));
-    let expired = reset_link(&fixture, RESET_PIN).await;
+    let expired = fixture.reset_link(RESET_PIN).await;
     fixture.clock.advance(SignedDuration::from_hours(1));
     fixture.setpass.sweep().await.unwrap();
     assert!(matches!(redeem(&fixture, expired.issued(), RESET_PIN, CHOSEN).await, Err(RedeemError::Expired)));
-    let used = reset_link(&fixture, RESET_PIN).await;
+    let used = fixture.reset_link(RESET_PIN).await;
     redeem(&fixture, used.issued(), RESET_PIN, CHOSEN).await.unwrap();
-    let expected = ["issued request 1", "expired", "issued request 1", "tried", "password-set"];
-    assert_eq!(trail(&fixture).await[9..], expected);
+    let expected =
+        ["issued request 1", "expired", "issued request 1", "tried", "previous-replaced", "password-set"];
+    assert_eq!(trail(&fixture).await[10..], expected);
     let owed = fixture.database.owed_notices(fixture.clock.now()).await.unwrap();
-    assert_eq!(owed.len(), 1, "the user is told of the change");
+    assert_eq!(
+        owed.len(),
+        2,
+        "the user is told of the change, and of the password that the locked link took"
+    );
 }
 
 #[tokio::test]
 async fn a_right_pin_sets_a_random_password_anew_where_wrong_ones_locked_the_link_and_destroyed_it() {
     let fixture = Fixture::new().await;
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     let limits = AttemptLimits { per_link: 5, per_window: 8 };
     let (hash, now) = (token_hash(&link.issued().token), fixture.clock.now());
     let attempt = Attempt { token_hash: &hash, now, limits, client: None };
@@ -369,7 +356,7 @@ async fn a_right_pin_sets_a_random_password_anew_where_wrong_ones_locked_the_lin
 #[tokio::test]
 async fn a_user_who_is_gone_gets_no_random_password_and_is_told() {
     let fixture = Fixture::new().await;
-    let link = reset_link(&fixture, RESET_PIN).await;
+    let link = fixture.reset_link(RESET_PIN).await;
     fixture.identity.lock().unwrap().gone = true;
     let told = redeem(&fixture, link.issued(), RESET_PIN, CHOSEN).await;
     assert!(matches!(told, Err(RedeemError::AccountGone)), "{told:?}");

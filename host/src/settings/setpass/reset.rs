@@ -35,6 +35,8 @@ pub struct Reset {
     pub max_per_account: u32,
     /// How often one client may ask within an hour.
     pub max_per_client: u32,
+    /// How often one client may ask within 24 hours, where it is set; see [`Reset::per_client_per_day`].
+    pub max_per_client_per_day: Option<u32>,
     /// How often all together may ask within 24 hours.
     pub max_in_total: u32,
     /// Users with one of these roles, wherever, get no link that was asked for here.
@@ -49,6 +51,7 @@ impl Default for Reset {
             case_lifetime: Duration::from_secs(7 * 86_400),
             max_per_account: 3,
             max_per_client: 30,
+            max_per_client_per_day: None,
             max_in_total: 500,
             protected_roles: vec!["admin".to_owned()],
         }
@@ -56,6 +59,12 @@ impl Default for Reset {
 }
 
 impl Reset {
+    /// How often one client may ask within 24 hours: a tenth of what all together may, where it is not set.
+    #[must_use]
+    pub fn per_client_per_day(&self) -> u32 {
+        self.max_per_client_per_day.unwrap_or((self.max_in_total / 10).max(1))
+    }
+
     pub(crate) fn check(&self) -> Result<(), (String, String)> {
         let fail = |key: &str, message: &str| Err((format!("setpass.reset.{key}"), message.to_owned()));
         if !DIGITS.contains(&self.pin_digits) {
@@ -73,6 +82,21 @@ impl Reset {
                 return fail(key, "with 0 nobody can ask for a link; write mode = \"off\" for that");
             }
         }
+        if self.max_per_client_per_day == Some(0) {
+            return fail(
+                "max_per_client_per_day",
+                "with 0 nobody can ask for a link; write mode = \"off\" for that",
+            );
+        }
+        if self.per_client_per_day() >= self.max_in_total {
+            let key =
+                if self.max_per_client_per_day.is_some() { "max_per_client_per_day" } else { "max_in_total" };
+            return fail(
+                key,
+                "one client alone could keep everybody from asking for a link: max_per_client_per_day has to be less than \
+                 max_in_total, which has to be 2 or more",
+            );
+        }
         Ok(())
     }
 }
@@ -88,6 +112,9 @@ mod tests {
         assert_eq!((defaults.mode, defaults.pin_digits), (ResetMode::Helpdesk, 6));
         assert_eq!(defaults.protected_roles, ["admin"]);
         defaults.check().unwrap();
+        assert_eq!((defaults.max_in_total, defaults.per_client_per_day()), (500, 50));
+        read("max_per_client_per_day = 2\nmax_in_total = 3").check().unwrap();
+        assert_eq!(read("max_in_total = 3").per_client_per_day(), 1);
         assert_eq!(read("mode = \"self-service\"").mode, ResetMode::SelfService);
         assert_eq!(read("mode = \"off\"").mode, ResetMode::Off);
         for (text, key) in [
@@ -97,6 +124,10 @@ mod tests {
             ("max_per_account = 0", "max_per_account"),
             ("max_per_client = 0", "max_per_client"),
             ("max_in_total = 0", "max_in_total"),
+            ("max_in_total = 1", "max_in_total"),
+            ("max_per_client_per_day = 0", "max_per_client_per_day"),
+            ("max_per_client_per_day = 500", "max_per_client_per_day"),
+            ("max_per_client_per_day = 3\nmax_in_total = 3", "max_per_client_per_day"),
         ] {
             assert_eq!(read(text).check().unwrap_err().0, format!("setpass.reset.{key}"));
         }
