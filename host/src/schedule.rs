@@ -18,6 +18,7 @@
 
 mod alert;
 pub mod by_hand;
+mod clocks;
 pub mod jobs;
 mod leftovers;
 pub mod overview;
@@ -138,7 +139,7 @@ pub struct Scheduler<'a> {
     kept: SignedDuration,
     /// What this process is called among the holders of occasions.
     holder: String,
-    /// The machine that it runs on.
+    /// What the machine that it runs on is known by.
     host: String,
     /// Whether somebody at a terminal reads what is said on standard error.
     attended: bool,
@@ -208,7 +209,7 @@ impl<'a> Scheduler<'a> {
             settings: app.settings.schedule.clone(),
             kept: SignedDuration::try_from(app.settings.retention.reports).unwrap_or(SignedDuration::MAX),
             holder: Process::this().to_string(),
-            host: Process::this().host().to_owned(),
+            host: Process::this().machine(),
             attended: std::io::stderr().is_terminal(),
             is_gone: Process::is_gone,
             look: LOOK,
