@@ -4,6 +4,7 @@ use super::bindings::interfaces::types as wit;
 use super::bindings::job::JobPre;
 use super::error::PluginError;
 use super::local_time;
+use super::rehearsal::Rehearsal;
 use super::role::Role;
 
 const RUN: &str = "run";
@@ -28,7 +29,7 @@ pub struct Occasion {
 pub struct JobReport {
     /// One sentence for the list of runs.
     pub summary: String,
-    /// Further lines, in order.
+    /// Further lines, in order; after a dry run, also what would have been mailed.
     pub details: Vec<String>,
 }
 
@@ -73,13 +74,16 @@ impl Job {
         Self { role }
     }
 
-    /// Runs the job for an occasion.
+    /// Runs the job for an occasion. In a dry run nothing is changed, whatever it does.
     ///
     /// # Errors
     /// Where the component fails, or says that it could not do its work.
     pub async fn run(&self, occasion: &Occasion) -> Result<JobReport, JobError> {
         let callee = self.role.callee().await;
         let (_place, mut store) = callee.store().await;
+        if occasion.dry_run {
+            store.data_mut().rehearsal = Some(Rehearsal::default());
+        }
         let occasion = wit::Occasion {
             time: local_time::time_to_wit(occasion.time.datetime()),
             unix_seconds: occasion.time.timestamp().as_second(),
@@ -94,7 +98,10 @@ impl Job {
             .await
             .map_err(|error| callee.explain(&error, RUN, &store))?;
         match ran {
-            Ok(wit::JobReport { summary, details }) => Ok(JobReport { summary, details }),
+            Ok(wit::JobReport { summary, mut details }) => {
+                details.extend(store.data_mut().rehearsal.take().into_iter().flat_map(Rehearsal::would_mail));
+                Ok(JobReport { summary, details })
+            }
             Err(wit::JobError::Passing(reason)) => Err(JobError::Passing { plugin, reason }),
             Err(wit::JobError::Final(reason)) => Err(JobError::Final { plugin, reason }),
         }

@@ -15,6 +15,7 @@ use crate::settings::plugins::Limits;
 
 use super::bindings::interfaces::settings::Entry;
 use super::capabilities::Capabilities;
+use super::rehearsal::Rehearsal;
 
 /// Elements that all tables of a component may have together. CPython takes some ten thousand.
 pub(super) const TABLE_ELEMENTS: usize = 1_000_000;
@@ -44,6 +45,8 @@ pub(super) struct Profile {
 pub(super) struct State {
     pub(super) profile: Arc<Profile>,
     pub(super) budget: Budget,
+    /// In a dry run, what is done in place of changing something.
+    pub(super) rehearsal: Option<Rehearsal>,
     pub(super) wasi: WasiCtx,
     resources: ResourceTable,
 }
@@ -97,7 +100,7 @@ impl State {
             log_lines: LOG_LINES,
         };
         let wasi = WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build();
-        Self { profile, budget, wasi, resources: ResourceTable::new() }
+        Self { profile, budget, rehearsal: None, wasi, resources: ResourceTable::new() }
     }
 
     /// Counts a call to the host. Every function of `plugin/host/` begins with it.
