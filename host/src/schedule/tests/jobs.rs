@@ -187,6 +187,14 @@ fn a_limit_that_cannot_be_put_back_is_told_at_once_and_so_is_an_unusable_mail_se
         let failure = jobs::expire_quotas::told(&Ok(report)).unwrap_err();
         assert!(!failure.is_passing() && failure.reason.contains(words), "{failure:?}");
     }
+    let why = Some("the mail server mail.example.org:25 does not offer STARTTLS".to_owned());
+    let named = quota_terms::Report {
+        mail_server_unusable: true,
+        mail_server: why,
+        ..quota_terms::Report::default()
+    };
+    let failure = jobs::expire_quotas::told(&Ok(named)).unwrap_err();
+    assert!(failure.reason.contains("mail.example.org:25"), "{failure:?}");
     let away = quota_terms::Report { unreachable: true, ..quota_terms::Report::default() };
     assert!(jobs::expire_quotas::told(&Ok(away)).unwrap_err().is_passing());
 }
