@@ -90,6 +90,16 @@ async fn a_mail_server_that_refuses_for_good_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn a_mail_server_that_is_away_is_named() {
+    let script = |command: &str| (command == GREETING).then_some("421 not now");
+    let site = Site::with_server(ALERTS, script).await;
+    site.write("access", &[&approved("a@example.org")]);
+    let occasion = next_day(&site, "notify").await;
+    expect(&occasion, Waiting, "a service could not be reached: the mail server 127.0.0.1:");
+    assert!(!occasion.summary.unwrap().contains('@'));
+}
+
+#[tokio::test]
 async fn what_the_mail_server_takes_a_little_late_is_marked_a_little_later_and_not_on_the_next_occasion() {
     let refusals = Arc::new(AtomicU32::new(0));
     let refused = Arc::clone(&refusals);
