@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub(crate) use self::marks::{Verdict, write_marks};
+pub(crate) use self::marks::{Verdict, try_to_write_marks};
 use self::report::{Report, ReportedNotice};
 pub(crate) use self::run::{Mailing, run};
 use crate::app::App;
