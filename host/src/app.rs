@@ -106,7 +106,6 @@ impl App {
             keystone: Some(keystone.clone()),
             outbox: Some((outbox.clone(), database.clone())),
             sheets: sheets.iter().cloned().collect(),
-            only_reads: false,
             links: Some(links.clone()),
         };
         let plugins = PluginHost::new(&settings.plugins, capabilities)?;

@@ -20,8 +20,13 @@ pub struct Cli {
     pub command: Command,
 }
 
+const OWN_JOBS: &str = "\
+A job of the site's own is run by its name in [plugins.jobs]:
+  usher run NAME [--dry-run] [--json] [--settings FILE]";
+
 const EXIT_STATUS: &str = "\
-Exit status: 0 all done, 1 some rows failed, 2 wrong usage or settings, 3 a service could not be reached.
+Exit status: 0 all done, 1 some rows failed, 2 wrong usage or settings, or somebody has to make what they name (a worksheet),
+3 a service could not be reached.
 Set RUST_LOG (for example RUST_LOG=usher=debug) for a more detailed log on standard error.";
 
 /// What to do.
@@ -33,7 +38,7 @@ pub enum Command {
     #[command(subcommand)]
     Quota(QuotaCommand),
     /// Do now what otherwise happens by itself
-    #[command(subcommand)]
+    #[command(subcommand, after_help = OWN_JOBS)]
     Run(RunCommand),
     /// Show what happens by itself: each job with its last run, the result, and the next run
     Schedule(ScheduleArgs),
@@ -138,9 +143,41 @@ pub enum RunCommand {
     Remind(RunArgs),
     /// Erase records that name people, as [retention] says
     Retention(RunArgs),
-    /// A job of the site's own, by its name in [plugins.jobs]; takes --dry-run and --json too
+    /// A job of the site's own, by its name in [plugins.jobs]
     #[command(external_subcommand)]
     Plugin(Vec<String>),
+}
+
+/// Run a job of the site's own now
+///
+/// The words after `usher run` where they begin with no name that is known here.
+#[derive(Debug, Parser)]
+#[command(bin_name = "usher run JOB", no_binary_name = false, after_help = EXIT_STATUS)]
+pub struct OwnJobArgs {
+    /// Settings file [default: ./settings.toml, else /etc/usher/settings.toml]
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// How it is run.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+impl Cli {
+    /// The command line of this process. Wrong words end the program.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::parse().with_settings_of_own_job()
+    }
+
+    /// `--settings` may stand after the name of any command, also of one that is only known from the settings.
+    fn with_settings_of_own_job(mut self) -> Self {
+        if let Command::Run(RunCommand::Plugin(words)) = &self.command
+            && let Some(file) = OwnJobArgs::parse_from(words).settings
+        {
+            self.settings = Some(file);
+        }
+        self
+    }
 }
 
 /// How `usher run` does a job.
@@ -322,5 +359,27 @@ mod tests {
         assert!(refusal(&["usher", "quota", "set", "P"]).contains("<KEY=VALUE>"));
         assert_eq!(refusal(&["usher", "quota", "set", "P", "cores=4", "port=-1", "ram_gb=0.5"]), "");
         assert!(refusal(&["usher", "mail", "retry"]).contains("<NUMBER|--all>"));
+    }
+    #[test]
+    fn settings_are_named_anywhere_on_the_command_line() {
+        let read = |line: &str| {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap().with_settings_of_own_job();
+            cli.settings.map(|file| file.display().to_string())
+        };
+        for line in [
+            "usher --settings site.toml run weekly-digest --dry-run",
+            "usher run --settings site.toml weekly-digest --dry-run",
+            "usher run weekly-digest --settings site.toml --dry-run",
+            "usher run weekly-digest --dry-run --json --settings=site.toml",
+            "usher --settings other.toml run weekly-digest --settings site.toml",
+            "usher run notify --dry-run --settings site.toml",
+            "usher schedule show notify --settings site.toml",
+        ] {
+            assert_eq!(read(line).as_deref(), Some("site.toml"), "{line}");
+        }
+        assert!(
+            refusal(&["usher", "run", "--help"])
+                .contains("usher run NAME [--dry-run] [--json] [--settings FILE]")
+        );
     }
 }

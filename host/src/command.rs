@@ -19,3 +19,15 @@ mod signals;
 mod table;
 
 pub use exit::{Exit, status_of};
+
+/// An error and its causes. Many errors say their cause in their own words; nothing is said twice.
+#[must_use]
+pub fn in_words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}

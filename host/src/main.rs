@@ -3,7 +3,6 @@
 use std::io::{IsTerminal as _, Stderr};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use tracing::Level;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
@@ -16,7 +15,7 @@ use usher::log::Log;
 use usher::settings::Settings;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let log = start_log();
     if let Err(error) = usher::core_dumps::forbid() {
         tracing::warn!(%error, "the system may write core dumps of this program, with secrets in them");
@@ -24,21 +23,10 @@ fn main() -> ExitCode {
     match log.around(dispatch(cli)).map_err(anyhow::Error::from).flatten() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("usher: {}", in_words(&error));
+            eprintln!("usher: {}", command::in_words(&error));
             command::status_of(&error).into()
         }
     }
-}
-
-/// The error and its causes. Many errors say their cause in their own words; nothing is said twice.
-fn in_words(error: &anyhow::Error) -> String {
-    let mut words = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !words.contains(&cause) {
-            words = format!("{words}: {cause}");
-        }
-    }
-    words
 }
 
 /// Diagnostics go to standard error; standard output is for what the command was asked for.

@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub(crate) use self::marks::{Verdict, write_marks};
+pub(crate) use self::marks::{Verdict, try_to_write_marks};
 use self::report::{Report, ReportedNotice};
 pub(crate) use self::run::{Mailing, run};
 use crate::app::App;
 use crate::batch::BatchError;
+use crate::batch::report::mail_server_trouble;
 use crate::batch::source::Source;
 use crate::database::{Notice, NoticeKind, NoticeMail};
 use crate::mail_content;
@@ -188,6 +189,7 @@ pub(crate) async fn send(
         tokio::time::sleep(LOOK).await;
         waited += LOOK;
     }
+    report.mail_server = mail_server_trouble(&deliveries);
     for delivery in deliveries {
         if let DeliveryOutcome::Later { error, .. } | DeliveryOutcome::Refused { error, .. } =
             &delivery.outcome

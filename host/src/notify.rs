@@ -3,7 +3,7 @@
 //!
 //! There is one ticket for a request, for ever. A mark that somebody takes out of the sheet is written again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::civil::DateTime;
 
@@ -16,7 +16,7 @@ use crate::mail_content::{MailContent, TicketMail};
 use crate::notices::report::{NoticeState, Report, ReportedNotice};
 use crate::notices::{
     self, Mailing, Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled, note_unusable,
-    write_marks,
+    try_to_write_marks,
 };
 use crate::outbox::Compose;
 use crate::random;
@@ -121,15 +121,10 @@ impl Mailing for Tickets<'_> {
             .iter()
             .filter_map(|(key, notices)| Some((key.as_str(), accepted(notices.last()?)?)))
             .collect();
-        let (mut settled, mut written) = (BTreeSet::new(), false);
-        if !earned.is_empty() {
-            let source = &noticed.source;
-            match write_marks(source, exclusive, source.layout.notified_column, &earned, verdict).await {
-                Ok(marked) => (settled, written) = (marked, true),
-                Err(error) => {
-                    report.fail_whole(&format!("the marks of the {} sheet", source.kind.name()), error)?;
-                }
-            }
+        let source = &noticed.source;
+        let column = source.layout.notified_column;
+        let settled = try_to_write_marks(source, exclusive, column, &earned, verdict, report).await?;
+        if let Some(settled) = &settled {
             let keys = settled.iter().map(String::as_str);
             let database = &self.app.database;
             database.note_marks(source.kind, NoticeKind::Ticket, keys, self.app.clock.now()).await?;
@@ -137,7 +132,11 @@ impl Mailing for Tickets<'_> {
         }
         for (key, reported) in &mut noticed.requests {
             if let Some(notice) = tickets.get(key).and_then(|notices| notices.last()) {
-                reported.state = state(notice, settled.contains(key), written);
+                reported.state = state(
+                    notice,
+                    settled.as_ref().is_some_and(|settled| settled.contains(key)),
+                    settled.is_some(),
+                );
                 remedy(reported, notice).into_iter().for_each(|text| report.note(text));
             }
         }

@@ -377,6 +377,15 @@ fn write(site_sender: &str, compose: &Compose, now: Timestamp) -> Result<Mail, M
     Ok(mail)
 }
 
+/// Whether a mail could be recorded.
+///
+/// # Errors
+/// Where no mail can be made of it.
+pub fn check(site_sender: &str, compose: &Compose) -> Result<(), OutboxError> {
+    write(site_sender, compose, Timestamp::UNIX_EPOCH)?;
+    Ok(())
+}
+
 /// Whether a mail of this wording could be recorded.
 ///
 /// # Errors

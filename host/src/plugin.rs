@@ -27,6 +27,7 @@ mod local_time;
 mod mail_templates;
 mod pool;
 mod quota_policy;
+mod rehearsal;
 mod request_from_wit;
 mod role;
 mod row_parser;

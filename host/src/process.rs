@@ -3,10 +3,20 @@
 //! What a dead process holds on this host is free at once; only for one on another host does its time have to
 //! run out.
 
+use sha2::{Digest as _, Sha256};
+
+/// The namespace of process numbers that a machine starts with, on every machine (`PROC_PID_INIT_INO` of the kernel).
+const OUTERMOST: &str = "pid:[4026531836]";
+
+/// How many characters tell a machine from another one of its name.
+const DIGEST_LENGTH: usize = 16;
+
 /// A process that can be told from another one of the same number.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Process {
     host: String,
+    /// What tells the machine from another one of that name, where that is known.
+    machine: Option<String>,
     /// The kernel's id of the host's current boot.
     boot: String,
     /// The kernel's name of the namespace that the number counts in: containers may share a host's
@@ -19,7 +29,7 @@ pub struct Process {
 
 impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {} {} {}", self.host, self.boot, self.namespace, self.pid, self.start)
+        write!(f, "{} {} {} {} {}", self.machine(), self.boot, self.namespace, self.pid, self.start)
     }
 }
 
@@ -29,12 +39,14 @@ impl Process {
     pub fn this() -> Self {
         let pid = std::process::id();
         let read = |file| std::fs::read_to_string(file).unwrap_or_default().trim().to_owned();
+        let namespace = std::fs::read_link("/proc/self/ns/pid")
+            .map(|link| link.display().to_string())
+            .unwrap_or_default();
         Self {
             host: read("/proc/sys/kernel/hostname"),
+            machine: machine(&read("/etc/machine-id"), &namespace),
             boot: read("/proc/sys/kernel/random/boot_id"),
-            namespace: std::fs::read_link("/proc/self/ns/pid")
-                .map(|link| link.display().to_string())
-                .unwrap_or_default(),
+            namespace,
             pid,
             start: start_of(pid).unwrap_or(0),
         }
@@ -44,8 +56,10 @@ impl Process {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
+        let machine = words.next()?;
         let process = Self {
-            host: words.next()?.to_owned(),
+            host: hostname(machine).to_owned(),
+            machine: machine.rsplit_once('/').map(|(_, digest)| digest.to_owned()),
             boot: words.next()?.to_owned(),
             namespace: words.next()?.to_owned(),
             pid: words.next()?.parse().ok()?,
@@ -56,24 +70,31 @@ impl Process {
         rest.is_none().then_some(process)
     }
 
-    /// The name of the machine.
+    /// What the machine is known by in the records: its name, and what tells it from another one of that name.
     #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
+    pub fn machine(&self) -> String {
+        match &self.machine {
+            Some(digest) => format!("{}/{digest}", self.host),
+            None => self.host.clone(),
+        }
     }
 
     /// Whether a process that holds something, as [`Process`] writes itself, cannot be running any more. One on
     /// another host may be.
     #[must_use]
     pub fn is_gone(holder: &str) -> bool {
-        let (Some(other), this) = (Self::parse(holder), Self::this()) else { return false };
-        if other.host != this.host {
+        Self::parse(holder).is_some_and(|other| other.is_gone_as_seen_by(&Self::this()))
+    }
+
+    fn is_gone_as_seen_by(&self, this: &Self) -> bool {
+        if self.host != this.host {
             return false;
         }
-        if other.boot != this.boot {
-            return true;
+        if self.boot != this.boot {
+            // Of two machines that may only have one name in common, one's boot says nothing about the other's.
+            return self.machine.is_some() && self.machine == this.machine;
         }
-        other.namespace == this.namespace && other.is_gone_from(start_of(other.pid), is_there(other.pid))
+        self.namespace == this.namespace && self.is_gone_from(start_of(self.pid), is_there(self.pid))
     }
 
     /// What a process's number tells: when the process that has it was started, where that may be seen, and whether there is one.
@@ -90,6 +111,25 @@ impl Process {
     pub fn in_words(&self) -> String {
         format!("process {} on {}", self.pid, self.host)
     }
+}
+
+/// The name of a machine, as people know it, of what it is known by in the records.
+#[must_use]
+pub fn hostname(machine: &str) -> &str {
+    machine.rsplit_once('/').map_or(machine, |(host, _)| host)
+}
+
+/// A digest of the machine's id, which itself is not to be shown (machine-id(5)). None where there is no id, and in a
+/// container, whose id may be that of an image which runs on many machines.
+fn machine(id: &str, namespace: &str) -> Option<String> {
+    let is_one = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_one || namespace != OUTERMOST {
+        return None;
+    }
+    let mut digest =
+        hex::encode(Sha256::new().chain_update("usher: which machine").chain_update(id).finalize());
+    digest.truncate(DIGEST_LENGTH);
+    Some(digest)
 }
 
 /// Whether there is a process of this number, whosever it is.
@@ -129,9 +169,41 @@ mod tests {
         assert!(!hidden.is_gone_from(None, is_there(hidden.pid)), "it is only hidden");
         assert!(hidden.is_gone_from(None, is_there(other.pid)), "it is not there");
         assert!(hidden.is_gone_from(Some(8), true), "another one has its number");
-        let rebooted = Process { boot: "before".to_owned(), ..Process::this() };
-        assert!(Process::is_gone(&rebooted.to_string()));
         let elsewhere = Process { host: "elsewhere".to_owned(), pid: other.pid, ..Process::this() };
         assert!(!Process::is_gone(&elsewhere.to_string()));
+    }
+    #[test]
+    fn another_boot_ends_a_process_of_the_same_machine_and_none_of_another_one_of_its_name() {
+        let of = |machine: Option<&str>, boot: &str| Process {
+            machine: machine.map(str::to_owned),
+            boot: boot.to_owned(),
+            ..Process::this()
+        };
+        let (this, nameless) = (of(Some("a"), "now"), of(None, "now"));
+        let is_gone =
+            |other: &Process, this| Process::parse(&other.to_string()).unwrap().is_gone_as_seen_by(this);
+        assert!(is_gone(&of(Some("a"), "before"), &this));
+        assert!(!is_gone(&of(Some("b"), "before"), &this), "another machine of that name");
+        assert!(!is_gone(&of(None, "before"), &this), "an earlier version wrote only the name");
+        assert!(!is_gone(&of(None, "before"), &nameless), "two containers may be on two machines");
+        assert!(!is_gone(&of(Some("a"), "before"), &nameless));
+    }
+
+    #[test]
+    fn a_machine_is_known_by_its_name_and_what_its_id_does_not_show_in() {
+        let id = "3d1219c7c4c5404aaa1f6d2a48adfda4";
+        let digest = machine(id, OUTERMOST).unwrap();
+        assert!(digest.len() == DIGEST_LENGTH && !id.contains(&digest));
+        assert_ne!(machine("00000000000000000000000000000001", OUTERMOST).as_ref(), Some(&digest));
+        for none in ["", "uninitialized"] {
+            assert_eq!(machine(none, OUTERMOST), None);
+        }
+        assert_eq!(machine(id, "pid:[4026532198]"), None, "an image's id is that of many containers");
+        let this = Process { host: "node-1".to_owned(), machine: Some(digest), pid: 7, ..Process::this() };
+        assert_eq!(hostname(&this.machine()), "node-1");
+        assert_eq!(Process::parse(&this.to_string()).unwrap().in_words(), "process 7 on node-1");
+        let earlier = Process { machine: None, ..this };
+        assert_eq!(earlier.machine(), "node-1");
+        assert_eq!(Process::parse(&earlier.to_string()), Some(earlier));
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 pub use self::ends::LimitAtEnd;
 use self::mails::{ended, ending};
 use crate::app::App;
+use crate::batch::report::mail_server_trouble;
 use crate::batch::{BatchError, Exclusive};
 use crate::database::RecordedQuotaDecision;
 use crate::fail_point;
@@ -37,6 +38,9 @@ pub struct Report {
     pub unreachable: bool,
     /// Whether the mail server cannot be used as the settings say.
     pub mail_server_unusable: bool,
+    /// Why it cannot be used.
+    #[serde(skip)]
+    pub mail_server: Option<String>,
 }
 
 /// A temporary change that has ended.
@@ -217,6 +221,7 @@ impl Terms<'_> {
             report.mail_errors.push(error.to_string());
         }
         report.mail_server_unusable = deliveries.iter().any(Delivery::server_is_unusable);
+        report.mail_server = mail_server_trouble(&deliveries);
         report.mail_errors.extend(deliveries.iter().filter_map(Delivery::trouble));
     }
 }

@@ -20,7 +20,8 @@ use crate::fail_point;
 use crate::mail_content::{MailContent, ReminderMail};
 use crate::notices::report::{NoticeState, Report, ReportedNotice};
 use crate::notices::{
-    self, Mailing, Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled, write_marks,
+    self, Mailing, Noticed, Prepared, Requester, Verdict, accepted, note_ends, note_settled,
+    try_to_write_marks,
 };
 use crate::outbox::Compose;
 use crate::random;
@@ -172,15 +173,10 @@ impl Mailing for Reminders<'_> {
                 Some((key.as_str(), unmarked.filter_map(accepted).max()?))
             })
             .collect();
-        let (mut settled, mut written) = (BTreeSet::new(), false);
-        if !earned.is_empty() {
-            let source = &noticed.source;
-            match write_marks(source, exclusive, source.layout.reminded_column, &earned, verdict).await {
-                Ok(marked) => (settled, written) = (marked, true),
-                Err(error) => {
-                    report.fail_whole(&format!("the marks of the {} sheet", source.kind.name()), error)?;
-                }
-            }
+        let source = &noticed.source;
+        let column = source.layout.reminded_column;
+        let settled = try_to_write_marks(source, exclusive, column, &earned, verdict, report).await?;
+        if let Some(settled) = &settled {
             let keys =
                 settled.iter().map(String::as_str).filter(|key| last(key).and_then(accepted).is_some());
             let database = &self.app.database;
@@ -189,7 +185,11 @@ impl Mailing for Reminders<'_> {
         }
         for (key, reported) in &mut noticed.requests {
             let Some(notice) = last(key) else { continue };
-            reported.state = state(notice, settled.contains(key), written);
+            reported.state = state(
+                notice,
+                settled.as_ref().is_some_and(|settled| settled.contains(key)),
+                settled.is_some(),
+            );
         }
         Ok(())
     }

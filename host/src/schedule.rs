@@ -18,9 +18,11 @@
 
 mod alert;
 pub mod by_hand;
+mod clocks;
 pub mod jobs;
 mod leftovers;
 pub mod overview;
+pub mod presence;
 mod pulse;
 mod seen;
 #[cfg(test)]
@@ -138,8 +140,10 @@ pub struct Scheduler<'a> {
     kept: SignedDuration,
     /// What this process is called among the holders of occasions.
     holder: String,
-    /// The machine that it runs on.
+    /// What the machine that it runs on is known by.
     host: String,
+    /// What tells the server, as one that runs the jobs that its settings name, from others: its machine and its settings.
+    server: String,
     /// Whether somebody at a terminal reads what is said on standard error.
     attended: bool,
     /// Whether a holder is known to be dead.
@@ -208,7 +212,8 @@ impl<'a> Scheduler<'a> {
             settings: app.settings.schedule.clone(),
             kept: SignedDuration::try_from(app.settings.retention.reports).unwrap_or(SignedDuration::MAX),
             holder: Process::this().to_string(),
-            host: Process::this().host().to_owned(),
+            host: Process::this().machine(),
+            server: format!("{} {}", Process::this().machine(), app.settings.file.display()),
             attended: std::io::stderr().is_terminal(),
             is_gone: Process::is_gone,
             look: LOOK,
@@ -220,7 +225,13 @@ impl<'a> Scheduler<'a> {
     pub async fn run(&self, stop: &Stop) {
         self.take_up(stop).await;
         let jobs = self.jobs.iter().enumerate().map(|(index, job)| self.keep(index, job, stop));
-        tokio::join!(join_all(jobs), self.forget(stop), self.close_leftovers(stop), self.watch_leases(stop));
+        tokio::join!(
+            join_all(jobs),
+            self.forget(stop),
+            self.close_leftovers(stop),
+            self.watch_leases(stop),
+            self.show_presence(stop)
+        );
     }
 
     /// Whether all that it should be doing is being done.

@@ -168,6 +168,32 @@ fn a_job_that_lacks_what_it_needs_in_the_sheet_is_told_with_what_to_do_and_chang
     assert_eq!(fs::read_to_string(&memory).unwrap(), "Digest,Request\n");
 }
 
+#[test]
+fn a_missing_database_is_told_and_not_made() {
+    let site = Site::new();
+    let told = site.doctor("database");
+    let [line] = told.as_slice() else { panic!("{told:?}") };
+    assert!(line.starts_with("warn") && line.contains("there is none yet"), "{line}");
+    assert!(!site.file("usher.sqlite").exists());
+    fs::write(site.file("no folder"), "").unwrap();
+    let settings = fs::read_to_string(site.file("settings.toml")).unwrap();
+    let settings = settings.replace("\"usher.sqlite\"", "\"no folder/usher.sqlite\"");
+    fs::write(site.file("settings.toml"), settings).unwrap();
+    let told = site.doctor("database");
+    let [line] = told.as_slice() else { panic!("{told:?}") };
+    assert!(line.starts_with("FAIL") && line.contains("correct database.file"), "{line}");
+}
+
+#[test]
+fn what_keeps_the_mail_templates_from_being_read_is_said_once() {
+    let site = Site::new();
+    let settings = fs::read_to_string(site.file("settings.toml")).unwrap();
+    fs::write(site.file("settings.toml"), settings.replace("standard-mail.wasm", "nowhere.wasm")).unwrap();
+    let lines = site.doctor("plugins");
+    let line = lines.iter().find(|line| line.contains("mail_templates")).unwrap();
+    assert_eq!(line.matches("No such file").count(), 1, "{line}");
+}
+
 /// A folder that is none is found out also by root, whom no permission stops.
 #[test]
 fn folders_that_cannot_be_written_are_told_before_they_are_needed() {

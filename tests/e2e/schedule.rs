@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use usher_tests::process::wait_for;
-use usher_tests::sheet::AccessRow;
+use usher_tests::sheet::{AccessRow, REQUESTS};
 use usher_tests::site::Site;
 use usher_tests::{process, workspace};
 
@@ -268,7 +268,7 @@ fn a_job_of_the_sites_own_runs_by_itself_and_by_hand_and_its_report_is_shown() {
     fs::write(site.settings(), format!("{settings}{job}")).unwrap();
     site.change_settings("\"FAIL\"", "\"final\"").unwrap();
     let dry = site.usher(&["run", "digest", "--dry-run"]).unwrap();
-    expect_status(&dry, 1);
+    expect_status(&dry, 2);
     expect_words(&dry, &["somebody has to act"]);
     let unknown = site.usher(&["run", "diges"]).unwrap();
     expect_status(&unknown, 2);
@@ -282,6 +282,17 @@ fn a_job_of_the_sites_own_runs_by_itself_and_by_hand_and_its_report_is_shown() {
     );
     let settings = fs::read_to_string(site.settings()).unwrap();
     fs::write(site.settings(), settings + &digest).unwrap();
+    // A worksheet that the site has to make, and another one that is not what it is called.
+    let missing =
+        site.usher(&["run", "weekly-digest", "--settings", &site.settings().display().to_string()]).unwrap();
+    expect_status(&missing, 2);
+    expect_words(&missing, &["there is no worksheet \"Weekly Digest\""]);
+    let requests = site.access().join(format!("{REQUESTS}.csv"));
+    fs::rename(&requests, site.access().join("Answers.csv")).unwrap();
+    let missing = site.usher(&["run", "notify"]).unwrap();
+    expect_status(&missing, 2);
+    expect_words(&missing, &["access sheet: there is no worksheet"]);
+    fs::rename(site.access().join("Answers.csv"), &requests).unwrap();
     fs::write(site.access().join("Weekly Digest.csv"), "Digest,Request\n").unwrap();
     expect_status(&site.usher(&["run", "weekly-digest"]).unwrap(), 0);
     let shown = site.usher(&["schedule", "show", "weekly-digest"]).unwrap();
@@ -293,7 +304,9 @@ fn a_job_of_the_sites_own_runs_by_itself_and_by_hand_and_its_report_is_shown() {
     let serving = site.serve().unwrap();
     let mails = stage.mail.wait_for(1).unwrap();
     assert!(mails[0].subject.contains("the job digest keeps failing"), "{mails:?}");
+    expect_words(&site.usher(&["schedule"]).unwrap(), &["`usher serve` runs them: process "]);
     drop(serving);
+    expect_words(&site.usher(&["schedule"]).unwrap(), &["No `usher serve` is running"]);
     assert_eq!(occasions(&site, "digest")[0]["state"], "failed");
 
     // It is mended, works by hand, and the operator is told that too.

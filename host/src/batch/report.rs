@@ -35,6 +35,9 @@ pub struct Report {
     pub unreachable: bool,
     /// Whether the mail server cannot be used as the settings say.
     pub mail_server_unusable: bool,
+    /// Why the mail server cannot be used at present. People read it with the mail that waits; this is kept with the job.
+    #[serde(skip)]
+    pub mail_server: Option<String>,
     /// Whether the mailing list cannot be used as the settings say.
     #[serde(default)]
     pub mailing_list_unusable: bool,
@@ -152,6 +155,19 @@ pub enum MailOutcome {
     Refused,
 }
 
+/// Why the mail server could not be used, in words that may be kept: without anybody's address. None where it could.
+pub(crate) fn mail_server_trouble(deliveries: &[Delivery]) -> Option<String> {
+    deliveries.iter().find_map(|delivery| match &delivery.outcome {
+        DeliveryOutcome::Later { error: trouble, .. } | DeliveryOutcome::Refused { error: trouble, .. } => {
+            let (OutboxError::Mailer(error) | OutboxError::GivenUp { last: error }) = trouble else {
+                return None;
+            };
+            error.why_away().or_else(|| trouble.concerns_server().then(|| error.to_string()))
+        }
+        DeliveryOutcome::Sent { .. } => None,
+    })
+}
+
 impl Report {
     pub(super) fn new<W: Work>(
         run: i64,
@@ -190,6 +206,7 @@ impl Report {
         };
         let mail_server_unreachable = put_off(OutboxError::server_is_unreachable);
         let mail_server_unusable = put_off(OutboxError::concerns_server) && !mail_server_unreachable;
+        let mail_server = mail_server_trouble(&deliveries);
         let own: BTreeSet<String> = deliveries.iter().map(|delivery| delivery.origin.clone()).collect();
         let mails: Vec<ReportedMail> = deliveries
             .into_iter()
@@ -221,6 +238,7 @@ impl Report {
             subscriptions,
             unreachable,
             mail_server_unusable,
+            mail_server,
             mailing_list_unusable,
             incomplete,
         }

@@ -1,5 +1,6 @@
 //! `usher doctor`: one line for each thing that has to be right, with what to do where it is not.
 
+mod disk;
 mod findings;
 mod jobs;
 mod plugins;

@@ -11,8 +11,10 @@ use super::table::{moment, printable, table};
 use crate::app::{Access, App};
 use crate::cli::{ScheduleArgs, ScheduleCommand, ScheduleOutput};
 use crate::command::say::say;
+use crate::process::Process;
 use crate::schedule::jobs;
 use crate::schedule::overview::{self, PastOccasion, ScheduledJob};
+use crate::schedule::presence::{Server, servers};
 
 /// Runs the command. `build` makes the services, which not every one of the commands needs.
 ///
@@ -39,7 +41,9 @@ pub async fn run(
             if args.json {
                 print_json(&all)?;
             } else {
-                print_jobs(&all, &app.settings.site.time_zone);
+                let zone = &app.settings.site.time_zone;
+                print_jobs(&all, zone);
+                print_servers(&servers(&app.database, &app.clock, Process::is_gone).await?, zone);
             }
             Exit::Done
         }
@@ -87,7 +91,23 @@ fn print_jobs(all: &[ScheduledJob], zone: &TimeZone) {
         ]);
     }
     say!("{shown}");
-    say!("`usher serve` runs them; outbox is the mail that waits, for which there are no occasions.");
+    say!("outbox is the mail that waits, for which there are no occasions.");
+}
+
+fn print_servers(servers: &[Server], zone: &TimeZone) {
+    if servers.iter().all(|server| server.silent_since.is_some()) {
+        say!("No `usher serve` is running: nothing of this happens by itself.");
+    }
+    for Server { process, since, silent_since } in servers {
+        match silent_since {
+            None => say!("`usher serve` runs them: {}, since {}.", printable(process), moment(*since, zone)),
+            Some(last) => say!(
+                "{} has shown no life since {} (by its clock): it died, or cannot reach the database.",
+                printable(process),
+                moment(*last, zone)
+            ),
+        }
+    }
 }
 
 fn print_occasions(occasions: &[PastOccasion], zone: &TimeZone) {

@@ -1,18 +1,32 @@
 //! Tables for people.
 
+use std::io::IsTerminal as _;
+
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, Color, ContentArrangement, Table};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// An empty table with a header, as wide as the terminal.
+/// Nothing can be read in a narrower table.
+const NARROWEST: u16 = 40;
+
+/// An empty table with a header, as wide as the terminal. Where there is none, it is as wide as what it holds, a line for a
+/// row, which other programs can search; people who page through it say in `COLUMNS` how wide that may be.
 pub fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
+    if let Some(width) = width(std::io::stdout().is_terminal(), std::env::var("COLUMNS").ok().as_deref()) {
+        table.set_width(width);
+    }
     table
+}
+
+/// How wide a table may be at most, where it is not the terminal that says so.
+fn width(is_terminal: bool, columns: Option<&str>) -> Option<u16> {
+    columns.filter(|_| !is_terminal)?.trim().parse().ok().filter(|columns| *columns >= NARROWEST)
 }
 
 /// A cell in a colour; without it where there is no terminal, or people do not want any (https://no-color.org).
@@ -47,6 +61,15 @@ pub fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_terminal_a_table_is_as_wide_as_people_ask_for() {
+        assert_eq!(width(false, None), None);
+        assert_eq!(width(false, Some("100")), Some(100));
+        assert_eq!(width(false, Some("wide")), None);
+        assert_eq!(width(false, Some("3")), None);
+        assert_eq!(width(true, Some("100")), None, "the terminal says how wide it is");
+    }
 
     #[test]
     fn nothing_reaches_the_terminal_that_it_would_obey() {

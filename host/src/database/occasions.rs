@@ -1,5 +1,6 @@
 //! The records of when jobs run by themselves: which occasions there were, who runs one, and how they ended.
 
+mod ahead;
 mod endings;
 mod jobs;
 mod switched_off;
@@ -10,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
+pub use self::ahead::FurtherOn;
 pub use self::endings::OccasionEnd;
-pub use self::jobs::{JobHealth, Looked};
+pub use self::jobs::JobHealth;
 use super::{Database, DatabaseError, Transaction, timestamp};
 
 /// An occasion of a job.
@@ -123,58 +125,6 @@ impl Database {
         .bind(state.name())
         .bind(summary)
         .bind(host)
-        .execute(&mut **transaction)
-        .await?;
-        sqlx::query("UPDATE job SET looked_until = $2 WHERE name = $1")
-            .bind(job)
-            .bind(due.as_millisecond())
-            .execute(&mut **transaction)
-            .await?;
-        Ok(())
-    }
-
-    /// Notes of the occasions that a host recorded itself, and that are due only later, that its clock ran ahead; nothing where
-    /// all of them are due within `slack`. What another host recorded says nothing about this one's clock.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn note_recorded_ahead(
-        transaction: &mut Transaction,
-        job: &str,
-        host: &str,
-        now: Timestamp,
-        slack: SignedDuration,
-    ) -> Result<(), DatabaseError> {
-        let far = now.saturating_add(slack).unwrap_or(Timestamp::MAX);
-        sqlx::query(
-            "UPDATE occasion SET ahead = 1 WHERE job = $1 AND due > $2 AND recorded_by = $3 AND by_hand = 0 AND ahead = 0 \
-             AND EXISTS (SELECT 1 FROM occasion AS far WHERE far.job = $1 AND far.due >= $4 AND far.recorded_by = $3 \
-             AND far.by_hand = 0 AND far.ahead = 0)",
-        )
-        .bind(job)
-        .bind(now.as_millisecond())
-        .bind(host)
-        .bind(far.as_millisecond())
-        .execute(&mut **transaction)
-        .await?;
-        Ok(())
-    }
-
-    /// Lets an occasion come again that was recorded ahead of its time and is over.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn let_come_again(
-        transaction: &mut Transaction,
-        job: &str,
-        due: Timestamp,
-    ) -> Result<(), DatabaseError> {
-        sqlx::query(
-            "UPDATE occasion SET ahead = 2 WHERE job = $1 AND due = $2 AND by_hand = 0 AND ahead = 1 \
-             AND state NOT IN ('waiting', 'running')",
-        )
-        .bind(job)
-        .bind(due.as_millisecond())
         .execute(&mut **transaction)
         .await?;
         Ok(())
@@ -317,15 +267,17 @@ impl Database {
     }
 
     /// Forgets occasions that are over and were due before a moment, or that are more of one job than anybody looks
-    /// through: some jobs run every minute. The last one of each job stays, without its further lines.
+    /// through: some jobs run every minute. The last one of each job stays, without its further lines, and so does the last
+    /// one that came by itself: up to then its occasions are recorded.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn forget_occasions(&self, before: Timestamp) -> Result<(), DatabaseError> {
         sqlx::query(
             "DELETE FROM occasion WHERE state NOT IN ('waiting', 'running') AND id IN (SELECT id FROM \
-             (SELECT id, due, ROW_NUMBER() OVER (PARTITION BY job ORDER BY id DESC) AS place FROM occasion) AS placed \
-             WHERE place > $2 OR (due < $1 AND place > 1))",
+             (SELECT id, due, ROW_NUMBER() OVER (PARTITION BY job ORDER BY id DESC) AS place, \
+             ROW_NUMBER() OVER (PARTITION BY job, by_hand, ahead ORDER BY id DESC) AS place_of_kind FROM occasion) AS placed \
+             WHERE place_of_kind > 1 AND (place > $2 OR due < $1))",
         )
         .bind(before.as_millisecond())
         .bind(MOST_OF_ONE_JOB)

@@ -197,6 +197,23 @@ impl MailerError {
         }
     }
 
+    /// Why the server cannot be used at present, with its name and without anybody's address; none where it can, or where
+    /// somebody has to act.
+    #[must_use]
+    pub fn why_away(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { .. } => Some(self.to_string()),
+            Self::Timeout { server, .. } => Some(format!("the mail server {server} did not answer in time")),
+            Self::Broken { server, .. } => Some(format!("the connection to the mail server {server} broke")),
+            Self::Refused { server, reply, .. } | Self::LoginRefused { server, reply }
+                if self.is_passing() && !self.concerns_mail() =>
+            {
+                Some(format!("the mail server {server} answers {} for now", reply.code))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether this one mail is at fault and no repetition helps.
     #[must_use]
     pub fn condemns_mail(&self) -> bool {

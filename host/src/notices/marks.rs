@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::report::Report;
 use crate::batch::source::Source;
 use crate::batch::{BatchError, Exclusive};
 use crate::fail_point;
@@ -31,13 +32,38 @@ fn mark_text(moment: Timestamp, zone: &TimeZone) -> String {
     moment.to_zoned(zone.clone()).strftime("%d %b %Y %H:%M:%S").to_string()
 }
 
+/// Writes the marks that requests have earned into their rows, as [`write_marks`] does. None where there are none to be written,
+/// or they could not be, which is reported: what goes wrong with one sheet does not keep the other waiting.
+///
+/// # Errors
+/// Where nothing can be done safely after it.
+pub(crate) async fn try_to_write_marks(
+    source: &Source<'_>,
+    exclusive: &Exclusive,
+    column: u32,
+    earned: &BTreeMap<&str, Timestamp>,
+    verdict: impl Fn(&Stage, &str, DateTime) -> Verdict,
+    report: &mut Report,
+) -> Result<Option<BTreeSet<String>>, BatchError> {
+    if earned.is_empty() {
+        return Ok(None);
+    }
+    match write_marks(source, exclusive, column, earned, verdict).await {
+        Ok(settled) => Ok(Some(settled)),
+        Err(error) => {
+            report.fail_whole(&format!("the marks of the {} sheet", source.kind.name()), error)?;
+            Ok(None)
+        }
+    }
+}
+
 /// Writes marks into a column of the rows of the requests that have earned one, in one change for all of them.
 /// `verdict` says what becomes of a row by its stage, what its cell holds, and the mark. Answers the requests whose
 /// rows have what they are to have.
 ///
 /// # Errors
 /// Where the sheet cannot be read or written. Some of the rows may have got their marks.
-pub(crate) async fn write_marks(
+async fn write_marks(
     source: &Source<'_>,
     exclusive: &Exclusive,
     column: u32,

@@ -22,6 +22,9 @@ pub struct Report {
     pub unreachable: bool,
     /// Whether a whole sheet, its marks or the mail server cannot be used before somebody acts.
     pub unusable: bool,
+    /// Why the mail server is out of reach. People read it with the mail that waits; this is kept with the job.
+    #[serde(skip)]
+    pub mail_server: Option<String>,
     /// The notices without what people typed: what is kept of them with the job.
     #[serde(skip)]
     pub kept_notices: Vec<String>,

@@ -18,14 +18,9 @@ pub struct Capabilities {
     pub outbox: Option<(Outbox, Database)>,
     /// Behind `sheet`: the site's spreadsheets. A worksheet is looked for in this order.
     pub sheets: Vec<Sheet>,
-    /// Whether the sheets are only read, whatever a component is granted: it is tried.
-    pub only_reads: bool,
     /// Behind `token`.
     pub links: Option<Links>,
 }
 
 /// What a function answers whose service is not there.
 pub(super) const ABSENT: &str = "this service is not connected here";
-
-/// What a function answers that would change something while the component is tried.
-pub(super) const ONLY_READS: &str = "nothing is changed while the component is tried";

@@ -4,6 +4,7 @@ use super::bindings::interfaces::types as wit;
 use super::bindings::job::JobPre;
 use super::error::PluginError;
 use super::local_time;
+use super::rehearsal::Rehearsal;
 use super::role::Role;
 use crate::stop::Stop;
 
@@ -37,7 +38,7 @@ pub struct Occasion {
 pub struct JobReport {
     /// One sentence for the list of runs.
     pub summary: String,
-    /// Further lines, in order.
+    /// Further lines, in order; after a dry run, also what would have been mailed.
     pub details: Vec<String>,
 }
 
@@ -82,7 +83,7 @@ impl Job {
         Self { role }
     }
 
-    /// Runs the job for an occasion.
+    /// Runs the job for an occasion. In a dry run nothing is changed, whatever it does.
     ///
     /// # Errors
     /// Where the component fails, or says that it could not do its work.
@@ -90,6 +91,9 @@ impl Job {
         let callee = self.role.callee().await;
         let (_place, mut store) = callee.store().await;
         store.data_mut().stop = occasion.stop.clone();
+        if occasion.dry_run {
+            store.data_mut().rehearsal = Some(Rehearsal::default());
+        }
         let occasion = wit::Occasion {
             time: local_time::time_to_wit(occasion.time.datetime()),
             unix_seconds: occasion.time.timestamp().as_second(),
@@ -104,7 +108,11 @@ impl Job {
             .await
             .map_err(|error| callee.explain(&error, RUN, &store))?;
         match ran {
-            Ok(report) => Ok(kept(report)),
+            Ok(mut report) => {
+                let rehearsal = store.data_mut().rehearsal.take();
+                report.details.extend(rehearsal.into_iter().flat_map(Rehearsal::would_mail));
+                Ok(kept(report))
+            }
             Err(wit::JobError::Passing(reason)) => Err(JobError::Passing { plugin, reason: cut(reason) }),
             Err(wit::JobError::Final(reason)) => Err(JobError::Final { plugin, reason: cut(reason) }),
         }

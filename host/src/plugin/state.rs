@@ -16,6 +16,7 @@ use crate::stop::Stop;
 
 use super::bindings::interfaces::settings::Entry;
 use super::capabilities::Capabilities;
+use super::rehearsal::Rehearsal;
 
 /// Elements that all tables of a component may have together. CPython takes some ten thousand.
 pub(super) const TABLE_ELEMENTS: usize = 1_000_000;
@@ -47,6 +48,8 @@ pub(super) struct Profile {
 pub(super) struct State {
     pub(super) profile: Arc<Profile>,
     pub(super) budget: Budget,
+    /// In a dry run, what is done in place of changing something.
+    pub(super) rehearsal: Option<Rehearsal>,
     pub(super) wasi: WasiCtx,
     /// Whether the call is asked to end.
     pub(super) stop: Stop,
@@ -107,7 +110,8 @@ impl State {
             log_lines: LOG_LINES,
         };
         let wasi = WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build();
-        Self { profile, budget, wasi, stop: Stop::default(), resources: ResourceTable::new() }
+        let (rehearsal, stop, resources) = (None, Stop::default(), ResourceTable::new());
+        Self { profile, budget, rehearsal, wasi, stop, resources }
     }
 
     /// Counts a call to the host. Every function of `plugin/host/` begins with it, and a component that is asked to end

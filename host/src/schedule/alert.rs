@@ -6,13 +6,14 @@
 
 use jiff::Timestamp;
 
-use super::turn::{CLOCK_SLACK, next_attempt, next_turn};
+use super::turn::{next_attempt, next_turn};
 use super::{Failure, Remedy, Report, ScheduleError, Scheduler};
 use crate::database::{
     Database, DatabaseError, JobHealth, OccasionEnd, OccasionRecord, OccasionState, Transaction,
 };
 use crate::mailer::Message;
 use crate::outbox::Compose;
+use crate::process::hostname;
 
 /// What the mails are called in reports.
 pub(super) const KIND: &str = "job-alert";
@@ -152,7 +153,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Tells of a job whose occasions are recorded up to a moment that has yet to come.
+    /// Tells that this host has recorded occasions of a job up to a moment that has yet to come.
     pub(super) async fn clock_was_put_back(
         &self,
         transaction: &mut Transaction,
@@ -160,36 +161,26 @@ impl Scheduler<'_> {
         were_until: Timestamp,
     ) -> Result<(), ScheduleError> {
         let now = self.clock.now();
-        if were_until.duration_since(now) < CLOCK_SLACK {
-            return Ok(());
-        }
         tracing::warn!(
             job,
             clock = %now,
             recorded_until = %were_until,
-            "occasions are recorded further than the clock shows: one of the clocks was wrong, or is"
+            "this host has recorded occasions further than its clock shows: the clock ran ahead, and was put back"
         );
         let text = format!(
-            "The clock of {} shows {}. The occasions of the job {job} are recorded until {}: the clock of this host ran \
-             ahead and was put back, or it differs from that of another host.\n\nWhere a host's own clock ran ahead, its jobs \
-             go on at their times, and do again what they did meanwhile when the time of that comes. Other jobs may be \
-             concerned as well; this is told once a day. Compare the clocks of all hosts, and set right what is wrong.\n",
-            self.host,
+            "The clock of {} shows {}, and this host has recorded the occasions of the job {job} until {}: its clock ran ahead \
+             and was put back.\n\nJobs go on at their times, and do again what they did meanwhile when the time of that \
+             comes. Other jobs may be concerned as well; this is told once a day.\n",
+            hostname(&self.host),
             self.moment(now),
             self.moment(were_until),
         );
         // What the clock shows is what an operator who looks for it goes by.
         let origin = format!("clock:{}:put-back", now.to_zoned(self.zone.clone()).date());
-        self.tell(
-            transaction,
-            &origin,
-            "Usher: the clock was put back, or differs from another host's".to_owned(),
-            text,
-        )
-        .await
+        self.tell(transaction, &origin, "Usher: the clock was put back".to_owned(), text).await
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         transaction: &mut Transaction,
         origin: &str,
@@ -203,7 +194,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    fn moment(&self, moment: Timestamp) -> String {
+    pub(super) fn moment(&self, moment: Timestamp) -> String {
         moment.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
     }
 }

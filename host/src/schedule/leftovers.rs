@@ -15,7 +15,7 @@ impl Scheduler<'_> {
         };
         let jobs: Vec<_> = self.jobs.iter().map(|job| (job.name.as_str(), times(job))).collect();
         while !stop.is_asked() {
-            match self.database.take_up_jobs(&self.host, &jobs, self.clock.now()).await {
+            match self.database.take_up_jobs(&self.server, &jobs, self.clock.now()).await {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::error!(%error, "it cannot be recorded which jobs run here; trying again");

@@ -9,4 +9,5 @@ mod lives;
 mod mails;
 mod month;
 mod outcomes;
+mod presence;
 mod switched_off;

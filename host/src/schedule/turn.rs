@@ -8,7 +8,7 @@ use super::seen::Seen;
 use super::work::Worked;
 use super::{Failure, Job, LEASE, Missed, ON_TIME, Report, ScheduleError, Scheduler};
 use crate::cron::{Come, CronLine};
-use crate::database::{Database, DatabaseError, Looked, OccasionRecord, OccasionState, Transaction};
+use crate::database::{Database, DatabaseError, OccasionRecord, OccasionState, Transaction};
 use crate::fail_point;
 use crate::stop::Stop;
 
@@ -17,9 +17,6 @@ const FIRST_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long to wait before what could not be recorded is tried again.
 const RECORDING_DELAY: Duration = Duration::from_secs(5);
-
-/// By how much a clock may be put back without it mattering to anybody: it may have been set by the network.
-pub(super) const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long to wait at most.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
@@ -69,14 +66,8 @@ impl Scheduler<'_> {
         seen: &mut Seen,
     ) -> Result<(), ScheduleError> {
         let now = self.clock.now();
-        let looked_until = match Database::looked_until(transaction, &job.name, now, 2 * self.look).await? {
-            Looked::Until(until) => until,
-            Looked::Ahead { again_from, were_until } => {
-                self.clock_was_put_back(transaction, &job.name, were_until).await?;
-                again_from
-            }
-        };
-        Database::note_recorded_ahead(transaction, &job.name, &self.host, now, CLOCK_SLACK).await?;
+        self.compare_clocks(transaction, &job.name, seen).await?;
+        let looked_until = Database::looked_until(transaction, &job.name, now, 2 * self.look).await?;
         let Some(Come { last, count }) = cron.come(looked_until, now, &self.zone) else { return Ok(()) };
         let open = Database::open_occasions(transaction, &job.name).await?;
         // Who runs the job by hand may give up, and then nobody would do it: the occasion waits for that.

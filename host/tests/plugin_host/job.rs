@@ -70,7 +70,7 @@ fn job(settings: &str) -> Plugin {
 
 fn occasion() -> Occasion {
     let time = "2026-03-01T07:30:15[Europe/Berlin]".parse().unwrap();
-    Occasion { time, dry_run: true, stop: Stop::default() }
+    Occasion { time, dry_run: false, stop: Stop::default() }
 }
 
 fn answer<'a>(report: &'a JobReport, function: &str) -> &'a str {
@@ -102,7 +102,6 @@ async fn every_interface_reaches_the_client_behind_it() {
         keystone: Some(Keystone::new(&settings.keystone, clock).unwrap()),
         outbox: Some((outbox.clone(), database.clone())),
         sheets: Sheets::new(settings.sheet.as_ref()).iter().cloned().collect(),
-        only_reads: false,
         links: Some(Links::Here(setpass)),
     };
     let host = PluginHost::new(&settings.plugins, capabilities).unwrap();
@@ -112,7 +111,7 @@ async fn every_interface_reaches_the_client_behind_it() {
     assert_eq!(
         report.details[0],
         "Occasion { time: LocalTime { year: 2026, month: 3, day: 1, hour: 7, minute: 30, second: 15 }, \
-         unix-seconds: 1772346615, dry-run: true }"
+         unix-seconds: 1772346615, dry-run: false }"
     );
     for function in [
         "find-user",
@@ -164,6 +163,38 @@ async fn without_services_every_interface_is_unavailable() {
         .iter()
         .filter(|line| line.contains("Unavailable(\"this service is not connected here\")"));
     assert_eq!(unavailable.count(), report.details.len() - 1, "{report:#?}");
+}
+
+/// The job asks for everything, also in a dry run. No service is connected that could do any of it, as in `usher doctor`.
+#[tokio::test]
+async fn in_a_dry_run_mail_is_told_and_nothing_is_changed_whatever_the_job_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), 9);
+    let sheets = Sheets::new(settings.sheet.as_ref()).iter().cloned().collect();
+    let host =
+        PluginHost::new(&settings.plugins, Capabilities { sheets, ..Capabilities::default() }).unwrap();
+    let job = host.job("busy", &job("")).await.unwrap();
+    let report = job.run(&Occasion { dry_run: true, ..occasion() }).await.unwrap();
+    assert_eq!((answer(&report, "send"), answer(&report, "send again")), ("Ok(())", "Ok(())"));
+    assert!(answer(&report, "send to nobody").starts_with("Err(Error::InvalidAddress("));
+    assert!(answer(&report, "send a header").starts_with("Err(Error::InvalidSubject("));
+    let would_mail = |report: &JobReport| {
+        let lines = report.details.iter().filter(|line| line.starts_with("would mail"));
+        lines.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(would_mail(&report), ["would mail \"From a job\" to second@example.org"]);
+    assert!(answer(&report, "read").contains("user@example.org"));
+    for function in
+        ["create-user", "grant-role", "revoke-role", "set-user-enabled", "mark", "append", "renew"]
+    {
+        let answer = answer(&report, function);
+        assert!(answer.contains("nothing is changed in a dry run"), "{function}: {answer}");
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("access/Requests.csv")).unwrap(), SHEET);
+    // The next run is none.
+    let report = job.run(&occasion()).await.unwrap();
+    assert_eq!(answer(&report, "append"), "Ok(())");
+    assert!(would_mail(&report).is_empty());
 }
 
 #[tokio::test]

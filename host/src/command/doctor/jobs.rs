@@ -7,7 +7,7 @@ use super::findings::Findings;
 use crate::clock::Clock;
 use crate::command::Exit;
 use crate::command::table::printable;
-use crate::plugin::{Capabilities, JobError, Occasion, PluginHost};
+use crate::plugin::{Capabilities, JobError, JobReport, Occasion, PluginHost};
 use crate::settings::Settings;
 use crate::settings::plugins::{Grant, Plugin};
 use crate::sheet::Sheets;
@@ -18,13 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn check_jobs(settings: &Settings, clock: &Clock, findings: &mut Findings) {
     let sheets = Sheets::new(settings.sheet.as_ref());
-    let only_reads = Capabilities {
-        sheets: sheets.iter().cloned().collect(),
-        only_reads: true,
-        ..Capabilities::default()
-    };
+    let sheets = Capabilities { sheets: sheets.iter().cloned().collect(), ..Capabilities::default() };
     // That there can be none is told with the other components.
-    let Ok(host) = PluginHost::new(&settings.plugins, only_reads) else { return };
+    let Ok(host) = PluginHost::new(&settings.plugins, sheets) else { return };
     for (name, job) in &settings.plugins.jobs {
         let (what, file) = (format!("jobs.{name}"), job.plugin.component.display());
         let tried = match is_tried(&job.plugin) {
@@ -67,5 +63,7 @@ async fn dry_run(
     plugin.limits = Some(limits);
     let time = clock.now().to_zoned(settings.site.time_zone.clone());
     let job = host.job(name, &plugin).await?;
-    Ok(job.run(&Occasion { time, dry_run: true, stop: Stop::default() }).await?.summary)
+    let occasion = Occasion { time, dry_run: true, stop: Stop::default() };
+    let JobReport { summary, details } = job.run(&occasion).await?;
+    Ok(std::iter::once(summary).chain(details).collect::<Vec<_>>().join("; "))
 }

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 
 use super::findings::Findings;
 use crate::batch::report::counted;
-use crate::command::Exit;
+use crate::command::{Exit, in_words};
 use crate::mail_content;
 use crate::outbox;
 use crate::plugin::{Capabilities, Decision, PluginError, PluginHost, QuotaContext, RowParser};
@@ -101,6 +101,6 @@ async fn check_mail_templates(settings: &Settings, host: &PluginHost, findings: 
             let file = settings.plugins.mail_templates.component.display();
             findings.good("plugins", format!("mail_templates {file}: words every kind of mail"));
         }
-        Err(error) => findings.bad("plugins", format!("mail_templates: {error:#}"), Exit::Usage),
+        Err(error) => findings.bad("plugins", format!("mail_templates: {}", in_words(&error)), Exit::Usage),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::disk::{Disk, disk_of};
 use super::findings::Findings;
 use crate::batch::in_words;
 use crate::clock::Clock;
@@ -26,15 +27,33 @@ pub(super) fn check_keys(settings: &Settings, findings: &mut Findings) -> Option
     }
 }
 
+/// One that is not there is not made here: whoever checks may be another user than the one whose it has to be.
 pub(super) async fn check_database(
     settings: &Settings,
     keys: Option<&Keys>,
     clock: &Clock,
     findings: &mut Findings,
 ) {
-    match Database::open(&settings.database.file).await {
+    let file = &settings.database.file;
+    check_disk(file, findings);
+    if !file.exists() {
+        let shown = file.display();
+        match file.parent().map_or(Ok(()), try_to_write) {
+            Ok(()) => findings.warn(
+                "database",
+                format!("{shown}: there is none yet; the first command that needs one makes it. Where there was one, correct database.file"),
+            ),
+            Err(error) => findings.bad(
+                "database",
+                format!("{shown}: there is none, and this user cannot make it: {error}; correct database.file, or the folder's owner"),
+                Exit::Usage,
+            ),
+        }
+        return;
+    }
+    match Database::open(file).await {
         Ok(database) => {
-            findings.good("database", settings.database.file.display());
+            findings.good("database", file.display());
             if let Some(keys) = keys {
                 check_protection(keys, &database, findings).await;
             }
@@ -44,6 +63,28 @@ pub(super) async fn check_database(
             database.close().await;
         }
         Err(error) => findings.bad("database", error, Exit::Usage),
+    }
+}
+
+fn check_disk(file: &Path, findings: &mut Findings) {
+    const REMEDY: &str =
+        "the database has to be on a local disk of the machine whose processes use it; correct database.file";
+    match disk_of(file) {
+        Some(Disk::Network(kind)) => {
+            findings.bad(
+                "database",
+                format!("{}: is on {kind}, a file system of the network; {REMEDY}", file.display()),
+                Exit::Usage,
+            );
+        }
+        Some(Disk::Unclear(kind)) => findings.warn(
+            "database",
+            format!(
+                "{}: is on {kind}, behind which there may be another machine's disk; {REMEDY} where it is",
+                file.display()
+            ),
+        ),
+        Some(Disk::Local) | None => {}
     }
 }
 

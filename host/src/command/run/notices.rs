@@ -41,7 +41,12 @@ fn show(report: &Report, RunArgs { dry_run, json }: RunArgs) -> anyhow::Result<E
             say!("Nothing was changed.");
         }
     }
-    Ok(Exit::of_run(report.unreachable, report.is_complete()).into())
+    // A service that is out of reach comes first, as with an import.
+    Ok(match report.unusable && !report.unreachable {
+        true => Exit::Usage,
+        false => Exit::of_run(report.unreachable, report.is_complete()),
+    }
+    .into())
 }
 
 fn print(report: &Report) {

@@ -3,31 +3,23 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::Parser as _;
 use serde_json::json;
 
 use super::print_report;
 use crate::app::App;
-use crate::cli::RunArgs;
+use crate::cli::{OwnJobArgs, RunArgs};
 use crate::command::Exit;
 use crate::command::json::print_json;
 use crate::command::say::say;
 use crate::outbox::Delivery;
 use crate::schedule::{Call, by_hand, jobs};
 
-/// Run a job of the site's own now
-#[derive(Parser)]
-#[command(bin_name = "usher run JOB", no_binary_name = false)]
-struct PluginJobArgs {
-    #[command(flatten)]
-    run: RunArgs,
-}
-
 /// The job's name, and how it is run. The words are those after `usher run`; wrong ones end the program, as everywhere on
 /// the command line.
 pub(super) fn arguments(words: &[String]) -> (String, RunArgs) {
     let name = words.first().cloned().unwrap_or_default();
-    (name, PluginJobArgs::parse_from(words).run)
+    (name, OwnJobArgs::parse_from(words).run)
 }
 
 pub(super) async fn run(app: &App, name: &str, args: RunArgs) -> anyhow::Result<ExitCode> {
@@ -63,7 +55,8 @@ pub(super) async fn run(app: &App, name: &str, args: RunArgs) -> anyhow::Result<
         }
         Err(failure) => {
             eprintln!("usher: {}", failure.reason);
-            if failure.is_passing() { Exit::Unreachable } else { Exit::Failed }
+            // What a job cannot do before somebody acts lacks a setting, or something that the settings name, such as a worksheet.
+            if failure.is_passing() { Exit::Unreachable } else { Exit::Usage }
         }
     }
     .into())

@@ -7,20 +7,6 @@ use sqlx::Row as _;
 
 use crate::database::{Database, DatabaseError, Transaction, timestamp};
 
-/// Up to when the occasions of a job are recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Looked {
-    /// The job was never heard of until now, or its occasions are recorded until then.
-    Until(Timestamp),
-    /// They were recorded up to a moment that has yet to come: the clock was wrong, and has been set right.
-    Ahead {
-        /// From when on they are to be recorded again.
-        again_from: Timestamp,
-        /// Up to when they were.
-        were_until: Timestamp,
-    },
-}
-
 /// How a job is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JobHealth {
@@ -33,9 +19,12 @@ pub struct JobHealth {
 }
 
 impl Database {
-    /// Up to when the occasions of a job are recorded. For a job that was never heard of, that is now: nothing was
-    /// missed. Where it is in the future, the clock went wrong for a while and was set right, at most `unseen` ago: what
-    /// is recorded already does not come again, and the rest begins then.
+    /// Up to when the occasions of a job are recorded, as a clock that shows `now` has to see it: that of the last one whose
+    /// time has come by that clock, whoever recorded it. What a clock that runs ahead has recorded further on does not count:
+    /// neither is it counted again, nor does it keep what comes before from being recorded.
+    ///
+    /// Nothing was missed before `job.looked_until`, which is when the job was first heard of, or switched on. Where a clock
+    /// that ran ahead has set that, nothing was but what came at most `unseen` ago.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
@@ -44,28 +33,24 @@ impl Database {
         job: &str,
         now: Timestamp,
         unseen: Duration,
-    ) -> Result<Looked, DatabaseError> {
-        let known: Option<i64> = sqlx::query_scalar("SELECT looked_until FROM job WHERE name = $1")
+    ) -> Result<Timestamp, DatabaseError> {
+        sqlx::query("INSERT INTO job (name, looked_until) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
             .bind(job)
-            .fetch_optional(&mut **transaction)
+            .bind(now.as_millisecond())
+            .execute(&mut **transaction)
             .await?;
-        let begins = match known {
-            Some(known) if known <= now.as_millisecond() => return Ok(Looked::Until(timestamp(known)?)),
-            Some(_) => now.checked_sub(unseen).unwrap_or(now),
-            None => now,
-        };
-        sqlx::query(
-            "INSERT INTO job (name, looked_until) VALUES ($1, $2) \
-             ON CONFLICT (name) DO UPDATE SET looked_until = excluded.looked_until",
+        let row = sqlx::query(
+            "SELECT looked_until, (SELECT MAX(due) FROM occasion WHERE job = $1 AND by_hand = 0 AND ahead = 0 AND due <= $2) \
+             AS last FROM job WHERE name = $1",
         )
         .bind(job)
-        .bind(begins.as_millisecond())
-        .execute(&mut **transaction)
+        .bind(now.as_millisecond())
+        .fetch_one(&mut **transaction)
         .await?;
-        Ok(match known {
-            Some(known) => Looked::Ahead { again_from: begins, were_until: timestamp(known)? },
-            None => Looked::Until(begins),
-        })
+        let since = timestamp(row.try_get("looked_until")?)?;
+        let since = if since <= now { since } else { now.checked_sub(unseen).unwrap_or(now) };
+        let last = row.try_get::<Option<i64>, _>("last")?.map(timestamp).transpose()?;
+        Ok(last.map_or(since, |last| last.max(since)))
     }
 
     /// The jobs that were looked at.

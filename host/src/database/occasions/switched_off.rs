@@ -1,54 +1,64 @@
 //! Which jobs the servers run by themselves, and what those have left that they do not run any more.
 
-use std::collections::BTreeSet;
-
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{COLUMNS, OccasionRecord, OccasionState, record};
 use crate::database::{Database, DatabaseError};
+
+/// For how long a server may be away and still count among those that run its jobs: a host may be repaired meanwhile.
+const ABSENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Why an occasion will not be run any more.
 const SWITCHED_OFF: &str = "the job was switched off";
 
 impl Database {
-    /// The server of a host is started and runs these jobs at these times, in the words of the settings. What one of them
-    /// would have had to do while it was switched off, or by times that are new, was not missed. Those that were run there before and are not any more are switched off, and what waits of
-    /// them with them. Jobs that only servers of other hosts run are left alone: their settings may be others.
+    /// A server is started and runs these jobs at these times, in the words of the settings. What one of them would have had
+    /// to do while it was switched off, or by times that are new, was not missed.
+    ///
+    /// A job that no server runs which was there within [`ABSENCE`] is switched off, and what waits of it with it. Other
+    /// servers, on this host or another one, may have other settings.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn take_up_jobs(
         &self,
-        host: &str,
+        server: &str,
         jobs: &[(&str, String)],
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
         let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM job_server WHERE server = $1")
+            .bind(server)
+            .execute(&mut *transaction)
+            .await?;
         for (job, times) in jobs {
             sqlx::query(
-                "INSERT INTO job (name, looked_until, host, times) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET \
-                 host = $3, times = $4, switched_off = 0, \
-                 looked_until = CASE WHEN switched_off OR times <> $4 THEN $2 ELSE looked_until END",
+                "INSERT INTO job (name, looked_until, times) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET \
+                 times = $3, switched_off = 0, \
+                 looked_until = CASE WHEN switched_off OR times <> $3 THEN $2 ELSE looked_until END",
             )
             .bind(job)
             .bind(now.as_millisecond())
-            .bind(host)
             .bind(times)
             .execute(&mut *transaction)
             .await?;
-        }
-        let run: BTreeSet<&str> = jobs.iter().map(|(job, _)| *job).collect();
-        let of_host: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM job WHERE host = $1 AND switched_off = 0")
-                .bind(host)
-                .fetch_all(&mut *transaction)
-                .await?;
-        for job in of_host.iter().filter(|job| !run.contains(job.as_str())) {
-            sqlx::query("UPDATE job SET switched_off = 1 WHERE name = $1")
+            sqlx::query("INSERT INTO job_server (job, server, seen) VALUES ($1, $2, $3)")
                 .bind(job)
+                .bind(server)
+                .bind(now.as_millisecond())
                 .execute(&mut *transaction)
                 .await?;
-            for open in Self::open_occasions(&mut transaction, job).await? {
+        }
+        let long_ago = now.saturating_sub(ABSENCE).unwrap_or(Timestamp::MIN);
+        let switched_off: Vec<String> = sqlx::query_scalar(
+            "UPDATE job SET switched_off = 1 WHERE switched_off = 0 AND name NOT IN \
+             (SELECT job FROM job_server WHERE seen >= $1) RETURNING name",
+        )
+        .bind(long_ago.as_millisecond())
+        .fetch_all(&mut *transaction)
+        .await?;
+        for job in switched_off {
+            for open in Self::open_occasions(&mut transaction, &job).await? {
                 let state = match (open.state, open.attempts) {
                     (OccasionState::Waiting, 0) => OccasionState::Dropped,
                     (OccasionState::Waiting, _) => OccasionState::Failed,
@@ -59,6 +69,19 @@ impl Database {
             }
         }
         Ok(transaction.commit().await?)
+    }
+
+    /// A server is still there, with the jobs that it runs.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn server_is_there(&self, server: &str, now: Timestamp) -> Result<(), DatabaseError> {
+        sqlx::query("UPDATE job_server SET seen = $2 WHERE server = $1")
+            .bind(server)
+            .bind(now.as_millisecond())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Occasions that are recorded as being run and that no server would take over: those by hand, and those of jobs that are

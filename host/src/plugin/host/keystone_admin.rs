@@ -5,6 +5,7 @@ use wasmtime::Result;
 use crate::keystone::{CreateProject, CreateUser, Keystone};
 use crate::plugin::bindings::interfaces::keystone::{Error, Project, User};
 use crate::plugin::bindings::interfaces::keystone_admin::{Host, NewUser};
+use crate::plugin::rehearsal::REFUSAL;
 use crate::plugin::state::State;
 use crate::random;
 
@@ -13,17 +14,17 @@ use super::keystone::{error, project, service, user};
 impl Host for State {
     async fn create_user(&mut self, new: NewUser) -> Result<Result<User, Error>> {
         self.count_host_call()?;
-        Ok(create_user(service(self), &new).await)
+        Ok(create_user(admin(self), &new).await)
     }
 
     async fn create_project(&mut self, name: String, description: String) -> Result<Result<Project, Error>> {
         self.count_host_call()?;
-        Ok(create_project(service(self), &name, &description).await)
+        Ok(create_project(admin(self), &name, &description).await)
     }
 
     async fn grant_role(&mut self, user: String, project: String, role: String) -> Result<Result<(), Error>> {
         self.count_host_call()?;
-        Ok(grant_role(service(self), &user, &project, &role).await)
+        Ok(grant_role(admin(self), &user, &project, &role).await)
     }
 
     async fn revoke_role(
@@ -33,13 +34,18 @@ impl Host for State {
         role: String,
     ) -> Result<Result<(), Error>> {
         self.count_host_call()?;
-        Ok(revoke_role(service(self), &user, &project, &role).await)
+        Ok(revoke_role(admin(self), &user, &project, &role).await)
     }
 
     async fn set_user_enabled(&mut self, user: String, enabled: bool) -> Result<Result<(), Error>> {
         self.count_host_call()?;
-        Ok(set_user_enabled(service(self), &user, enabled).await)
+        Ok(set_user_enabled(admin(self), &user, enabled).await)
     }
+}
+
+/// Keystone, unless nothing is to be changed.
+fn admin(state: &State) -> Result<Keystone, Error> {
+    if state.rehearsal.is_some() { Err(Error::Unavailable(REFUSAL.to_owned())) } else { service(state) }
 }
 
 async fn create_user(keystone: Result<Keystone, Error>, new: &NewUser) -> Result<User, Error> {

@@ -7,7 +7,8 @@ use wasmtime::Result;
 
 use crate::plugin::bindings::interfaces::sheet::{Error, Host};
 use crate::plugin::bindings::interfaces::types::Row;
-use crate::plugin::capabilities::{ABSENT, ONLY_READS};
+use crate::plugin::capabilities::ABSENT;
+use crate::plugin::rehearsal::REFUSAL;
 use crate::plugin::sheet_rows::{row_from_wit, row_to_wit};
 use crate::plugin::state::State;
 use crate::sheet::{Sheet, SheetError};
@@ -32,8 +33,8 @@ impl Host for State {
         text: String,
     ) -> Result<Result<(), Error>> {
         self.count_host_call()?;
-        if self.profile.capabilities.only_reads {
-            return Ok(Err(Error::Unavailable(ONLY_READS.to_owned())));
+        if self.rehearsal.is_some() {
+            return Ok(Err(Error::Unavailable(REFUSAL.to_owned())));
         }
         let expected = row_from_wit(expected);
         let mut search = Search::default();
@@ -47,8 +48,8 @@ impl Host for State {
 
     async fn append(&mut self, worksheet: String, rows: Vec<Vec<String>>) -> Result<Result<(), Error>> {
         self.count_host_call()?;
-        if self.profile.capabilities.only_reads {
-            return Ok(Err(Error::Unavailable(ONLY_READS.to_owned())));
+        if self.rehearsal.is_some() {
+            return Ok(Err(Error::Unavailable(REFUSAL.to_owned())));
         }
         let mut search = Search::default();
         for sheet in sheets(self) {

@@ -6,12 +6,16 @@ use wasmtime::Result;
 use crate::links::{LinkError, Links};
 use crate::plugin::bindings::interfaces::token::{Error, Host};
 use crate::plugin::capabilities::ABSENT;
+use crate::plugin::rehearsal::REFUSAL;
 use crate::plugin::state::State;
 use crate::setpass::SetpassError;
 
 impl Host for State {
     async fn renew(&mut self, user_id: String) -> Result<Result<String, Error>> {
         self.count_host_call()?;
+        if self.rehearsal.is_some() {
+            return Ok(Err(Error::Unavailable(REFUSAL.to_owned())));
+        }
         Ok(renew(self.profile.capabilities.links.clone(), &user_id).await)
     }
 }

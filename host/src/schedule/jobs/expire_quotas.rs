@@ -28,7 +28,8 @@ pub fn told(ended: &Result<quota_terms::Report, BatchError>) -> Result<Report, F
     let mut failed: Vec<String> =
         report.failed.iter().map(|failed| format!("{}: {}", failed.project, failed.reason)).collect();
     if report.mail_server_unusable {
-        failed.push("the mail server cannot be used as the settings say".to_owned());
+        let why = report.mail_server.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        failed.push(format!("the mail server cannot be used as the settings say{why}"));
     }
     if !failed.is_empty() {
         return Err(Failure::new(format!("{} ({summary})", failed.join("; ")), false));

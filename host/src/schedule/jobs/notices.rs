@@ -26,12 +26,12 @@ pub fn told(ended: &Result<NoticesReport, BatchError>) -> Result<Report, Failure
         Err(error) => return Err(error.into()),
     };
     let summary = report.summary();
-    let failed = report.failed.join("; ");
     if report.unusable {
-        return Err(Failure::new(format!("{failed} ({summary})"), false));
+        return Err(Failure::new(format!("{} ({summary})", report.failed.join("; ")), false));
     }
     if report.unreachable {
-        let why = if failed.is_empty() { String::new() } else { format!(": {failed}") };
+        let why: Vec<&str> = report.failed.iter().chain(&report.mail_server).map(String::as_str).collect();
+        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
         let reason = format!("a service could not be reached{why} ({summary})");
         return Err(Failure::new(reason, true));
     }

@@ -40,7 +40,8 @@ fn told(ended: &Result<BatchReport, BatchError>, show: &str) -> Result<Report, F
     let summary = report.summary();
     let more = format!("usher {show} {} tells more", report.run);
     if report.unreachable {
-        let reason = format!("a service could not be reached ({summary}); {more}");
+        let why = report.mail_server.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        let reason = format!("a service could not be reached{why} ({summary}); {more}");
         return Err(Failure::new(reason, true));
     }
     if report.mail_server_unusable || report.mailing_list_unusable {

@@ -8,7 +8,7 @@ use super::fixture::{Site, done, failed, job, look, work};
 use crate::clock::Clock;
 use crate::database::OccasionState::{Done, Waiting};
 use crate::schedule::seen::Seen;
-use crate::schedule::{Job, Scheduler};
+use crate::schedule::{Job, LOOK, Scheduler};
 use crate::stop::Stop;
 
 const START: &str = "2027-03-05T12:00:00Z";
@@ -217,6 +217,77 @@ async fn a_host_whose_clock_is_behind_has_nobody_else_do_anything_twice() {
             host.host.clock.advance(SignedDuration::from_mins(30));
         }
     }
-    assert_eq!(*ran.borrow(), [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
+    assert_eq!(*ran.borrow(), [13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
     assert!(ran_late.borrow().iter().all(|hour| !ran.borrow().contains(hour)), "done twice: {ran_late:?}");
+}
+
+#[tokio::test]
+async fn two_hosts_whose_clocks_differ_do_each_occasion_once_for_days_and_tell_it_once() {
+    let site = Site::new(START, "UTC");
+    let ran = RefCell::new(Vec::new());
+    let noting = || {
+        let note = work(|call| {
+            ran.borrow_mut().push(call.time.timestamp());
+            async { done() }
+        });
+        job("sync", "*/20 * * * *", note)
+    };
+    let begun = site.clock.now() + SignedDuration::from_mins(2);
+    let mut hosts =
+        [Looking::new(&site, "ahead", noting()).await, Looking::new(&site, "right", noting()).await];
+    for (host, minutes) in hosts.iter_mut().zip([7, 0]) {
+        host.host.clock = Clock::manual(begun + SignedDuration::from_mins(minutes));
+        host.host.look = LOOK;
+        host.look().await;
+    }
+    // On the second day one is down for a while, on the third the other, on the fourth both.
+    for minutes in (0..4 * 24 * 60).step_by(2) {
+        let down = match minutes {
+            2000..2100 => [false, true],
+            3400..3500 => [true, false],
+            4900..5000 => [true, true],
+            _ => [false, false],
+        };
+        for (host, down) in hosts.iter_mut().zip(down) {
+            host.host.clock.advance(SignedDuration::from_mins(2));
+            if !down {
+                host.look().await;
+            }
+        }
+    }
+    let host = &hosts[0].host;
+    let recorded = host.recorded("sync").await;
+    let dues: Vec<_> = recorded.iter().map(|one| one.due).collect();
+    assert!(recorded.iter().all(|one| one.state == Done), "{recorded:?}");
+    assert_eq!(*ran.borrow(), dues);
+    let mut before = site.clock.now();
+    for one in &recorded {
+        let came = i64::from(one.stands_for) * SignedDuration::from_mins(20).as_secs();
+        assert_eq!(one.due.duration_since(before).as_secs(), came, "{one:?}");
+        before = one.due;
+    }
+    assert_eq!(before.to_string(), "2027-03-09T12:00:00Z");
+    let many: Vec<_> =
+        recorded.iter().map(|one| one.stands_for).filter(|stands_for| *stands_for > 1).collect();
+    assert_eq!(many, [5], "only while both were down, something was missed");
+    assert_eq!(host.told().await, ["behind"]);
+}
+
+#[tokio::test]
+async fn a_host_that_ran_far_ahead_and_is_gone_silences_no_other_one() {
+    let site = Site::new(START, "UTC");
+    let (ran, ran_ahead) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+    let mut wrong = Looking::new(&site, "wrong", noting(&ran_ahead)).await;
+    wrong.host.clock = Clock::manual(site.clock.now() + SignedDuration::from_hours(30 * 24));
+    wrong.look().await;
+    wrong.host.clock.advance(SignedDuration::from_hours(1));
+    wrong.look().await;
+    assert_eq!(ran_ahead.borrow().len(), 1);
+    let mut right = Looking::new(&site, "right", noting(&ran)).await;
+    for _ in 0..5 {
+        right.look().await;
+        site.clock.advance(SignedDuration::from_hours(1));
+    }
+    assert_eq!(*ran.borrow(), [12, 13, 14, 15, 16]);
+    assert_eq!(right.host.told().await, ["behind"]);
 }

@@ -69,6 +69,7 @@ impl Site {
             kept: jiff::SignedDuration::from_hours(24 * 90),
             holder: name.to_owned(),
             host: name.to_owned(),
+            server: name.to_owned(),
             attended: false,
             is_gone: |_| false,
             look: Duration::from_secs(3600),

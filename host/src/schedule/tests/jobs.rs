@@ -90,6 +90,16 @@ async fn a_mail_server_that_refuses_for_good_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn a_mail_server_that_is_away_is_named() {
+    let script = |command: &str| (command == GREETING).then_some("421 not now");
+    let site = Site::with_server(ALERTS, script).await;
+    site.write("access", &[&approved("a@example.org")]);
+    let occasion = next_day(&site, "notify").await;
+    expect(&occasion, Waiting, "a service could not be reached: the mail server 127.0.0.1:");
+    assert!(!occasion.summary.unwrap().contains('@'));
+}
+
+#[tokio::test]
 async fn what_the_mail_server_takes_a_little_late_is_marked_a_little_later_and_not_on_the_next_occasion() {
     let refusals = Arc::new(AtomicU32::new(0));
     let refused = Arc::clone(&refusals);
@@ -187,6 +197,14 @@ fn a_limit_that_cannot_be_put_back_is_told_at_once_and_so_is_an_unusable_mail_se
         let failure = jobs::expire_quotas::told(&Ok(report)).unwrap_err();
         assert!(!failure.is_passing() && failure.reason.contains(words), "{failure:?}");
     }
+    let why = Some("the mail server mail.example.org:25 does not offer STARTTLS".to_owned());
+    let named = quota_terms::Report {
+        mail_server_unusable: true,
+        mail_server: why,
+        ..quota_terms::Report::default()
+    };
+    let failure = jobs::expire_quotas::told(&Ok(named)).unwrap_err();
+    assert!(failure.reason.contains("mail.example.org:25"), "{failure:?}");
     let away = quota_terms::Report { unreachable: true, ..quota_terms::Report::default() };
     assert!(jobs::expire_quotas::told(&Ok(away)).unwrap_err().is_passing());
 }

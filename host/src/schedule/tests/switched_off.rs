@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::fixture::{Site, done, failed, job, look, work};
 use crate::database::Database;
-use crate::database::OccasionState::{Dropped, Failed, Waiting};
+use crate::database::OccasionState::{Done, Dropped, Failed, Waiting};
 use crate::schedule::Scheduler;
 use crate::stop::Stop;
 
@@ -102,4 +102,58 @@ async fn what_waits_of_a_job_ends_when_the_job_is_switched_off_and_not_because_o
     transaction.commit().await.unwrap();
     site.host("a", Vec::new()).await.take_up(&stop).await;
     assert_eq!(state().await, Dropped);
+}
+
+#[tokio::test]
+async fn a_job_that_another_server_runs_is_not_switched_off_and_that_one_goes_on_with_it() {
+    let site = Site::new(START, "UTC");
+    let (stop, fails) = (Stop::default(), std::cell::Cell::new(true));
+    let ran = RefCell::new(Vec::new());
+    let on = async |name: &str| {
+        let work = work(|call| {
+            ran.borrow_mut().push(call.time.hour());
+            let fails = fails.get();
+            async move { if fails { failed(true) } else { done() } }
+        });
+        let host = site.host(name, vec![job("sync", "@hourly", work)]).await;
+        host.take_up(&stop).await;
+        host
+    };
+    let off = async |name: &str| site.host(name, Vec::new()).await.take_up(&stop).await;
+    let b = on("b").await;
+    look(&b).await;
+    // The other one was started last.
+    on("a").await;
+    site.clock.advance(SignedDuration::from_hours(1));
+    look(&b).await;
+    let states = async || b.recorded("sync").await.iter().map(|one| one.state).collect::<Vec<_>>();
+    off("a").await;
+    assert_eq!(states().await, [Waiting]);
+    assert!(b.database.occasions_without_heir().await.unwrap().is_empty());
+    // What was missed while it was away is made up for.
+    fails.set(false);
+    site.clock.advance(SignedDuration::from_hours(3));
+    let restarted = on("b").await;
+    look(&restarted).await;
+    let recorded = restarted.recorded("sync").await;
+    let last = recorded.last().unwrap();
+    assert_eq!(
+        (last.due.to_string().as_str(), last.stands_for, last.state),
+        ("2027-05-01T04:00:00Z", 3, Done)
+    );
+    // Nobody has it who was there within days: it is off, and what is then on again has missed nothing.
+    site.clock.advance(SignedDuration::from_hours(8 * 24));
+    off("a").await;
+    let begun = ran.borrow().len();
+    look(&on("b").await).await;
+    assert_eq!(ran.borrow().len(), begun);
+    // One that shows that it is there has its jobs, however long ago it was started.
+    let b = on("b").await;
+    for _ in 0..8 {
+        site.clock.advance(SignedDuration::from_hours(24));
+        b.database.server_is_there("b", site.clock.now()).await.unwrap();
+    }
+    off("a").await;
+    look(&on("b").await).await;
+    assert_eq!(ran.borrow().len(), begun + 1);
 }
