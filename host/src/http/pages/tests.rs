@@ -109,7 +109,7 @@ async fn what_was_done_is_told_again_in_other_languages_and_not_done_again() {
     let link = served.fixture.link().await;
     let path = format!("/?token={}", text(&link.token));
     let chosen = [("pin", PIN), ("password", "one that suits us"), ("confirm_password", "one that suits us")];
-    let asked = [("email", "user@example.org"), ("pin", "620417")];
+    let asked = [("email", "user@example.org"), ("pin", "830274")];
     for (path, form) in [(path.as_str(), &chosen[..]), ("/reset", &asked[..])] {
         let done = served.post(path, form).await;
         assert_eq!(done.status, 200, "{}", done.body);

@@ -1,5 +1,6 @@
 //! Jobs that are run by hand: beside others that live or are dead, to their end or not.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -152,7 +153,9 @@ async fn a_job_that_is_interrupted_by_hand_is_given_back_and_has_not_failed() {
     for obeys in [true, false] {
         let site = Site::new(START, "UTC");
         let (host, stop) = (site.host("a", Vec::new()).await, Stop::default());
+        let begun = Cell::new(false);
         let work = async {
+            begun.set(true);
             stop.asked().await;
             if !obeys {
                 std::future::pending::<()>().await;
@@ -160,9 +163,9 @@ async fn a_job_that_is_interrupted_by_hand_is_given_back_and_has_not_failed() {
             failed(false)
         };
         let meanwhile = async {
-            until("the job to begin", async || !host.recorded("sync").await.is_empty()).await;
+            until("the job to begin", async || begun.get()).await;
             stop.ask();
-            time_passes(&host, "sync").await;
+            time_passes(&host, "sync", site.settings.grace).await;
         };
         let ran = site.clock.ran();
         let ended = run(&host, &stop, work, meanwhile).await;
@@ -185,7 +188,16 @@ async fn a_job_that_is_interrupted_by_hand_is_given_back_and_has_not_failed() {
 async fn a_job_by_hand_ends_at_its_deadline() {
     let site = Site::new(START, "UTC");
     let (host, stop) = (site.host("a", Vec::new()).await, Stop::default());
-    let late = run(&host, &stop, std::future::pending(), time_passes(&host, "sync")).await;
+    let begun = Cell::new(false);
+    let work = async {
+        begun.set(true);
+        std::future::pending().await
+    };
+    let meanwhile = async {
+        until("the job to begin", async || begun.get()).await;
+        time_passes(&host, "sync", HOUR + site.settings.grace).await;
+    };
+    let late = run(&host, &stop, work, meanwhile).await;
     assert!(matches!(late, Err(ByHandError::Late { .. })), "{late:?}");
     assert!(stop.is_asked());
     let recorded = host.recorded("sync").await;

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Clock;
 use crate::database::{Database, OccasionRecord, OccasionState};
 use crate::keys::Keys;
-use crate::leases::{LASTS as LEASE, Leases, RENEWAL};
+use crate::leases::{Leases, RENEWAL};
 use crate::mailer::{Mailer, peer};
 use crate::outbox::Outbox;
 use crate::schedule::pulse::Pulse;
@@ -148,28 +148,35 @@ pub(super) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     assert!(tokio::time::timeout(limit, waited).await.is_ok(), "waited in vain for {what}");
 }
 
-/// Lets time pass for whoever waits for it. See [`pass`].
-pub(super) async fn time_passes(host: &Scheduler<'_>, job: &str) {
-    loop {
+/// Lets so much time pass, in steps as [`pass`] does, for something that ends within it.
+pub(super) async fn time_passes(host: &Scheduler<'_>, job: &str, most: Duration) {
+    // Whoever was asked to end just now begins to wait for the end of its grace.
+    tokio::task::yield_now().await;
+    let end = host.clock.ran() + most;
+    while host.clock.ran() < end {
         pass(host, job).await;
     }
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    panic!("it has not ended in {most:?}");
 }
 
 /// Lets as much time pass as goes by between two renewals, and whoever runs the job renew its lease, however slow the
 /// machine is.
 pub(super) async fn pass(host: &Scheduler<'_>, job: &str) {
-    let silent = async || {
+    let running = async || {
         let recorded = host.recorded(job).await;
-        let running = recorded.iter().find(|one| one.state == OccasionState::Running)?;
-        Some(host.clock.now().duration_since(running.lease_ends?) + SignedDuration::try_from(LEASE).unwrap())
+        recorded.into_iter().find(|one| one.state == OccasionState::Running)
     };
-    let is_renewed = async || silent().await.is_none_or(|silent| silent.is_zero());
+    let renewals = async || running().await.map(|one| (one.id, one.renewals));
+    let before = renewals().await;
+    let is_renewed = async || before.is_none() || renewals().await != before;
     host.clock.advance(RENEWAL.try_into().unwrap());
     // Its wait for the next renewal may have begun after this step; it is not left without one for much longer.
-    let soon = until("a renewal", is_renewed);
-    if tokio::time::timeout(Duration::from_millis(50), soon).await.is_err()
-        && silent().await.is_some_and(|silent| silent >= SignedDuration::try_from(3 * RENEWAL).unwrap())
-    {
+    if tokio::time::timeout(Duration::from_millis(50), until("a renewal", is_renewed)).await.is_ok() {
+        return;
+    }
+    let ends = running().await.and_then(|one| one.lease_ends);
+    if ends.is_some_and(|ends| ends <= host.clock.now() + SignedDuration::try_from(RENEWAL).unwrap()) {
         until("the lease to be renewed", is_renewed).await;
     }
 }

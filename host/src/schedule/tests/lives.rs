@@ -153,7 +153,7 @@ async fn a_host_that_is_told_to_stop_gives_the_occasion_back_and_the_job_goes_on
             until("the job to begin", async || begun.get()).await;
             asked.set(site.clock.ran());
             stop.ask();
-            time_passes(&a, "sync").await;
+            time_passes(&a, "sync", site.settings.grace).await;
         };
         tokio::select! {
             () = a.run(&stop) => {}

@@ -202,7 +202,7 @@ async fn a_job_is_asked_to_end_at_its_deadline_and_cut_off_after_the_grace() {
         site.clock.advance(SignedDuration::from_hours(24));
         let meanwhile = async {
             until("the job to begin", async || begun.get()).await;
-            time_passes(&host, "sync").await;
+            time_passes(&host, "sync", deadline + site.settings.grace).await;
         };
         let (mut seen, stop) = (Seen::default(), Stop::default());
         tokio::select! {
