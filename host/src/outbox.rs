@@ -5,52 +5,38 @@
 //! again, later and later; what the server refuses for good is kept as an `.eml` file and reported, until an
 //! operator has it tried again or dropped. Nothing else is undone because of mail.
 //!
-//! A mail is claimed before it is sent, and the claim renewed while it is being sent, so that two
-//! processes never send the same one at the same time. If a process dies, its claim is worth nothing on this
-//! host, and runs out within [`CLAIM`] for others. One case cannot be told apart: the process died after the server took the mail and before
-//! that was recorded. The mail is sent again then, with the same Message-ID, by which mail systems
-//! recognise it. SMTP has nothing better to offer.
+//! A mail is claimed before it is sent, and the claim renewed while it is being sent, so that no two who send
+//! mail, in however many processes, ever send the same one at the same time, whatever their clocks show. If a process
+//! dies, its claim is worth nothing on this host, and for others once they have not seen it renewed for two minutes. That
+//! the server took a mail is recorded as soon as the database lets that happen. One case cannot be told apart: the process died after the server took the mail and before that was recorded. The mail is sent again then,
+//! with the same Message-ID, by which mail systems recognise it. SMTP has nothing better to offer.
 //!
 //! Knows nothing of what mails say and why they are sent.
 
+mod claims;
 mod delivery;
 mod error;
 mod operator;
+mod sending;
 #[cfg(test)]
 pub(crate) mod tests;
 mod undeliverable;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 pub use delivery::{Delivery, DeliveryOutcome};
 pub use error::OutboxError;
 pub use operator::{MailActionError, OutboxMail};
 
-use crate::backoff::Backoff;
+use self::claims::Claims;
 use crate::clock::Clock;
-use crate::database::{ClaimedMail, Database, MailRecord, MailState, RefusedMail, Transaction};
-use crate::fail_point;
+use crate::database::{Database, MailRecord, MailState, RefusedMail, Transaction};
 use crate::keys::Keys;
-use crate::mailer::{self, Mail, Mailer, MailerError, Message, RefusedRecipient};
-use crate::process::Process;
+use crate::mailer::{self, Mail, Mailer, MailerError, Message};
 use crate::{random, settings};
-
-/// How long a claim lasts unless it is renewed.
-pub const CLAIM: SignedDuration = SignedDuration::from_secs(30);
-
-/// How often a claim is renewed while its mail is being sent.
-const RENEWAL: Duration = Duration::from_secs(10);
-
-/// How long to wait after failures.
-const BACKOFF: Backoff =
-    Backoff { first: SignedDuration::from_secs(30), longest: SignedDuration::from_hours(1) };
-
-/// How long after the first attempt a mail is given up, as mail servers do (RFC 5321, section 4.5.4.1).
-const PATIENCE: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 /// What payloads are sealed for.
 pub(crate) const PURPOSE: &str = "outbox";
@@ -61,6 +47,7 @@ pub struct Outbox {
     database: Database,
     keys: Keys,
     clock: Clock,
+    claims: Claims,
     mailer: Mailer,
     /// Sender of every mail that does not name another.
     sender: String,
@@ -127,6 +114,7 @@ impl Outbox {
         Self {
             database,
             keys,
+            claims: Claims::new(clock.clone()),
             clock,
             mailer,
             sender: settings.sender.clone(),
@@ -164,47 +152,6 @@ impl Outbox {
         Ok(if added { Enqueued::Queued } else { Enqueued::Already })
     }
 
-    /// Sends what is due, in the order in which it was recorded. Where the server cannot be used, it stops
-    /// after the first mail and leaves the others due.
-    ///
-    /// # Errors
-    /// Where the database fails. What happens to single mails is in the answer.
-    pub async fn deliver_due(&self) -> Result<Vec<Delivery>, OutboxError> {
-        let mut deliveries = Vec::new();
-        self.deliver_while(&mut deliveries, || true).await?;
-        Ok(deliveries)
-    }
-
-    /// The same, for as long as the caller wants it to `go_on` before each mail. What was done is in `deliveries`,
-    /// also where it ends with an error.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn deliver_while(
-        &self,
-        deliveries: &mut Vec<Delivery>,
-        go_on: impl Fn() -> bool,
-    ) -> Result<(), OutboxError> {
-        let claimant = Process::this().to_string();
-        while go_on() {
-            let now = self.clock.now();
-            let until = after(now, CLAIM);
-            let claimed = self.database.claim_due_mail(&claimant, now, until, Process::is_gone).await?;
-            let Some(claimed) = claimed else { break };
-            fail_point::reached(|| format!("mail {} claimed", claimed.kind));
-            let Some(delivery) = self.deliver(&claimant, &claimed).await? else {
-                continue;
-            };
-            let stop = matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. }
-                | DeliveryOutcome::Refused { error, .. } if error.concerns_server());
-            deliveries.push(delivery);
-            if stop {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// The mails that wait, in the order in which they were recorded.
     ///
     /// # Errors
@@ -228,121 +175,6 @@ impl Outbox {
     /// Where the database fails.
     pub async fn refused(&self, since: Timestamp) -> Result<Vec<RefusedMail>, OutboxError> {
         Ok(self.database.refused_mails(since).await?)
-    }
-
-    /// Tries one mail. None where another process has taken it over meanwhile.
-    async fn deliver(&self, claimant: &str, claimed: &ClaimedMail) -> Result<Option<Delivery>, OutboxError> {
-        let worthless = claimed.worthless_from.is_some_and(|end| end <= self.clock.now());
-        let (to, outcome) = match self.open(&claimed.payload) {
-            // The key may come back: the mail is neither refused nor wiped.
-            Err(error) => (Vec::new(), self.postpone(claimant, claimed, error, BACKOFF.longest).await?),
-            Ok(mail) if worthless => {
-                let outcome = self.give_up(claimant, claimed, &mail, OutboxError::Worthless).await?;
-                (mail.to, outcome)
-            }
-            Ok(mail) => match self.send(claimant, &claimed.origin, &mail).await? {
-                None => return Ok(None),
-                Some(sent) => {
-                    let outcome = self.settle(claimant, claimed, &mail, sent).await?;
-                    (mail.to, outcome)
-                }
-            },
-        };
-        Ok(Some(Delivery { origin: claimed.origin.clone(), kind: claimed.kind.clone(), to, outcome }))
-    }
-
-    /// Sends a mail while keeping the claim alive. None where the claim was lost.
-    async fn send(
-        &self,
-        claimant: &str,
-        origin: &str,
-        mail: &Mail,
-    ) -> Result<Option<Result<Vec<RefusedRecipient>, MailerError>>, OutboxError> {
-        let mut sending = std::pin::pin!(self.mailer.send(mail));
-        loop {
-            tokio::select! {
-                sent = &mut sending => return Ok(Some(sent)),
-                () = tokio::time::sleep(RENEWAL) => {
-                    let until = after(self.clock.now(), CLAIM);
-                    if !self.database.renew_mail_claim(origin, claimant, until).await? {
-                        return Ok(None);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Records what became of an attempt.
-    async fn settle(
-        &self,
-        claimant: &str,
-        claimed: &ClaimedMail,
-        mail: &Mail,
-        sent: Result<Vec<RefusedRecipient>, MailerError>,
-    ) -> Result<DeliveryOutcome, OutboxError> {
-        let now = self.clock.now();
-        let error = match sent {
-            Ok(refused) => {
-                fail_point::reached(|| format!("mail {} taken", claimed.kind));
-                self.database.record_mail_sent(&claimed.origin, now).await?;
-                return Ok(DeliveryOutcome::Sent { refused });
-            }
-            Err(error) => error,
-        };
-        let tried_for = now.duration_since(claimed.first_attempt.unwrap_or(now));
-        if error.condemns_mail() {
-            self.give_up(claimant, claimed, mail, error.into()).await
-        } else if tried_for >= PATIENCE {
-            self.give_up(claimant, claimed, mail, OutboxError::GivenUp { last: error }).await
-        } else {
-            self.postpone(claimant, claimed, error.into(), delay(claimed.attempts)).await
-        }
-    }
-
-    /// Keeps a mail as a file and sends it no more.
-    async fn give_up(
-        &self,
-        claimant: &str,
-        claimed: &ClaimedMail,
-        mail: &Mail,
-        error: OutboxError,
-    ) -> Result<DeliveryOutcome, OutboxError> {
-        let now = self.clock.now();
-        // The file first, the record after it: dying in between writes the same file again.
-        match self.keep(&claimed.origin, mail).await {
-            Ok(kept_in) => {
-                let words = error.to_string();
-                self.database.record_mail_refused(&claimed.origin, claimant, now, &words, &kept_in).await?;
-                Ok(DeliveryOutcome::Refused { error, kept_in })
-            }
-            Err(error) => self.postpone(claimant, claimed, error, BACKOFF.longest).await,
-        }
-    }
-
-    async fn postpone(
-        &self,
-        claimant: &str,
-        claimed: &ClaimedMail,
-        error: OutboxError,
-        by: SignedDuration,
-    ) -> Result<DeliveryOutcome, OutboxError> {
-        let now = self.clock.now();
-        let at = after(now, by);
-        let words = error.to_string();
-        self.database.record_mail_delayed(&claimed.origin, claimant, now, at, &words).await?;
-        Ok(DeliveryOutcome::Later { error, at })
-    }
-
-    async fn keep(&self, origin: &str, mail: &Mail) -> Result<PathBuf, OutboxError> {
-        let bytes = mail.bytes()?;
-        let file = self.undeliverable.join(undeliverable::file_name(origin, &mail.message_id));
-        let target = file.clone();
-        let written = tokio::task::spawn_blocking(move || undeliverable::keep(&target, &bytes)).await;
-        match written {
-            Ok(Ok(())) => Ok(file),
-            Ok(Err(source)) => Err(OutboxError::Keep { file, source }),
-            Err(stopped) => Err(OutboxError::Keep { file, source: std::io::Error::other(stopped) }),
-        }
     }
 
     /// The recipients of a mail; none where its content is gone or cannot be opened.
@@ -394,16 +226,4 @@ pub fn check_wording(site_sender: &str, message: Message) -> Result<(), OutboxEr
     let compose = Compose { to: vec!["user@example.org".to_owned()], message, link: None };
     write(site_sender, &compose, Timestamp::UNIX_EPOCH)?;
     Ok(())
-}
-
-/// How long to wait after a failure, when there were `attempts` before it. Up to a quarter more than
-/// planned, so that mails that failed together do not come back together.
-fn delay(attempts: u32) -> SignedDuration {
-    let planned = BACKOFF.pause(attempts);
-    let [chance] = random::bytes::<1>();
-    planned + planned / 4 * i32::from(chance) / 255
-}
-
-fn after(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.checked_add(by).unwrap_or(Timestamp::MAX)
 }

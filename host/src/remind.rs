@@ -165,13 +165,10 @@ impl Mailing for Reminders<'_> {
         let verdict = |stage: &Stage, cell: &str, mark| verdict(stage, cell, mark, ahead);
         let reminders = noticed.notices(NoticeKind::Reminder).await?;
         let last = |key: &str| reminders.get(key).and_then(|notices| notices.last());
-        // Of digests that have not earned their marks yet, the mark of the last one stands for all.
+        let now = self.app.clock.now();
         let earned: BTreeMap<&str, Timestamp> = reminders
             .iter()
-            .filter_map(|(key, notices)| {
-                let unmarked = notices.iter().filter(|notice| notice.marked.is_none());
-                Some((key.as_str(), unmarked.filter_map(accepted).max()?))
-            })
+            .filter_map(|(key, notices)| Some((key.as_str(), earned(notices, now)?)))
             .collect();
         let source = &noticed.source;
         let column = source.layout.reminded_column;
@@ -270,6 +267,13 @@ impl Reminders<'_> {
     }
 }
 
+/// The mark of the digests that have not earned theirs yet: that of the last one stands for all, and one of a clock that ran
+/// ahead only where there is no other.
+fn earned(notices: &[Notice], now: Timestamp) -> Option<Timestamp> {
+    let unmarked = notices.iter().filter(|notice| notice.marked.is_none());
+    unmarked.filter_map(accepted).max_by_key(|at| (!is_ahead(*at, now), *at))
+}
+
 /// How far a reminder has come. `written` says that the marks could be written, where there was a row for them.
 fn state(notice: &Notice, is_settled: bool, written: bool) -> NoticeState {
     match notice.mail {
@@ -308,6 +312,23 @@ mod tests {
     use jiff::civil::datetime;
 
     use super::*;
+
+    #[test]
+    fn a_mark_of_a_clock_that_ran_ahead_is_earned_only_where_there_is_no_other() {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 60);
+        let notice = |hours: i64| Notice {
+            round: 1,
+            origin: "a".to_owned(),
+            recorded: now,
+            marked: None,
+            mail: NoticeMail::Accepted(now + SignedDuration::from_hours(hours)),
+        };
+        let hours = |notices: &[Notice]| earned(notices, now).map(|at| at.duration_since(now).as_hours());
+        let ahead = 24 * 30;
+        assert_eq!(hours(&[notice(-2), notice(ahead), notice(-1)]), Some(-1));
+        assert_eq!(hours(&[notice(ahead)]), Some(ahead));
+        assert_eq!(hours(&[Notice { marked: Some(now), ..notice(-1) }]), None);
+    }
 
     #[test]
     fn only_a_blank_cell_or_an_earlier_mark_gives_way() {

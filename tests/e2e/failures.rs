@@ -241,6 +241,7 @@ fn a_mail_that_is_put_off_arrives_once() {
     let run = site.import(&["--all"]).unwrap();
     expect_status(&run, 1);
     expect_words(&run, &["1 mail waits", "451"]);
+    expect_words(&site.usher(&["schedule"]).unwrap(), &["1 mail waits since", "451"]);
     let serving = site.serve().unwrap();
     process::wait_for("the mail that was put off", Duration::from_secs(90), || {
         Ok((stage.mail.received()?.len() >= 3).then_some(()))

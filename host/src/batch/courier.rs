@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use tokio::sync::Notify;
 
-use crate::outbox::{Delivery, DeliveryOutcome, Outbox};
+use crate::outbox::{Delivery, Outbox};
 
 /// Does some work, and sends meanwhile what it records in the outbox. `news` is told when there may be something.
 /// What is left when the work is over, and where the mail server cannot be used or the outbox fails, is left to
@@ -36,14 +36,10 @@ async fn deliver(outbox: &Outbox, news: &Notify, over: &Cell<bool>) -> Vec<Deliv
             tracing::warn!(%error, "mail is left to the end of the run");
             return deliveries;
         }
-        if deliveries.last().is_some_and(waits_for_server) {
+        if deliveries.last().is_some_and(Delivery::leaves_others) {
             return deliveries;
         }
     }
-}
-
-fn waits_for_server(delivery: &Delivery) -> bool {
-    matches!(&delivery.outcome, DeliveryOutcome::Later { error, .. } if error.concerns_server())
 }
 
 #[cfg(test)]

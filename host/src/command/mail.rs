@@ -110,10 +110,7 @@ async fn retry(app: &App, numbers: &[i64]) -> anyhow::Result<ExitCode> {
             "sent" => say!("mail {number} ({}) is sent", mail.kind),
             "refused" => say!("mail {number} ({}) is refused: {error}; kept in {kept_in}", mail.kind),
             _ if error.is_empty() => {
-                say!(
-                    "mail {number} ({}) is next; `usher serve` sends it, or this command run again",
-                    mail.kind
-                );
+                say!("mail {number} ({}) is next; `usher serve` sends it, or `usher run outbox`", mail.kind);
             }
             _ => say!("mail {number} ({}) waits: {error}", mail.kind),
         }

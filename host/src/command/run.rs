@@ -80,13 +80,13 @@ async fn quotas(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
     Ok(finish(&report??, json)?.into())
 }
 
-/// Mail that is due is sent by whoever comes first, so this needs no right to run.
+/// Mail that is due is sent by whoever comes first, so this needs no right to run. It is for sites where nothing looks for
+/// mail all the time, so it waits until it is sure of a process on another machine that seems to have died while it sent.
 async fn outbox(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
-    let now = app.clock.now();
     let deliveries = if args.dry_run { Vec::new() } else { send_due(app).await? };
     let trouble: Vec<String> = deliveries.iter().filter_map(Delivery::trouble).collect();
     let pending = app.outbox.pending().await?;
-    let due = pending.iter().filter(|mail| mail.next_attempt <= now).count();
+    let due = pending.iter().filter(|mail| app.outbox.is_due(mail)).count();
     if args.json {
         let sent = deliveries.len() - trouble.len();
         print_json(&json!({ "sent": sent, "problems": trouble, "due": due, "waiting": pending.len() }))?;
@@ -103,7 +103,7 @@ async fn outbox(app: &App, args: RunArgs) -> anyhow::Result<ExitCode> {
 /// Up to the mail that is being sent when the program is told to end.
 async fn send_due(app: &App) -> Result<Vec<Delivery>, OutboxError> {
     let mut deliveries = Vec::new();
-    app.outbox.deliver_while(&mut deliveries, || !app.stop.is_asked()).await?;
+    app.outbox.deliver_and_watch(&mut deliveries, &app.stop).await?;
     Ok(deliveries)
 }
 

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Exit;
@@ -13,7 +14,7 @@ use crate::cli::{ScheduleArgs, ScheduleCommand, ScheduleOutput};
 use crate::command::say::say;
 use crate::process::Process;
 use crate::schedule::jobs;
-use crate::schedule::overview::{self, PastOccasion, ScheduledJob};
+use crate::schedule::overview::{self, PastOccasion, ScheduledJob, WaitingMail};
 use crate::schedule::presence::{Server, servers};
 
 /// Runs the command. `build` makes the services, which not every one of the commands needs.
@@ -73,10 +74,11 @@ async fn show(app: &App, job: &str, last: u32, json: bool) -> anyhow::Result<Exi
 fn print_jobs(all: &[ScheduledJob], zone: &TimeZone) {
     let mut shown = table(["Job", "When", "Last run", "Result", "Next run"]);
     for job in all {
-        let (begun, result) = match &job.last {
-            None if job.every_seconds.is_some() => (String::new(), String::new()),
-            None => ("never".to_owned(), String::new()),
-            Some(last) => (last.started.map_or_else(String::new, |at| moment(at, zone)), result(last)),
+        let time = |at: Option<Timestamp>| at.map(|at| moment(at, zone));
+        let (begun, result) = match (&job.last, &job.mail) {
+            (Some(last), _) => (time(last.started).unwrap_or_default(), result(last)),
+            (None, Some(mail)) => (time(mail.last_sent).unwrap_or_default(), waiting(mail, zone)),
+            (None, None) => ("never".to_owned(), String::new()),
         };
         shown.add_row([
             job.job.clone(),
@@ -91,7 +93,9 @@ fn print_jobs(all: &[ScheduledJob], zone: &TimeZone) {
         ]);
     }
     say!("{shown}");
-    say!("outbox is the mail that waits, for which there are no occasions.");
+    say!(
+        "outbox is the mail that waits, for which there are no occasions: when some was sent last, and what waits."
+    );
 }
 
 fn print_servers(servers: &[Server], zone: &TimeZone) {
@@ -107,6 +111,17 @@ fn print_servers(servers: &[Server], zone: &TimeZone) {
                 moment(*last, zone)
             ),
         }
+    }
+}
+
+/// How much mail waits, and why.
+fn waiting(mail: &WaitingMail, zone: &TimeZone) -> String {
+    let Some(since) = mail.since else { return "nothing waits".to_owned() };
+    let since = moment(since, zone);
+    let error = mail.error.as_deref().map_or_else(String::new, |error| format!(": {}", printable(error)));
+    match mail.waiting {
+        1 => format!("1 mail waits since {since}{error}"),
+        several => format!("{several} mails wait, the first since {since}{error}"),
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Database, DatabaseError, Transaction, timestamp};
+use super::{Database, DatabaseError, MailClaim, Transaction, mail_claim_in, timestamp};
 
 /// What has become of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +63,23 @@ pub struct MailRecord {
     pub finished: Option<Timestamp>,
     /// When it is worth nothing any more.
     pub worthless_from: Option<Timestamp>,
-    /// Who is sending it, and until when nobody else may.
-    pub claim: Option<(String, Timestamp)>,
+}
+
+/// How the sending of mail is going.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailTraffic {
+    /// How many mails wait.
+    pub waiting: u32,
+    /// Since when the first of them does.
+    pub since: Option<Timestamp>,
+    /// Why the first of them that was tried could not be sent.
+    pub error: Option<String>,
+    /// When a mail was sent last.
+    pub last_sent: Option<Timestamp>,
 }
 
 const COLUMNS: &str = "SELECT position, origin, kind, state, payload, created, attempts, next_attempt, last_error, \
-                       kept_in, finished, worthless_from, claimed_by, claimed_until FROM outbox";
+                       kept_in, finished, worthless_from FROM outbox";
 
 impl Database {
     /// The mails in these states, in the order in which they were recorded.
@@ -84,6 +95,31 @@ impl Database {
         }
         query.push(") ORDER BY position");
         query.build().fetch_all(&self.pool).await?.iter().map(record).collect()
+    }
+
+    /// How the sending of mail is going.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn mail_traffic(&self) -> Result<MailTraffic, DatabaseError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FILTER (WHERE state = 'queued') AS waiting, \
+             MIN(created) FILTER (WHERE state = 'queued') AS since, \
+             MAX(finished) FILTER (WHERE state = 'sent') AS last_sent, \
+             (SELECT last_error FROM outbox WHERE state = 'queued' AND last_error IS NOT NULL \
+              ORDER BY position LIMIT 1) AS error FROM outbox",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let moment = |column: &str| -> Result<Option<Timestamp>, DatabaseError> {
+            row.try_get::<Option<i64>, _>(column)?.map(timestamp).transpose()
+        };
+        Ok(MailTraffic {
+            waiting: row.try_get("waiting")?,
+            since: moment("since")?,
+            error: row.try_get("error")?,
+            last_sent: moment("last_sent")?,
+        })
     }
 
     /// The mail of that number.
@@ -115,25 +151,19 @@ impl Database {
     }
 
     /// Wipes a mail, which is not sent any more. False where it is not one that waits or was refused any more, or
-    /// where somebody other than a claimant who `is_gone` is sending it.
+    /// where somebody has a claim on it that is not `left` by a dead process.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// Where the database fails or holds damage.
     pub async fn drop_mail(
         &self,
         number: i64,
         now: Timestamp,
-        is_gone: impl Fn(&str) -> bool,
+        left: impl FnOnce(&MailClaim) -> bool,
     ) -> Result<bool, DatabaseError> {
         let mut transaction = self.begin().await?;
-        let claimant: Option<Option<String>> = sqlx::query_scalar(
-            "SELECT CASE WHEN claimed_until > $2 THEN claimed_by END FROM outbox WHERE position = $1",
-        )
-        .bind(number)
-        .bind(now.as_millisecond())
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if claimant.flatten().is_some_and(|claimant| !is_gone(&claimant)) {
+        let claim = mail_claim_in(&mut transaction, number).await?;
+        if claim.is_some_and(|claim| !left(&claim)) {
             return Ok(false);
         }
         let changed = sqlx::query(
@@ -215,7 +245,6 @@ fn record(row: &SqliteRow) -> Result<MailRecord, DatabaseError> {
         row.try_get::<Option<i64>, _>(column)?.map(timestamp).transpose()
     };
     let state: String = row.try_get("state")?;
-    let claimed_by: Option<String> = row.try_get("claimed_by")?;
     Ok(MailRecord {
         number: row.try_get("position")?,
         origin: row.try_get("origin")?,
@@ -232,6 +261,5 @@ fn record(row: &SqliteRow) -> Result<MailRecord, DatabaseError> {
         kept_in: row.try_get::<Option<String>, _>("kept_in")?.map(PathBuf::from),
         finished: moment("finished")?,
         worthless_from: moment("worthless_from")?,
-        claim: claimed_by.zip(moment("claimed_until")?),
     })
 }

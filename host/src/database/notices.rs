@@ -171,7 +171,8 @@ impl Database {
         .await?)
     }
 
-    /// Records that the rows of these requests bear the marks of the mails about them up to a moment.
+    /// Records that the rows of these requests bear the marks of the mails about them that do not wait any more, whatever the
+    /// clock showed when they were recorded.
     ///
     /// # Errors
     /// Where the database fails.
@@ -187,7 +188,7 @@ impl Database {
         for key in keys {
             sqlx::query(
                 "UPDATE notice SET marked = $5 WHERE sheet = $1 AND key IN ($2, $3) AND kind = $4 AND marked IS NULL \
-                 AND recorded <= $5",
+                 AND NOT EXISTS (SELECT 1 FROM outbox WHERE origin = notice.mail AND state = 'queued')",
             )
             .bind(sheet.name())
             .bind(key)
@@ -290,5 +291,14 @@ mod tests {
         assert!(unmarked().await.is_empty());
         let first = about(NoticeKind::Reminder).await.remove(0);
         assert_eq!((first.mail, first.marked), (NoticeMail::Accepted(now), Some(now)));
+
+        // The second one was recorded by a clock that has been put back since.
+        let back = now - jiff::SignedDuration::from_hours(24);
+        let marked = async || about(NoticeKind::Reminder).await.remove(1).marked;
+        assert_eq!(marked().await, None, "its mail waits");
+        database.record_mail_sent("b", back).await.unwrap();
+        let keys = ["k"].into_iter();
+        database.note_marks(SheetKind::Access, NoticeKind::Reminder, keys, back).await.unwrap();
+        assert_eq!(marked().await, Some(back));
     }
 }

@@ -24,6 +24,28 @@ pub struct ClaimedMail {
     pub worthless_from: Option<Timestamp>,
 }
 
+/// Who is sending a mail, or was when it died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailClaim {
+    /// Names the mail.
+    pub origin: String,
+    /// Who it is, as it named itself.
+    pub claimant: String,
+    /// How often the mail was claimed, and claims on it renewed.
+    pub renewals: i64,
+    /// When the claim ends unless it is renewed, by the clock of whoever has it.
+    pub until: Timestamp,
+}
+
+/// Which mails that wait are due.
+#[derive(Clone, Copy, Debug)]
+pub struct DueMail {
+    /// Those whose time has come by this moment, and those that were never tried.
+    pub by: Timestamp,
+    /// Those that wait for a moment later than this: a clock that ran ahead has set that.
+    pub or_beyond: Timestamp,
+}
+
 /// A mail that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedMail {
@@ -39,8 +61,11 @@ pub struct RefusedMail {
     pub at: Timestamp,
 }
 
+const CLAIMS: &str = "SELECT origin, claimed_by, renewals, claimed_until FROM outbox \
+                      WHERE state = 'queued' AND claimed_by IS NOT NULL";
+
 impl Database {
-    /// Records a mail at the end of the queue, due at once. Answers whether it is a new one: where there is
+    /// Records a mail at the end of the queue, due at once whatever clocks show. Answers whether it is a new one: where there is
     /// one of that origin already, in whatever state, nothing changes. `link` is whose link it carries, and when that
     /// ends.
     ///
@@ -71,42 +96,37 @@ impl Database {
         Ok(added.rows_affected() == 1)
     }
 
-    /// Claims the mail that has waited longest among those that are due and nobody else's. What somebody has
-    /// claimed who `is_gone` is nobody's.
+    /// Claims the mail that has waited longest among those that are due and nobody else's. `left` is asked which of the
+    /// claimed mails are nobody's any more.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
     pub async fn claim_due_mail(
         &self,
         claimant: &str,
-        now: Timestamp,
+        due: DueMail,
         until: Timestamp,
-        is_gone: impl Fn(&str) -> bool,
+        left: impl FnOnce(&[MailClaim]) -> Vec<String>,
     ) -> Result<Option<ClaimedMail>, DatabaseError> {
         let mut transaction = self.begin().await?;
-        let claimants: Vec<String> = sqlx::query_scalar(
-            "SELECT DISTINCT claimed_by FROM outbox WHERE state = 'queued' AND claimed_until > $1",
-        )
-        .bind(now.as_millisecond())
-        .fetch_all(&mut *transaction)
-        .await?;
-        for gone in claimants.iter().filter(|claimant| is_gone(claimant)) {
-            sqlx::query(
-                "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $1 AND state = 'queued'",
-            )
-            .bind(gone)
-            .execute(&mut *transaction)
-            .await?;
+        let rows = sqlx::query(CLAIMS).fetch_all(&mut *transaction).await?;
+        let claims = rows.iter().map(claim).collect::<Result<Vec<_>, _>>()?;
+        for origin in left(&claims) {
+            sqlx::query("UPDATE outbox SET claimed_by = NULL, claimed_until = NULL WHERE origin = $1")
+                .bind(origin)
+                .execute(&mut *transaction)
+                .await?;
         }
         let row = sqlx::query(
-            "UPDATE outbox SET claimed_by = $1, claimed_until = $2 WHERE origin = ( \
-                 SELECT origin FROM outbox WHERE state = 'queued' AND next_attempt <= $3 \
-                 AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY position LIMIT 1) \
+            "UPDATE outbox SET claimed_by = $1, claimed_until = $2, renewals = renewals + 1 WHERE origin = ( \
+                 SELECT origin FROM outbox WHERE state = 'queued' AND claimed_by IS NULL \
+                 AND (attempts = 0 OR next_attempt <= $3 OR next_attempt > $4) ORDER BY position LIMIT 1) \
              RETURNING origin, kind, payload, attempts, first_attempt, worthless_from",
         )
         .bind(claimant)
         .bind(until.as_millisecond())
-        .bind(now.as_millisecond())
+        .bind(due.by.as_millisecond())
+        .bind(due.or_beyond.as_millisecond())
         .fetch_optional(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -125,7 +145,15 @@ impl Database {
         }))
     }
 
-    /// Lengthens a claim. Answers whether it was still the claimant's.
+    /// The claims on mails that wait.
+    ///
+    /// # Errors
+    /// Where the database fails or holds damage.
+    pub async fn mail_claims(&self) -> Result<Vec<MailClaim>, DatabaseError> {
+        sqlx::query(CLAIMS).fetch_all(&self.pool).await?.iter().map(claim).collect()
+    }
+
+    /// Renews a claim. Answers whether it was still the claimant's.
     ///
     /// # Errors
     /// Where the database fails.
@@ -136,7 +164,8 @@ impl Database {
         until: Timestamp,
     ) -> Result<bool, DatabaseError> {
         let renewed = sqlx::query(
-            "UPDATE outbox SET claimed_until = $1 WHERE origin = $2 AND claimed_by = $3 AND state = 'queued'",
+            "UPDATE outbox SET claimed_until = $1, renewals = renewals + 1 \
+             WHERE origin = $2 AND claimed_by = $3 AND state = 'queued'",
         )
         .bind(until.as_millisecond())
         .bind(origin)
@@ -232,6 +261,28 @@ impl Database {
         .await?;
         rows.iter().map(refused).collect()
     }
+}
+
+/// The claim on the mail of that number, if it waits.
+///
+/// # Errors
+/// Where the database fails or holds damage.
+pub async fn mail_claim_in(
+    transaction: &mut Transaction,
+    number: i64,
+) -> Result<Option<MailClaim>, DatabaseError> {
+    let mut query = sqlx::QueryBuilder::new(CLAIMS);
+    query.push(" AND position = ").push_bind(number);
+    query.build().fetch_optional(&mut **transaction).await?.as_ref().map(claim).transpose()
+}
+
+fn claim(row: &SqliteRow) -> Result<MailClaim, DatabaseError> {
+    Ok(MailClaim {
+        origin: row.try_get("origin")?,
+        claimant: row.try_get("claimed_by")?,
+        renewals: row.try_get("renewals")?,
+        until: timestamp(row.try_get("claimed_until")?)?,
+    })
 }
 
 fn refused(row: &SqliteRow) -> Result<RefusedMail, DatabaseError> {

@@ -207,7 +207,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::{drop_refused_in, refused_of_kind_in};
+    use crate::database::{DueMail, drop_refused_in, refused_of_kind_in};
     use crate::registration::SheetKind;
 
     #[tokio::test]
@@ -269,7 +269,8 @@ mod tests {
         }
         transaction.commit().await.unwrap();
         // The first is refused, the second dropped by an operator, the third waits.
-        let claimed = database.claim_due_mail("me", now, now, |_| false).await.unwrap().unwrap();
+        let due = DueMail { by: now, or_beyond: now };
+        let claimed = database.claim_due_mail("me", due, now, |_| Vec::new()).await.unwrap().unwrap();
         database.record_mail_refused(&claimed.origin, "me", now, "no", "file".as_ref()).await.unwrap();
         let second = database.mails_in(&[MailState::Queued]).await.unwrap()[0].number;
         assert!(database.drop_mail(second, now, |_| false).await.unwrap());

@@ -8,6 +8,13 @@ use super::OutboxError;
 use crate::mailer::RefusedRecipient;
 
 impl Delivery {
+    /// Whether every other mail would meet the same now, because the server cannot be used.
+    #[must_use]
+    pub fn leaves_others(&self) -> bool {
+        matches!(&self.outcome, DeliveryOutcome::Later { error, .. } | DeliveryOutcome::Refused { error, .. }
+            if error.concerns_server())
+    }
+
     /// Whether the mail server cannot be used before somebody acts.
     #[must_use]
     pub fn server_is_unusable(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::PATIENCE;
+use super::sending::PATIENCE;
 use crate::database::DatabaseError;
 use crate::keys::KeysError;
 use crate::mailer::MailerError;

@@ -9,7 +9,6 @@ use super::{Outbox, OutboxError};
 use crate::database::{
     DatabaseError, MailRecord, MailState, Transaction, drop_refused_in, refused_of_kind_in,
 };
-use crate::process::Process;
 
 /// A mail as an operator sees it, without what it says.
 #[derive(Debug, Serialize)]
@@ -140,7 +139,7 @@ impl Outbox {
         if let settled @ (MailState::Sent | MailState::Dropped) = record.state {
             return Err(MailActionError::Settled { number, state: settled });
         }
-        if !self.database.drop_mail(number, self.clock.now(), Process::is_gone).await? {
+        if !self.database.drop_mail(number, self.clock.now(), |claim| self.claims.seems_dead(claim)).await? {
             return Err(MailActionError::UnderWay(number));
         }
         if let Some(file) = &record.kept_in {

@@ -1,5 +1,6 @@
 //! One mail for one origin, whatever fails and whoever dies.
 
+mod claims;
 mod refused;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,9 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
+use super::sending::after;
 use super::*;
+use crate::database::MailTraffic;
 use crate::mailer::peer::{self, CONTENT, CUT, Peer};
 
 const SECRET: &str = "https://setpass.example.org/?token=verysecret";
@@ -47,6 +51,31 @@ impl Site {
             Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
             Err(_) => Vec::new(),
         }
+    }
+
+    /// Has whatever is written to the outbox fail from now on.
+    async fn break_records(&self) {
+        let breaks = "CREATE TABLE failure (id INTEGER PRIMARY KEY); \
+            CREATE TRIGGER broken BEFORE UPDATE ON outbox BEGIN \
+            INSERT INTO failure (id) VALUES (NULL); SELECT RAISE(FAIL, 'the disk is full'); END";
+        sqlx::raw_sql(breaks).execute(&self.connect().await).await.unwrap();
+    }
+
+    async fn mend_records(&self) {
+        let mends = "DROP TRIGGER broken; DROP TABLE failure";
+        sqlx::raw_sql(mends).execute(&self.connect().await).await.unwrap();
+    }
+
+    /// How often something failed since the records were broken.
+    async fn failures(&self) -> i64 {
+        sqlx::query_scalar("SELECT COUNT(*) FROM failure").fetch_one(&self.connect().await).await.unwrap()
+    }
+
+    async fn connect(&self) -> sqlx::SqlitePool {
+        let file = self.directory.path().join("usher.db");
+        sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(file))
+            .await
+            .unwrap()
     }
 
     /// Everything that the database has on the disk.
@@ -190,6 +219,34 @@ async fn a_server_that_cannot_be_used_is_asked_once() {
     assert_eq!(pending.iter().map(|mail| mail.attempts).collect::<Vec<_>>(), [1, 0, 0]);
     assert!(pending[0].last_error.as_ref().unwrap().contains("cannot connect"));
     assert!(site.kept().is_empty());
+}
+
+#[tokio::test]
+async fn how_much_waits_since_when_and_why_can_be_told() {
+    let site = Site::new().await;
+    let unusable = Arc::new(AtomicBool::new(false));
+    let away = Arc::clone(&unusable);
+    let peer = Peer::start(move |command| {
+        (command.starts_with("MAIL") && away.load(Ordering::SeqCst)).then_some("421 going away")
+    })
+    .await;
+    let outbox = site.outbox(peer.settings());
+    let traffic = site.database.mail_traffic().await.unwrap();
+    assert_eq!(traffic, MailTraffic { waiting: 0, since: None, error: None, last_sent: None });
+    record(&site, &outbox, "a", "a@example.org").await;
+    let sent = site.clock.now();
+    outbox.deliver_due().await.unwrap();
+    site.clock.advance(SignedDuration::from_mins(1));
+    unusable.store(true, Ordering::SeqCst);
+    let since = site.clock.now();
+    for origin in ["b", "c"] {
+        record(&site, &outbox, origin, "a@example.org").await;
+        site.clock.advance(SignedDuration::from_mins(1));
+    }
+    outbox.deliver_due().await.unwrap();
+    let traffic = site.database.mail_traffic().await.unwrap();
+    assert_eq!((traffic.waiting, traffic.since, traffic.last_sent), (2, Some(since), Some(sent)));
+    assert!(traffic.error.as_ref().unwrap().contains("421 going away"), "{traffic:?}");
 }
 
 #[tokio::test]

@@ -148,8 +148,8 @@ impl Scheduler<'_> {
         );
         let subject = format!("Usher: the job {job} keeps failing");
         let origin = origin(job, occasion, attempt, "keeps-failing");
-        self.tell(transaction, &origin, subject, text).await?;
-        health.alerted = true;
+        // Where nobody is to be told, whoever is later has not been.
+        health.alerted = self.tell(transaction, &origin, subject, text).await?;
         Ok(())
     }
 
@@ -177,21 +177,23 @@ impl Scheduler<'_> {
         );
         // What the clock shows is what an operator who looks for it goes by.
         let origin = format!("clock:{}:put-back", now.to_zoned(self.zone.clone()).date());
-        self.tell(transaction, &origin, "Usher: the clock was put back".to_owned(), text).await
+        self.tell(transaction, &origin, "Usher: the clock was put back".to_owned(), text).await?;
+        Ok(())
     }
 
+    /// Records a mail to the operator, where the site says who that is.
     pub(super) async fn tell(
         &self,
         transaction: &mut Transaction,
         origin: &str,
         subject: String,
         text: String,
-    ) -> Result<(), ScheduleError> {
-        let Some(to) = &self.settings.alert_to else { return Ok(()) };
+    ) -> Result<bool, ScheduleError> {
+        let Some(to) = &self.settings.alert_to else { return Ok(false) };
         let message = Message { sender: None, cc: Vec::new(), subject, text, html: None };
         let compose = Compose { to: vec![to.clone()], message, link: None };
         self.outbox.enqueue(transaction, origin, KIND, &compose).await?;
-        Ok(())
+        Ok(true)
     }
 
     pub(super) fn moment(&self, moment: Timestamp) -> String {

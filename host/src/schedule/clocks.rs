@@ -60,6 +60,7 @@ impl Scheduler<'_> {
         );
         let month = now.to_zoned(self.zone.clone()).strftime("%Y-%m").to_string();
         let origin = format!("clock:{month}:{host}:behind");
-        self.tell(transaction, &origin, "Usher: the clocks of hosts differ".to_owned(), text).await
+        self.tell(transaction, &origin, "Usher: the clocks of hosts differ".to_owned(), text).await?;
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Job;
 use crate::app::App;
-use crate::database::{DatabaseError, OccasionRecord, OccasionState};
+use crate::database::{DatabaseError, MailTraffic, OccasionRecord, OccasionState};
 
 /// A job.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -19,11 +19,28 @@ pub struct ScheduledJob {
     pub cron: Option<String>,
     /// For mail that waits: how often it is sent; null for all others, and where it is not sent by itself.
     pub every_seconds: Option<u64>,
+    /// For mail that waits: how much there is, and how the sending is going; null for all others.
+    pub mail: Option<WaitingMail>,
     /// Its last run; null where there was none, or that was long ago.
     pub last: Option<PastOccasion>,
     /// When it runs next (RFC 3339, in the site's time zone); null as for `cron`.
     #[schemars(with = "Option<String>")]
     pub next: Option<Zoned>,
+}
+
+/// Mail that waits to be sent.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct WaitingMail {
+    /// How many mails wait.
+    pub waiting: u32,
+    /// Since when the first of them does (RFC 3339, UTC); null where none waits.
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Timestamp>,
+    /// Why the first of them that was tried could not be sent; null where none was.
+    pub error: Option<String>,
+    /// When a mail was sent last (RFC 3339, UTC); null where none was.
+    #[schemars(with = "Option<String>")]
+    pub last_sent: Option<Timestamp>,
 }
 
 /// An occasion of a job.
@@ -77,8 +94,10 @@ pub async fn all(
             last: last.map(past),
             next: next.map(|next| next.to_zoned(zone.clone())),
             every_seconds: None,
+            mail: None,
         });
     }
+    let MailTraffic { waiting, since, error, last_sent } = app.database.mail_traffic().await?;
     // It has no occasions: nobody would look through thousands in a day.
     all.push(ScheduledJob {
         job: "outbox".to_owned(),
@@ -86,6 +105,7 @@ pub async fn all(
         last: None,
         next: None,
         every_seconds: Some(outbox_interval.as_secs()).filter(|_| app.settings.schedule.outbox.enabled),
+        mail: Some(WaitingMail { waiting, since, error, last_sent }),
     });
     Ok(all)
 }

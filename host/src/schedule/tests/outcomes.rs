@@ -95,6 +95,33 @@ async fn what_trying_again_does_not_mend_waits_for_the_next_occasion_and_is_told
 }
 
 #[tokio::test]
+async fn who_is_to_be_told_only_after_a_job_began_to_fail_is_told_then() {
+    let mut site = Site::new(START, "UTC");
+    let to = site.settings.alert_to.take();
+    let fails = Cell::new(true);
+    let jobs = || {
+        let work = work(|_| async { if fails.get() { failed(false) } else { done() } });
+        vec![job("sync", "@hourly", work)]
+    };
+    let untold = site.host("a", jobs()).await;
+    look(&untold).await;
+    site.clock.advance(SignedDuration::from_hours(1));
+    look(&untold).await;
+    assert_eq!(untold.told().await, [""; 0]);
+    site.settings.alert_to = to;
+    let host = site.host("a", jobs()).await;
+    for _ in 0..2 {
+        site.clock.advance(SignedDuration::from_hours(1));
+        look(&host).await;
+        assert_eq!(host.told().await, ["keeps-failing"]);
+    }
+    fails.set(false);
+    site.clock.advance(SignedDuration::from_hours(1));
+    look(&host).await;
+    assert_eq!(host.told().await, ["keeps-failing", "works-again"]);
+}
+
+#[tokio::test]
 async fn an_occasion_that_still_fails_gives_way_to_the_next() {
     let site = Site::new(START, "UTC");
     let host = site.host("a", vec![job("sync", "*/5 * * * *", work(|_| async { failed(true) }))]).await;

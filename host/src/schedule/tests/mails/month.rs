@@ -56,7 +56,7 @@ impl Month {
         let next_set =
             SET.get(self.set).map(|(hour, hours)| (Duration::from_secs(hour * 3600 + 600), *hours));
         let next = self.machines.iter().map(Machine::next).chain([self.people.next()]).min().unwrap();
-        // What a dead host has claimed of the outbox is claimed for half a minute.
+        // By then, what a dead host was sending may be seen to be nobody's.
         let mut next = next.max(clock.ran() + Duration::from_secs(60));
         if let Some((at, hours)) = next_set
             && at <= next

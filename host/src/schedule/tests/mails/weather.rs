@@ -14,9 +14,22 @@ use crate::mailer::peer::{CONTENT, CUT, TAKEN_AND_CUT};
 use crate::stop::Stop;
 
 /// Ten minutes after which hour clocks are set, and by how many hours: by mistake into the future and back, back and
-/// right again, and for good.
-pub(super) const SET: [(u64, i64); 5] =
-    [(5 * 24 + 7, 30 * 24), (5 * 24 + 12, -30 * 24), (12 * 24 + 3, -5), (12 * 24 + 20, 5), (20 * 24, 3)];
+/// right again, into the future and back once more, and for good.
+pub(super) const SET: [(u64, i64); 7] = [
+    (5 * 24 + 7, 30 * 24),
+    (5 * 24 + 12, -30 * 24),
+    (12 * 24 + 3, -5),
+    (12 * 24 + 20, 5),
+    (16 * 24 + 7, 30 * 24),
+    (16 * 24 + 12, -30 * 24),
+    (20 * 24, 3),
+];
+
+/// Whether the mail server takes nothing: while clocks show the future for the second time, so that what is to be sent then waits
+/// for that.
+fn is_away(ran: Duration) -> bool {
+    (16 * 24 + 7..=16 * 24 + 12).contains(&(ran.as_secs() / 3600))
+}
 
 /// The end of the month by any clock that is right.
 const WRONG_FROM: &str = "2018-04-15T00:00:00Z";
@@ -31,12 +44,9 @@ pub(super) fn by_mistake() -> SignedDuration {
     SignedDuration::from_hours(SET[0].1)
 }
 
-/// Whether nothing goes wrong: before clocks are set back, since what is claimed for two minutes is then claimed for
-/// hours; while they show the future; and at the end, so that all is finished.
+/// Whether nothing goes wrong: at the end, so that all is finished.
 pub(super) fn is_quiet(ran: Duration) -> bool {
-    let hours = ran.as_secs() / 3600;
-    let days = [(5 * 24 + 5, 5 * 24 + 12), (12 * 24 + 1, 12 * 24 + 3), ((DAYS - 2) * 24, u64::MAX)];
-    days.iter().any(|(from, to)| (*from..=*to).contains(&hours))
+    ran.as_secs() / 3600 >= (DAYS - 2) * 24
 }
 
 /// What happens to a host.
@@ -62,6 +72,7 @@ pub(super) struct Weather {
 pub(super) struct Server {
     chance: AtomicU64,
     is_quiet: AtomicBool,
+    is_away: AtomicBool,
     now: Mutex<Timestamp>,
     taken: Mutex<Vec<Timestamp>>,
     faults: AtomicU32,
@@ -92,6 +103,7 @@ impl Server {
         }
         let fault = match command.split([' ', ':']).next() {
             _ if self.is_quiet.load(Ordering::SeqCst) => None,
+            Some("MAIL") if self.is_away.load(Ordering::SeqCst) => Some("451 later"),
             Some("MAIL") if self.draw(100) < 8 => Some("451 later"),
             Some("RCPT") if self.draw(100) < 15 => Some("451 greylisted"),
             Some("DATA") if self.draw(100) < 5 => Some(CUT),
@@ -143,6 +155,7 @@ impl Weather {
     pub(super) fn begin(&self, now: Timestamp, ran: Duration) {
         *self.server.now.lock().unwrap() = now;
         self.server.is_quiet.store(is_quiet(ran), Ordering::SeqCst);
+        self.server.is_away.store(is_away(ran), Ordering::SeqCst);
     }
 
     pub(super) fn is_quiet(&self) -> bool {
