@@ -20,7 +20,7 @@ async fn a_server_is_seen_while_it_runs_and_where_it_died_that_is_seen_too() {
     let here = Server { process: "a".to_owned(), since: begun, silent_since: None };
     let watching = async {
         until("the server", async || !seen(nobody).await.is_empty()).await;
-        assert_eq!(seen(nobody).await, [here.clone()]);
+        assert_eq!(seen(nobody).await, std::slice::from_ref(&here));
         // It goes on showing that, for longer than a lease lasts.
         for _ in 0..10 {
             until("the server sleeps", async || site.clock.sleepers() == 1).await;
@@ -29,7 +29,7 @@ async fn a_server_is_seen_while_it_runs_and_where_it_died_that_is_seen_too() {
             until("the server renews", async || host.database.leases().await.unwrap()[0].1.ends == lasts)
                 .await;
         }
-        assert_eq!(seen(nobody).await, [here.clone()]);
+        assert_eq!(seen(nobody).await, std::slice::from_ref(&here));
         stop.ask();
     };
     tokio::join!(host.show_presence(&stop), watching);
