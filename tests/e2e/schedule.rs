@@ -283,13 +283,14 @@ fn a_job_of_the_sites_own_runs_by_itself_and_by_hand_and_its_report_is_shown() {
     let settings = fs::read_to_string(site.settings()).unwrap();
     fs::write(site.settings(), settings + &digest).unwrap();
     // A worksheet that the site has to make, and another one that is not what it is called.
-    let missing =
-        site.usher(&["run", "weekly-digest", "--settings", &site.settings().display().to_string()]).unwrap();
+    let missing = site
+        .usher(&["run", "weekly-digest", "--dry-run", "--settings", &site.settings().display().to_string()])
+        .unwrap();
     expect_status(&missing, 2);
     expect_words(&missing, &["there is no worksheet \"Weekly Digest\""]);
     let requests = site.access().join(format!("{REQUESTS}.csv"));
     fs::rename(&requests, site.access().join("Answers.csv")).unwrap();
-    let missing = site.usher(&["run", "notify"]).unwrap();
+    let missing = site.usher(&["run", "notify", "--dry-run"]).unwrap();
     expect_status(&missing, 2);
     expect_words(&missing, &["access sheet: there is no worksheet"]);
     fs::rename(site.access().join("Answers.csv"), &requests).unwrap();

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::batch::BatchError;
 use crate::batch::report::counted;
 use crate::registration::RowNumber;
+use crate::sheet::SheetError;
 
 /// What a run came to.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -22,6 +23,9 @@ pub struct Report {
     pub unreachable: bool,
     /// Whether a whole sheet, its marks or the mail server cannot be used before somebody acts.
     pub unusable: bool,
+    /// Whether marks may stand in the wrong rows, which no setting mends.
+    #[serde(skip)]
+    pub marks_astray: bool,
     /// Why the mail server is out of reach. People read it with the mail that waits; this is kept with the job.
     #[serde(skip)]
     pub mail_server: Option<String>,
@@ -105,6 +109,7 @@ impl Report {
             true => self.unreachable = true,
             false => self.unusable = true,
         }
+        self.marks_astray |= matches!(error, BatchError::Sheet(SheetError::MarksAstray { .. }));
         self.fail(what, error)
     }
 

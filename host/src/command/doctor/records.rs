@@ -39,9 +39,9 @@ pub(super) async fn check_database(
     if !file.exists() {
         let shown = file.display();
         match file.parent().map_or(Ok(()), try_to_write) {
-            Ok(()) => findings.warn(
+            Ok(()) => findings.good(
                 "database",
-                format!("{shown}: there is none yet; the first command that needs one makes it. Where there was one, correct database.file"),
+                format!("{shown}: there is none yet; the first command that needs one makes it"),
             ),
             Err(error) => findings.bad(
                 "database",

@@ -42,7 +42,7 @@ fn show(report: &Report, RunArgs { dry_run, json }: RunArgs) -> anyhow::Result<E
         }
     }
     // A service that is out of reach comes first, as with an import.
-    Ok(match report.unusable && !report.unreachable {
+    Ok(match report.unusable && !report.unreachable && !report.marks_astray {
         true => Exit::Usage,
         false => Exit::of_run(report.unreachable, report.is_complete()),
     }

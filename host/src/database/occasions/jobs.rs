@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
 
 use crate::database::{Database, DatabaseError, Transaction, timestamp};
+
+/// By how much a clock may be behind another one whose word is taken for it that an occasion stands for others.
+const BEHIND: SignedDuration = SignedDuration::from_hours(1);
 
 /// How a job is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +24,8 @@ pub struct JobHealth {
 impl Database {
     /// Up to when the occasions of a job are recorded, as a clock that shows `now` has to see it: that of the last one whose
     /// time has come by that clock, whoever recorded it. What a clock that runs ahead has recorded further on does not count:
-    /// neither is it counted again, nor does it keep what comes before from being recorded.
+    /// neither is it counted again, nor does it keep what comes before from being recorded, unless it comes soon and stands
+    /// for that.
     ///
     /// Nothing was missed before `job.looked_until`, which is when the job was first heard of, or switched on. Where a clock
     /// that ran ahead has set that, nothing was but what came at most `unseen` ago.
@@ -40,11 +44,13 @@ impl Database {
             .execute(&mut **transaction)
             .await?;
         let row = sqlx::query(
-            "SELECT looked_until, (SELECT MAX(due) FROM occasion WHERE job = $1 AND by_hand = 0 AND ahead = 0 AND due <= $2) \
+            "SELECT looked_until, (SELECT MAX(due) FROM occasion WHERE job = $1 AND by_hand = 0 AND ahead = 0 \
+             AND (due <= $2 OR (due <= $3 AND stands_for > 1))) \
              AS last FROM job WHERE name = $1",
         )
         .bind(job)
         .bind(now.as_millisecond())
+        .bind(now.saturating_add(BEHIND).unwrap_or(Timestamp::MAX).as_millisecond())
         .fetch_one(&mut **transaction)
         .await?;
         let since = timestamp(row.try_get("looked_until")?)?;

@@ -15,7 +15,7 @@ impl Database {
     /// A server is started and runs these jobs at these times, in the words of the settings. What one of them would have had
     /// to do while it was switched off, or by times that are new, was not missed.
     ///
-    /// A job that no server runs which was there within [`ABSENCE`] is switched off, and what waits of it with it. Other
+    /// A job that no server runs which was there within a week is switched off, and what waits of it with it. Other
     /// servers, on this host or another one, may have other settings.
     ///
     /// # Errors
