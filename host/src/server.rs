@@ -112,7 +112,7 @@ impl Server {
         A: Future<Output = io::Result<(TcpStream, SocketAddr)>>,
     {
         let places = open_files::make_room(limits.connections);
-        let share = limits.connections_per_client.unwrap_or((places / SHARE).max(SMALLEST_SHARE));
+        let share = limits.connections_per_client.unwrap_or_else(|| share_of(places));
         let mut door = Door {
             places: Arc::new(Semaphore::new(places as usize)),
             registry: Registry::default(),
@@ -170,6 +170,12 @@ struct Door {
     unlimited: TrustedProxies,
     /// When it was told the last time that somebody wants more.
     told: Option<Instant>,
+}
+
+/// How many of these places one client may have where nothing else is said.
+#[must_use]
+pub fn share_of(places: u32) -> u32 {
+    (places / SHARE).max(SMALLEST_SHARE)
 }
 
 impl Door {

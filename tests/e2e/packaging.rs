@@ -44,7 +44,9 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     let arguments: Vec<&str> =
         ["verify", "--man=no"].into_iter().chain(units.iter().map(String::as_str)).collect();
     let (is_fine, said) = analyze(&arguments);
-    assert!(is_fine && said.trim().is_empty(), "{said}");
+    // It tells of the machine's own units too, where ours have to do with them.
+    let of_ours = said.lines().filter(|line| line.contains("usher")).collect::<Vec<_>>();
+    assert!(is_fine && of_ours.is_empty(), "{said}");
 
     let threshold = format!("--threshold={EXPOSURE}");
     for unit in units.iter().filter(|unit| unit.ends_with(".service")) {

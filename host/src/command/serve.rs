@@ -19,7 +19,7 @@ use crate::http::{Bodies, Look, Services, answers, without_setpass};
 use crate::password_reset::PasswordResets;
 use crate::readiness::Readiness;
 use crate::server::tls::Tls;
-use crate::server::{Limits, Server};
+use crate::server::{self, Limits, Server};
 use crate::service_manager;
 use crate::settings;
 
@@ -123,6 +123,12 @@ async fn listen(setpass: &settings::setpass::Setpass) -> anyhow::Result<Server> 
         .with_context(|| format!("cannot listen on {} (setpass.listen)", setpass.listen))
 }
 
+/// As many as connections, and as many of one client: with HTTP/1 each has one at a time. By default all of them come to 32 MiB.
+fn bodies(setpass: &settings::setpass::Setpass) -> Bodies {
+    let most = setpass.max_connections;
+    Bodies::new(most, setpass.max_connections_per_client.unwrap_or_else(|| server::share_of(most)))
+}
+
 fn services(app: &App, stopping: watch::Receiver<bool>) -> anyhow::Result<Services> {
     let App { settings, keystone, setpass, .. } = app;
     Ok(Services {
@@ -133,8 +139,7 @@ fn services(app: &App, stopping: watch::Receiver<bool>) -> anyhow::Result<Servic
         trusted_proxies: settings.setpass.trusted_proxies.clone(),
         forwarded_header: settings.setpass.forwarded_header,
         client_timeout: settings.setpass.client_timeout,
-        // As many as connections: with HTTP/1 each has one at a time. By default all of them come to 32 MiB.
-        bodies: Bodies::new(settings.setpass.max_connections),
+        bodies: bodies(&settings.setpass),
         readiness: readiness(app, stopping),
     })
 }

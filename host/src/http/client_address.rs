@@ -37,7 +37,7 @@ impl ClientAddress {
         (self != Self::UNKNOWN).then_some(self.0)
     }
 
-    fn of_extensions(extensions: &Extensions) -> Self {
+    pub(super) fn of_extensions(extensions: &Extensions) -> Self {
         extensions.get().copied().unwrap_or(Self::UNKNOWN)
     }
 }

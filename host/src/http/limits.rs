@@ -3,8 +3,9 @@
 //! A body is read as a whole before anything is done with it, so that nobody holds more than a connection by sending
 //! little by little.
 
+mod bodies;
+
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -14,13 +15,15 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, Version};
 use axum::response::Response;
 use futures::StreamExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::Services;
 use super::answer::{NextStep, Notice};
 use super::audience::Audience;
+use super::{ClientAddress, Services};
+use bodies::Place;
+
 use crate::settings::keystone::LONGEST_TIMEOUT;
+pub use bodies::Bodies;
 
 /// The longest body that is read, in bytes: a form with a long password is far below it.
 pub(super) const LONGEST_BODY: usize = 16 * 1024;
@@ -66,31 +69,10 @@ const THROWN_AWAY: usize = 1 << 20;
 /// How long that may take.
 const THROWING_AWAY: Duration = Duration::from_secs(2);
 
-/// The bodies of all connections that are held at the same time. Clones share them.
-///
-/// One connection may bring several with HTTP/2, so that bounds on connections do not bound them.
-#[derive(Clone, Debug)]
-pub struct Bodies {
-    places: Arc<Semaphore>,
-}
-
-impl Bodies {
-    /// So many at most.
-    #[must_use]
-    pub fn new(most: u32) -> Self {
-        Self { places: Arc::new(Semaphore::new(most as usize)) }
-    }
-
-    /// A place for one, at once or not at all.
-    fn place(&self) -> Result<OwnedSemaphorePermit, Unread> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Unread::TooMany)
-    }
-}
-
 /// A request whose body has been read, and what it holds until it is answered.
 pub(super) struct Brought {
     pub(super) request: Request,
-    pub(super) place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<Place>,
 }
 
 /// Why a body was not read.
@@ -113,9 +95,11 @@ pub(super) async fn with_body(
     if request.body().is_end_stream() {
         return Ok(Brought { request, place: None });
     }
+    let client = ClientAddress::of_extensions(request.extensions());
+    let counted = (!services.trusted_proxies.contain(client.0)).then(|| client.network());
     let (parts, mut body) = request.into_parts();
     let reading = async {
-        let place = services.bodies.place()?;
+        let place = services.bodies.place(counted).ok_or(Unread::TooMany)?;
         let read = tokio::time::timeout(services.client_timeout, read(&mut body)).await;
         read.unwrap_or(Err(Unread::TooSlow)).map(|bytes| (bytes, place))
     };

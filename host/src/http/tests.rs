@@ -53,7 +53,7 @@ impl Served {
             trusted_proxies: TrustedProxies::default(),
             forwarded_header: ForwardedHeader::default(),
             client_timeout: Duration::from_millis(300),
-            bodies: Bodies::new(1000),
+            bodies: Bodies::new(1000, 1000),
             readiness: Readiness::new(
                 fixture.database.clone(),
                 fixture.keys.clone(),

@@ -60,7 +60,7 @@ async fn a_body_that_is_too_long_or_too_slow_is_told_in_the_form_that_is_read() 
 #[tokio::test]
 async fn no_more_bodies_are_held_at_a_time_than_there_are_places() {
     let served = Served::new().await;
-    let services = Services { bodies: Bodies::new(2), ..served.services.clone() };
+    let services = Services { bodies: Bodies::new(2, 2), ..served.services.clone() };
     let audience = || Audience {
         accepts: Accepts::Json,
         language: Language::accepted("en"),
