@@ -31,6 +31,7 @@ mod turn;
 mod work;
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::time::Duration;
 
 use futures::future::{LocalBoxFuture, join_all};
@@ -213,7 +214,7 @@ impl<'a> Scheduler<'a> {
             kept: SignedDuration::try_from(app.settings.retention.reports).unwrap_or(SignedDuration::MAX),
             holder: Process::this().to_string(),
             host: Process::this().machine(),
-            server: format!("{} {}", Process::this().machine(), app.settings.file.display()),
+            server: server_of(&Process::this().machine(), &app.settings.file),
             attended: std::io::stderr().is_terminal(),
             is_gone: Process::is_gone,
             look: LOOK,
@@ -274,4 +275,11 @@ impl<'a> Scheduler<'a> {
             }
         }
     }
+}
+
+/// What tells a server of a machine that runs the jobs of this settings file from others, whatever folder each was started in.
+fn server_of(machine: &str, settings: &Path) -> String {
+    let file = settings.canonicalize().or_else(|_| std::path::absolute(settings));
+    let file = file.as_deref().unwrap_or(settings);
+    format!("{machine} {}", file.display())
 }

@@ -184,6 +184,18 @@ fn a_missing_database_is_told_and_not_made() {
     assert!(line.starts_with("FAIL") && line.contains("correct database.file"), "{line}");
 }
 
+/// Whoever may not enter the folder meets the same error, but not where tests are run by root.
+#[test]
+fn a_database_that_this_user_cannot_see_is_not_said_to_be_missing() {
+    let site = Site::new();
+    let file = site.file("usher.sqlite");
+    std::os::unix::fs::symlink(&file, &file).unwrap();
+    let lines = site.doctor("database");
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(line.starts_with("FAIL") && line.contains("may not see whether it is there"), "{line}");
+    assert!(!line.contains("owner"), "{line}");
+}
+
 #[test]
 fn what_keeps_the_mail_templates_from_being_read_is_said_once() {
     let site = Site::new();

@@ -305,7 +305,7 @@ fn a_job_of_the_sites_own_runs_by_itself_and_by_hand_and_its_report_is_shown() {
     let serving = site.serve().unwrap();
     let mails = stage.mail.wait_for(1).unwrap();
     assert!(mails[0].subject.contains("the job digest keeps failing"), "{mails:?}");
-    expect_words(&site.usher(&["schedule"]).unwrap(), &["`usher serve` runs them: process "]);
+    expect_words(&site.usher(&["schedule"]).unwrap(), &["`usher serve` is running: process "]);
     drop(serving);
     expect_words(&site.usher(&["schedule"]).unwrap(), &["No `usher serve` is running"]);
     assert_eq!(occasions(&site, "digest")[0]["state"], "failed");

@@ -159,7 +159,7 @@ pub enum MailOutcome {
 pub(crate) fn mail_server_trouble(deliveries: &[Delivery]) -> Option<String> {
     deliveries.iter().find_map(|delivery| match &delivery.outcome {
         DeliveryOutcome::Later { error: trouble, .. } | DeliveryOutcome::Refused { error: trouble, .. } => {
-            let (OutboxError::Mailer(error) | OutboxError::GivenUp { last: error }) = trouble else {
+            let (OutboxError::Mailer(error) | OutboxError::GivenUp { last: error, .. }) = trouble else {
                 return None;
             };
             error.why_away().or_else(|| trouble.concerns_server().then(|| error.to_string()))

@@ -44,7 +44,8 @@ pub async fn run(
             } else {
                 let zone = &app.settings.site.time_zone;
                 print_jobs(&all, zone);
-                print_servers(&servers(&app.database, &app.clock, Process::is_gone).await?, zone);
+                let servers = servers(&app.database, &app.clock, Process::is_gone).await?;
+                in_words(&servers, zone).iter().for_each(|line| say!("{line}"));
             }
             Exit::Done
         }
@@ -98,20 +99,19 @@ fn print_jobs(all: &[ScheduledJob], zone: &TimeZone) {
     );
 }
 
-fn print_servers(servers: &[Server], zone: &TimeZone) {
-    if servers.iter().all(|server| server.silent_since.is_some()) {
-        say!("No `usher serve` is running: nothing of this happens by itself.");
-    }
-    for Server { process, since, silent_since } in servers {
-        match silent_since {
-            None => say!("`usher serve` runs them: {}, since {}.", printable(process), moment(*since, zone)),
-            Some(last) => say!(
-                "{} has shown no life since {} (by its clock): it died, or cannot reach the database.",
-                printable(process),
-                moment(*last, zone)
-            ),
-        }
-    }
+/// Which servers are there. It is not said what each does: the settings of one may leave all jobs to timers.
+fn in_words(servers: &[Server], zone: &TimeZone) -> Vec<String> {
+    let none_runs = servers.iter().all(|server| server.silent_since.is_some());
+    let none = none_runs.then(|| "No `usher serve` is running.".to_owned());
+    let each = servers.iter().map(|Server { process, since, silent_since }| match silent_since {
+        None => format!("`usher serve` is running: {}, since {}.", printable(process), moment(*since, zone)),
+        Some(last) => format!(
+            "{} has shown no life since {} (by its clock): it died, or cannot reach the database.",
+            printable(process),
+            moment(*last, zone)
+        ),
+    });
+    none.into_iter().chain(each).collect()
 }
 
 /// How much mail waits, and why.
@@ -154,5 +154,29 @@ fn result(occasion: &PastOccasion) -> String {
     match &occasion.summary {
         Some(summary) => format!("{}: {}", occasion.state, printable(summary)),
         None => occasion.state.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_which_servers_run_and_not_that_nothing_happens_without_one() {
+        let at = Timestamp::UNIX_EPOCH;
+        let server =
+            |process: &str, silent_since| Server { process: process.to_owned(), since: at, silent_since };
+        let lines = |servers: &[Server]| in_words(servers, &TimeZone::UTC);
+        assert_eq!(lines(&[]), ["No `usher serve` is running."]);
+        let (lives, silent) = (server("one", None), server("other", Some(at)));
+        let running = format!("`usher serve` is running: one, since {}.", moment(at, &TimeZone::UTC));
+        assert_eq!(lines(std::slice::from_ref(&lives)), [running.as_str()]);
+        let both = lines(&[lives, silent.clone()]);
+        assert!(
+            both.len() == 2 && both[0] == running && both[1].starts_with("other has shown no life"),
+            "{both:?}"
+        );
+        let dead = lines(&[silent]);
+        assert!(dead.len() == 2 && dead[0] == "No `usher serve` is running.", "{dead:?}");
     }
 }

@@ -96,6 +96,18 @@ impl Database {
         Ok(added.rows_affected() == 1)
     }
 
+    /// Whether there is a mail of that origin, in whatever state: another one would not be recorded.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn knows_mail(&self, origin: &str) -> Result<bool, DatabaseError> {
+        let known = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox WHERE origin = $1)")
+            .bind(origin)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(known)
+    }
+
     /// Claims the mail that has waited longest among those that are due and nobody else's. `left` is asked which of the
     /// claimed mails are nobody's any more.
     ///
@@ -193,7 +205,8 @@ impl Database {
         Ok(())
     }
 
-    /// Records that an attempt failed and when to try next, and ends the claim.
+    /// Records that an attempt failed and when to try next, and ends the claim. Where a clock that ran ahead has recorded a
+    /// first attempt that is still to come, this one counts as the first.
     ///
     /// # Errors
     /// Where the database fails.
@@ -207,7 +220,8 @@ impl Database {
     ) -> Result<(), DatabaseError> {
         sqlx::query(
             "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL, attempts = attempts + 1, \
-             first_attempt = COALESCE(first_attempt, $1), next_attempt = $2, last_error = $3 \
+             first_attempt = CASE WHEN first_attempt < $1 THEN first_attempt ELSE $1 END, \
+             next_attempt = $2, last_error = $3 \
              WHERE origin = $4 AND claimed_by = $5 AND state = 'queued'",
         )
         .bind(now.as_millisecond())

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::sending::PATIENCE;
 use crate::database::DatabaseError;
 use crate::keys::KeysError;
 use crate::mailer::MailerError;
@@ -23,8 +22,12 @@ pub enum OutboxError {
     #[error("a mail in the outbox is damaged; it stays there")]
     Damaged,
     /// The mail was tried for long enough.
-    #[error("given up after {days} days: {last}", days = PATIENCE.as_hours() / 24)]
+    #[error("given up after {attempts} attempts in {days} days: {last}")]
     GivenUp {
+        /// How often it was tried.
+        attempts: u32,
+        /// For how long, by what the clock showed.
+        days: i64,
         /// Why the last attempt failed.
         last: MailerError,
     },
@@ -51,13 +54,13 @@ impl OutboxError {
     /// Whether the server is out of reach at present.
     #[must_use]
     pub fn server_is_unreachable(&self) -> bool {
-        let (Self::Mailer(error) | Self::GivenUp { last: error }) = self else { return false };
+        let (Self::Mailer(error) | Self::GivenUp { last: error, .. }) = self else { return false };
         self.concerns_server() && error.is_passing()
     }
 
     /// Whether every other mail would meet the same, because the server cannot be used.
     #[must_use]
     pub fn concerns_server(&self) -> bool {
-        matches!(self, Self::Mailer(error) | Self::GivenUp { last: error } if !error.concerns_mail())
+        matches!(self, Self::Mailer(error) | Self::GivenUp { last: error, .. } if !error.concerns_mail())
     }
 }

@@ -79,20 +79,25 @@ impl Outbox {
         deliveries: &mut Vec<Delivery>,
         stop: &Stop,
     ) -> Result<(), OutboxError> {
-        let begun = self.clock.ran();
+        let mut watched_since = None;
         loop {
             self.deliver_while(deliveries, || !stop.is_asked()).await?;
             let left = self.database.mail_claims().await?;
             let may_be_dead = left.iter().any(|claim| self.claims.seems_dead(claim));
-            let watched = self.clock.ran().saturating_sub(begun);
-            let is_over = watched > LASTS || deliveries.last().is_some_and(Delivery::leaves_others);
-            if !may_be_dead || is_over || stop.is_asked() {
+            let leaves_others = deliveries.last().is_some_and(Delivery::leaves_others);
+            if !may_be_dead || leaves_others || stop.is_asked() {
                 return Ok(());
             }
-            if watched < LOOK {
+            // Not from before the mail that was sent first: that may have taken longer than all of this.
+            let ran = self.clock.ran();
+            let since = *watched_since.get_or_insert_with(|| {
                 tracing::warn!(
                     "a process that was sending mail seems to be dead; looking for two minutes whether it is"
                 );
+                ran
+            });
+            if ran.saturating_sub(since) > LASTS {
+                return Ok(());
             }
             tokio::select! {
                 () = self.clock.sleep(LOOK) => {}
@@ -196,7 +201,9 @@ impl Outbox {
         if error.condemns_mail() {
             self.give_up(claimant, claimed, mail, error.into()).await
         } else if tried_for >= PATIENCE && claimed.attempts + 1 >= FEWEST_ATTEMPTS {
-            self.give_up(claimant, claimed, mail, OutboxError::GivenUp { last: error }).await
+            let (attempts, days) = (claimed.attempts + 1, tried_for.as_hours() / 24);
+            let given_up = OutboxError::GivenUp { attempts, days, last: error };
+            self.give_up(claimant, claimed, mail, given_up).await
         } else {
             self.postpone(claimant, claimed, error.into(), delay(claimed.attempts)).await
         }

@@ -108,10 +108,10 @@ impl Job {
             .await
             .map_err(|error| callee.explain(&error, RUN, &store))?;
         match ran {
-            Ok(mut report) => {
+            Ok(report) => {
                 let rehearsal = store.data_mut().rehearsal.take();
-                report.details.extend(rehearsal.into_iter().flat_map(Rehearsal::would_mail));
-                Ok(kept(report))
+                let would_mail = rehearsal.map(Rehearsal::would_mail).unwrap_or_default();
+                Ok(kept(report, would_mail))
             }
             Err(wit::JobError::Passing(reason)) => Err(JobError::Passing { plugin, reason: cut(reason) }),
             Err(wit::JobError::Final(reason)) => Err(JobError::Final { plugin, reason: cut(reason) }),
@@ -125,13 +125,14 @@ impl Job {
     }
 }
 
-/// A report, as long as it may be.
-fn kept(report: wit::JobReport) -> JobReport {
+/// A report, as long as it may be, and what would have been mailed after it: all of that, as the calls to the host are limited.
+fn kept(report: wit::JobReport, would_mail: Vec<String>) -> JobReport {
     let more = report.details.len().saturating_sub(MOST_LINES);
     let mut details: Vec<String> = report.details.into_iter().take(MOST_LINES).map(cut).collect();
     if more > 0 {
         details.push(format!("({more} more lines are left out)"));
     }
+    details.extend(would_mail.into_iter().map(cut));
     JobReport { summary: cut(report.summary), details }
 }
 
@@ -151,16 +152,17 @@ mod tests {
     #[test]
     fn reports_and_reasons_are_kept_up_to_a_length() {
         let short = wit::JobReport { summary: "done".to_owned(), details: vec!["a".to_owned(); MOST_LINES] };
-        let report = kept(short);
+        let report = kept(short, Vec::new());
         assert_eq!((report.summary.as_str(), report.details.len()), ("done", MOST_LINES));
         assert_eq!(report.details.last().unwrap(), "a");
 
         let long =
             wit::JobReport { summary: "ü".repeat(5_000), details: vec!["b".repeat(5_000); MOST_LINES + 7] };
-        let report = kept(long);
+        let report = kept(long, vec!["would mail".to_owned(); 3]);
         assert_eq!(report.summary, format!("{}…", "ü".repeat(LONGEST_LINE)));
         assert_eq!(report.details[0], format!("{}…", "b".repeat(LONGEST_LINE)));
-        assert_eq!(report.details.len(), MOST_LINES + 1);
-        assert_eq!(report.details.last().unwrap(), "(7 more lines are left out)");
+        assert_eq!(report.details.len(), MOST_LINES + 4);
+        assert_eq!(report.details[MOST_LINES], "(7 more lines are left out)");
+        assert_eq!(report.details[MOST_LINES + 1..], ["would mail"; 3]);
     }
 }

@@ -64,8 +64,12 @@ impl Scheduler<'_> {
         }
     }
 
-    async fn be_present(&self, name: &str, stop: &Stop) -> Result<(), DatabaseError> {
-        self.database.server_is_there(&self.server, self.clock.now()).await?;
+    pub(super) async fn be_present(&self, name: &str, stop: &Stop) -> Result<(), DatabaseError> {
+        let is_known = self.database.server_is_there(&self.server, self.clock.now()).await?;
+        if !is_known && !self.jobs.is_empty() {
+            // Another server, whose clock is ahead by more than a week, took this one for gone.
+            self.take_up(stop).await;
+        }
         if self.leases.renew(name, &self.holder).await? {
             return Ok(());
         }

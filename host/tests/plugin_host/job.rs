@@ -151,6 +151,13 @@ async fn every_interface_reaches_the_client_behind_it() {
 
     assert_eq!(answer(&report, "renew"), "Ok(true)");
     assert!(answer(&report, "renew unknown").starts_with("Err(Error::UnknownUser("));
+
+    // What waits already would not be mailed again.
+    let dry_run = Occasion { dry_run: true, ..occasion() };
+    let report = host.job("busy", &job("")).await.unwrap().run(&dry_run).await.unwrap();
+    assert_eq!(answer(&report, "send"), "Ok(())");
+    assert!(report.details.iter().all(|line| !line.starts_with("would mail")), "{report:#?}");
+    assert_eq!(outbox.pending().await.unwrap().len(), 1);
     database.close().await;
 }
 

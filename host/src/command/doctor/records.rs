@@ -35,9 +35,23 @@ pub(super) async fn check_database(
     findings: &mut Findings,
 ) {
     let file = &settings.database.file;
-    check_disk(file, findings);
-    if !file.exists() {
-        let shown = file.display();
+    if !check_disk(file, disk_of(file), findings) {
+        return;
+    }
+    let shown = file.display();
+    let is_there = match file.try_exists() {
+        Ok(is_there) => is_there,
+        Err(error) => {
+            let remedy = "run this as the user that `usher serve` runs as";
+            findings.bad(
+                "database",
+                format!("{shown}: this user may not see whether it is there: {error}; {remedy}"),
+                Exit::Usage,
+            );
+            return;
+        }
+    };
+    if !is_there {
         match file.parent().map_or(Ok(()), try_to_write) {
             Ok(()) => findings.good(
                 "database",
@@ -53,7 +67,7 @@ pub(super) async fn check_database(
     }
     match Database::open(file).await {
         Ok(database) => {
-            findings.good("database", file.display());
+            findings.good("database", shown);
             if let Some(keys) = keys {
                 check_protection(keys, &database, findings).await;
             }
@@ -66,16 +80,18 @@ pub(super) async fn check_database(
     }
 }
 
-fn check_disk(file: &Path, findings: &mut Findings) {
+/// Whether the file may be opened where it is: doing that changes it, where its version is older.
+fn check_disk(file: &Path, disk: Option<Disk>, findings: &mut Findings) -> bool {
     const REMEDY: &str =
         "the database has to be on a local disk of the machine whose processes use it; correct database.file";
-    match disk_of(file) {
+    match disk {
         Some(Disk::Network(kind)) => {
             findings.bad(
                 "database",
                 format!("{}: is on {kind}, a file system of the network; {REMEDY}", file.display()),
                 Exit::Usage,
             );
+            return false;
         }
         Some(Disk::Unclear(kind)) => findings.warn(
             "database",
@@ -86,6 +102,7 @@ fn check_disk(file: &Path, findings: &mut Findings) {
         ),
         Some(Disk::Local) | None => {}
     }
+    true
 }
 
 /// Whether the key file is the one that belongs to the database.
@@ -148,4 +165,22 @@ pub(super) fn check_folders(settings: &Settings, findings: &mut Findings) {
 fn try_to_write(folder: &Path) -> std::io::Result<()> {
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
     tempfile::tempfile_in(there).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_on_another_machines_disk_is_not_opened() {
+        let file = Path::new("/shared/usher.sqlite");
+        for (disk, may_be_opened) in [
+            (Some(Disk::Network("NFS")), false),
+            (Some(Disk::Unclear("FUSE")), true),
+            (Some(Disk::Local), true),
+            (None, true),
+        ] {
+            assert_eq!(check_disk(file, disk, &mut Findings::default()), may_be_opened, "{disk:?}");
+        }
+    }
 }

@@ -68,20 +68,25 @@ impl Database {
                 Self::close_occasion(&mut transaction, open.id, state, SWITCHED_OFF).await?;
             }
         }
+        // These count no more, and most of them do not come back: their machines are gone, or their settings are elsewhere.
+        sqlx::query("DELETE FROM job_server WHERE seen < $1")
+            .bind(long_ago.as_millisecond())
+            .execute(&mut *transaction)
+            .await?;
         Ok(transaction.commit().await?)
     }
 
-    /// A server is still there, with the jobs that it runs.
+    /// A server is still there, with the jobs that it runs. Answers whether it was known to run any.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn server_is_there(&self, server: &str, now: Timestamp) -> Result<(), DatabaseError> {
-        sqlx::query("UPDATE job_server SET seen = $2 WHERE server = $1")
+    pub async fn server_is_there(&self, server: &str, now: Timestamp) -> Result<bool, DatabaseError> {
+        let known = sqlx::query("UPDATE job_server SET seen = $2 WHERE server = $1")
             .bind(server)
             .bind(now.as_millisecond())
             .execute(&self.pool)
             .await?;
-        Ok(())
+        Ok(known.rows_affected() > 0)
     }
 
     /// Occasions that are recorded as being run and that no server would take over: those by hand, and those of jobs that are

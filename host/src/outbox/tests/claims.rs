@@ -225,6 +225,40 @@ async fn who_does_not_come_back_soon_watches_a_claim_that_seems_to_be_of_a_dead_
     assert!(site.clock.ran() - begun <= LASTS, "after {:?}", site.clock.ran() - begun);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_is_watched_for_as_long_as_it_takes_also_after_mail_that_was_slow_to_send() {
+    let site = Site::new().await;
+    let (peer, is_held, let_go) = holding("DATA").await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "slow", "a@example.org").await;
+    record(&site, &outbox, "left", "a@example.org").await;
+    let (mut deliveries, stop) = (Vec::new(), Stop::default());
+    let mut sending = Box::pin(outbox.deliver_and_watch(&mut deliveries, &stop));
+    let another_dies = async {
+        until("the mail to be on its way", async || is_held.load(Ordering::SeqCst)).await;
+        outbox.claim("elsewhere boot namespace 7 7 which").await.unwrap().unwrap();
+        let slow = LASTS + CLAIM.unsigned_abs();
+        while site.clock.ran() <= slow {
+            pass(&site.clock, RENEWAL).await;
+        }
+        let_go.send(()).unwrap();
+    };
+    meanwhile(&mut sending, another_dies).await;
+    let time_passes = async {
+        loop {
+            pass(&site.clock, std::time::Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        watched = &mut sending => watched.unwrap(),
+        () = time_passes => unreachable!(),
+    }
+    drop(sending);
+    let origins: Vec<_> = deliveries.iter().map(|delivery| delivery.origin.as_str()).collect();
+    assert_eq!((origins.as_slice(), peer.counts().1), (&["slow", "left"][..], 2));
+}
+
 #[tokio::test]
 async fn a_look_that_had_to_wait_for_the_database_takes_nobody_for_dead() {
     let site = Site::new().await;

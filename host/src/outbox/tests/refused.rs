@@ -109,8 +109,34 @@ async fn a_mail_is_given_up_after_five_days_and_a_days_attempts() {
     let DeliveryOutcome::Refused { error, .. } = &deliveries[0].outcome else {
         panic!("{deliveries:?}");
     };
-    assert!(error.to_string().contains("after 5 days") && error.to_string().contains("451"), "{error}");
+    let error = error.to_string();
+    assert!(error.contains("after 24 attempts in 154 days") && error.contains("451"), "{error}");
     assert_eq!(site.kept().len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_was_tried_first_while_the_clock_ran_ahead_is_given_up_no_later_for_that() {
+    let site = Site::new().await;
+    let peer = Peer::start(|command| command.starts_with("RCPT").then_some("451 later")).await;
+    let outbox = site.outbox(peer.settings());
+    record(&site, &outbox, "a", "a@example.org").await;
+    let month = SignedDuration::from_hours(30 * 24);
+    site.clock.jump(month);
+    outbox.deliver_due().await.unwrap();
+    site.clock.jump(-month);
+    let begun = site.clock.now();
+    let error = loop {
+        let deliveries = outbox.deliver_due().await.unwrap();
+        match &deliveries[0].outcome {
+            DeliveryOutcome::Refused { error, .. } => break error.to_string(),
+            DeliveryOutcome::Later { .. } => site.clock.advance(SignedDuration::from_hours(6)),
+            other => panic!("{other:?}"),
+        }
+        assert!(site.clock.now() < begun + month, "it is still tried");
+    };
+    let days = site.clock.now().duration_since(begun).as_hours() / 24;
+    assert_eq!(days, 5);
+    assert!(error.contains("after 24 attempts in 5 days"), "{error}");
 }
 
 #[tokio::test]

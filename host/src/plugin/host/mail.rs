@@ -25,16 +25,29 @@ impl Host for State {
         message: Message,
     ) -> Result<Result<(), Error>> {
         self.count_host_call()?;
+        // Who sends it stands in front, and keeps its identifiers apart from those of others.
+        let origin = format!("plugin:{}:{identifier}", self.profile.sender);
+        let connected = self.profile.capabilities.outbox.clone();
         if let Some(rehearsal) = &mut self.rehearsal {
             let compose = Compose { to, message: message_from_wit(message), link: None };
             let checked = outbox::check(SOME_SENDER, &compose).map_err(|failure| error(&failure));
-            return Ok(checked.map(|()| rehearsal.mail(identifier, &compose)));
+            if checked.is_err() {
+                return Ok(checked);
+            }
+            let is_known = match &connected {
+                Some((_, database)) => database.knows_mail(&origin).await,
+                None => Ok(false),
+            };
+            return Ok(match is_known {
+                Ok(false) => Ok(rehearsal.mail(identifier, &compose)),
+                // It would not be mailed a second time.
+                Ok(true) => Ok(()),
+                Err(failure) => Err(error(&failure.into())),
+            });
         }
-        let Some((outbox, database)) = self.profile.capabilities.outbox.clone() else {
+        let Some((outbox, database)) = connected else {
             return Ok(Err(Error::Unavailable(ABSENT.to_owned())));
         };
-        // Who sends it stands in front, and keeps its identifiers apart from those of others.
-        let origin = format!("plugin:{}:{identifier}", self.profile.sender);
         let compose = Compose { to, message: message_from_wit(message), link: None };
         Ok(send(&outbox, &database, &origin, &compose).await.map_err(|failure| error(&failure)))
     }

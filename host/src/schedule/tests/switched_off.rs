@@ -1,13 +1,14 @@
 //! Jobs that are switched off, and on again.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use jiff::SignedDuration;
 
 use super::fixture::{Site, done, failed, job, look, work};
 use crate::database::Database;
 use crate::database::OccasionState::{Done, Dropped, Failed, Waiting};
-use crate::schedule::Scheduler;
+use crate::schedule::{Scheduler, server_of};
 use crate::stop::Stop;
 
 const START: &str = "2027-05-01T00:00:00Z";
@@ -156,4 +157,51 @@ async fn a_job_that_another_server_runs_is_not_switched_off_and_that_one_goes_on
     off("a").await;
     look(&on("b").await).await;
     assert_eq!(ran.borrow().len(), begun + 1);
+}
+
+#[tokio::test]
+async fn a_server_that_was_away_for_long_is_forgotten_and_known_again_once_it_shows_that_it_is_there() {
+    let site = Site::new(START, "UTC");
+    let stop = Stop::default();
+    let on = async |name: &str| -> Scheduler<'static> {
+        let host = site.host(name, vec![job("sync", "@hourly", work(|_| async { done() }))]).await;
+        host.take_up(&stop).await;
+        host
+    };
+    let (a, b) = (on("a").await, on("b").await);
+    let is_known = async |name: &str| a.database.server_is_there(name, site.clock.now()).await.unwrap();
+    site.clock.advance(SignedDuration::from_hours(6 * 24));
+    on("a").await;
+    assert!(is_known("b").await, "it may be repaired");
+    site.clock.advance(SignedDuration::from_hours(8 * 24));
+    on("a").await;
+    assert!(!is_known("b").await);
+    // It was there all the time: the clock was wrong.
+    b.be_present("server b", &stop).await.unwrap();
+    assert!(is_known("b").await);
+    site.host("a", Vec::new()).await.take_up(&stop).await;
+    look(&b).await;
+    let states: Vec<_> = b.recorded("sync").await.iter().map(|one| one.state).collect();
+    assert_eq!(states, [Done]);
+    // One without jobs has nothing to be known for.
+    site.host("c", Vec::new()).await.be_present("server c", &stop).await.unwrap();
+    assert!(!is_known("c").await);
+}
+
+#[test]
+fn servers_are_told_apart_by_where_their_settings_are_and_not_by_how_these_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, "").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other_name = elsewhere.path().join("link.toml");
+    std::os::unix::fs::symlink(&file, &other_name).unwrap();
+    assert_eq!(server_of("a", &file), server_of("a", &other_name));
+    assert_ne!(server_of("a", &file), server_of("b", &file));
+    // Servers are started in different folders; the file may be gone by now.
+    for relative in ["./src/schedule.rs", "./settings that are gone.toml"] {
+        let server = server_of("a", Path::new(relative));
+        let file = Path::new(server.strip_prefix("a ").unwrap());
+        assert!(file.is_absolute() && file.file_name() == Path::new(relative).file_name(), "{server}");
+    }
 }
