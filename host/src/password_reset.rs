@@ -15,6 +15,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 pub use account::{Account, Skipped, find_account};
+pub use alert::ToldOn;
 pub use case::{CaseError, Decided, mail_of};
 
 use crate::app::App;
@@ -63,6 +64,8 @@ pub struct PasswordResets {
     pub helpdesk: String,
     /// Who is told where no more requests are taken.
     pub alert_to: Option<String>,
+    /// When they were last.
+    pub told: ToldOn,
     /// In which times are told.
     pub time_zone: TimeZone,
     /// Roles whose users get no link that was asked for.
@@ -110,6 +113,7 @@ impl PasswordResets {
             render_mail,
             helpdesk: app.settings.mail.helpdesk.clone(),
             alert_to: app.settings.schedule.alert_to.clone(),
+            told: ToldOn::default(),
             time_zone: app.settings.site.time_zone.clone(),
             protected_roles: app.settings.setpass.reset.protected_roles.clone(),
         }
@@ -122,13 +126,12 @@ impl PasswordResets {
     /// Where the database fails. What happens to single requests is logged.
     pub async fn work_through(&self, go_on: impl Fn() -> bool) -> Result<usize, DatabaseError> {
         let claimant = Process::this().to_string();
-        let (mut worked_through, mut seen) = (0, false);
+        let mut worked_through = 0;
         while self.setpass.reset_mode() != ResetMode::Off && go_on() {
             let now = self.clock.now();
             let until = after(now, CLAIM);
             let claimed = self.database.claim_reset_request(&claimant, now, until, Process::is_gone).await?;
             let Some(claimed) = claimed else { break };
-            seen = true;
             fail_point::reached(|| "reset request claimed".to_owned());
             match self.answer(&claimant, &claimed).await {
                 Ok(()) => worked_through += 1,
@@ -139,8 +142,7 @@ impl PasswordResets {
                 }
             }
         }
-        // With the last one that the limit allows, nobody else is heard.
-        if seen {
+        if self.setpass.reset_mode() != ResetMode::Off {
             self.tell_where_no_more_are_taken().await;
         }
         Ok(worked_through)

@@ -45,16 +45,24 @@ pub async fn count_event_in(
     if let Some(until) = full_until(tx, limit, now).await? {
         return Ok(Counted::Over { until });
     }
+    Ok(Counted::Within(insert(tx, limit, now).await?))
+}
+
+/// Counts an event that the limit leaves.
+async fn insert(
+    connection: &mut SqliteConnection,
+    limit: &Limit<'_>,
+    now: Timestamp,
+) -> Result<i64, DatabaseError> {
     let counts_until = now.as_millisecond().saturating_add(limit.window.as_secs().saturating_mul(1000));
-    let id = sqlx::query_scalar(
+    Ok(sqlx::query_scalar(
         "INSERT INTO limited_event (kind, subject, counts_until) VALUES (?, ?, ?) RETURNING id",
     )
     .bind(limit.kind)
     .bind(limit.subject)
     .bind(counts_until)
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(Counted::Within(id))
+    .fetch_one(connection)
+    .await?)
 }
 
 /// Until when a limit leaves none, where it does not at present.
@@ -93,8 +101,8 @@ impl Database {
         Ok(counted)
     }
 
-    /// Counts an event toward each of several limits, if every one leaves one; else toward none, and says until when
-    /// that is so.
+    /// Counts an event toward each of several limits, of which no two count the same, if every one leaves one; else
+    /// toward none, and says until when that is so: until the last of those that are full leaves one.
     ///
     /// # Errors
     /// Where the database fails or holds damage.
@@ -105,13 +113,17 @@ impl Database {
     ) -> Result<Option<Timestamp>, DatabaseError> {
         let mut tx = self.begin().await?;
         erase_ended(&mut tx, now).await?;
+        let mut full = None;
         for limit in limits {
-            if let Counted::Over { until } = count_event_in(&mut tx, limit, now).await? {
-                return Ok(Some(until));
+            full = full.max(full_until(&mut tx, limit, now).await?);
+        }
+        if full.is_none() {
+            for limit in limits {
+                insert(&mut tx, limit, now).await?;
             }
         }
         tx.commit().await?;
-        Ok(None)
+        Ok(full)
     }
 
     /// Until when a limit leaves none, where it does not at present.
@@ -239,6 +251,21 @@ mod tests {
         assert_eq!(at(1).await, Some(start + HOUR * 24));
         assert_eq!(database.limit_full_until(&days, start + HOUR).await.unwrap(), Some(start + HOUR * 24));
         assert_eq!(at(24).await, None);
+    }
+
+    #[tokio::test]
+    async fn who_is_over_several_limits_is_told_the_end_of_the_last_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("usher.sqlite")).await.unwrap();
+        let (start, hours) = (Timestamp::UNIX_EPOCH, limit("hour", b"a"));
+        let days = Limit { window: HOUR * 24, ..limit("day", b"a") };
+        for both in [[hours, days], [days, hours]] {
+            for _ in 0..3 {
+                database.count_event_of_all(&both, start).await.unwrap();
+            }
+            let told = database.count_event_of_all(&both, start).await.unwrap();
+            assert_eq!(told, Some(start + HOUR * 24));
+        }
     }
 
     #[tokio::test]

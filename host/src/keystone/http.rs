@@ -2,7 +2,11 @@
 //!
 //! Knows nothing of tokens' lives or of what the calls mean.
 
+mod sign;
+mod unreached;
+
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -13,12 +17,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
+use self::sign::sign;
+use self::unreached::unreached;
 use super::credentials::CredentialsError;
 use super::error::{Call, KeystoneError, UNEXPLAINED, Unreached};
-use super::limit::{CallLimit, Sign};
+use super::limit::CallLimit;
 use super::retry;
 use crate::clock::Clock;
-use crate::http_client::{self, causes, innermost};
+use crate::http_client;
 use crate::random;
 
 /// No answer may be larger: 64 MiB are some 100,000 users.
@@ -48,6 +54,8 @@ pub(crate) struct Request {
     wants_json: bool,
     /// When nobody waits for the answer any more.
     end: Option<Instant>,
+    /// How it first failed where it may have had its effect all the same, and was made again.
+    doubt: OnceLock<KeystoneError>,
 }
 
 impl Request {
@@ -63,6 +71,7 @@ impl Request {
             repeatable,
             wants_json: false,
             end: None,
+            doubt: OnceLock::new(),
         }
     }
 
@@ -109,6 +118,15 @@ impl Request {
         let left = self.end.map_or(timeout, |end| end.saturating_duration_since(Instant::now()).min(timeout));
         let least = if self.repeatable { Duration::ZERO } else { LEAST_TIME.min(timeout) };
         (left > Duration::ZERO && left >= least).then_some(left)
+    }
+
+    /// What is to be said after a call has failed for good. That the last repetition had no effect says nothing of the ones
+    /// before it. A repeated `PUT` or `DELETE` that is refused tells what there is by now; a repeated `PATCH` does not.
+    pub(super) fn failed(&self, last: KeystoneError) -> KeystoneError {
+        match self.doubt.get() {
+            Some(doubt) if last.had_no_effect() || self.method == Method::PATCH => doubt.clone(),
+            _ => last,
+        }
     }
 
     fn too_late(&self) -> KeystoneError {
@@ -202,7 +220,8 @@ impl Http {
         &self.limit
     }
 
-    /// Makes a call, again after passing failures if that is safe.
+    /// Makes a call, again after passing failures if that is safe. The error is that of the last time (see
+    /// [`Request::failed`]).
     pub(crate) async fn send(
         &self,
         request: &Request,
@@ -233,6 +252,9 @@ impl Http {
                 return Err(error);
             }
             tracing::debug!(%error, pause_ms = pause.as_millis(), "calling again after a pause");
+            if error.may_have_taken_effect() {
+                request.doubt.get_or_init(|| error);
+            }
             tokio::time::sleep(pause).await;
             repetition += 1;
         }
@@ -322,67 +344,10 @@ impl Http {
     }
 }
 
-/// Why there is no answer, which was awaited for so long.
-fn unreached(error: &reqwest::Error, timeout: Duration) -> Unreached {
-    if error.is_timeout() {
-        return match error.is_connect() {
-            true => Unreached::NoConnection("no answer in time".to_owned()),
-            false => Unreached::TimedOut(timeout),
-        };
-    }
-    if error.is_dns() {
-        return Unreached::UnknownHost(innermost(error));
-    }
-    // Once there is a connection, the request may have arrived, however the connection breaks then.
-    if !error.is_connect() {
-        return Unreached::Broken(innermost(error));
-    }
-    for cause in causes(error) {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>()
-            && io.kind() == std::io::ErrorKind::ConnectionRefused
-        {
-            return Unreached::Refused;
-        }
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return tls_failure(tls);
-        }
-    }
-    Unreached::NoConnection(innermost(error))
-}
-
-/// What the outcome of a call says of the load of a service that may take so long. Nothing where it was awaited for less,
-/// because nobody would have waited for the answer any more.
-fn sign(outcome: &Result<Answer, KeystoneError>, timeout: Duration) -> Sign {
-    match outcome {
-        Err(KeystoneError::Unreachable { reason: Unreached::TimedOut(awaited), .. })
-            if *awaited < timeout =>
-        {
-            Sign::None
-        }
-        Err(
-            KeystoneError::Unavailable { .. }
-            | KeystoneError::Unreachable { reason: Unreached::TimedOut(_), .. },
-        ) => Sign::Overload,
-        Err(KeystoneError::Unreachable { .. }) => Sign::None,
-        Ok(_) | Err(_) => Sign::Answered,
-    }
-}
-
 /// Whether a status says that the same call may succeed later.
 fn passing(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS
         || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
-}
-
-fn tls_failure(error: &rustls::Error) -> Unreached {
-    match error {
-        rustls::Error::InvalidCertificate(_) => Unreached::Certificate(error.to_string()),
-        // The connection came about and was then cut; the service may be restarting.
-        rustls::Error::AlertReceived(_) | rustls::Error::InvalidMessage(_) => {
-            Unreached::Tls(error.to_string())
-        }
-        _ => Unreached::Tls(error.to_string()),
-    }
 }
 
 /// What an OpenStack service says in an error's body. Keystone wraps its message as `error`,

@@ -90,13 +90,17 @@ impl Session {
 
     /// The same by another client, for a service that is none of the cloud's and takes Keystone's tokens.
     pub(super) async fn call_by(&self, http: &Http, request: Request) -> Result<Answer, KeystoneError> {
+        self.send(http, &request).await.map_err(|last| request.failed(last))
+    }
+
+    async fn send(&self, http: &Http, request: &Request) -> Result<Answer, KeystoneError> {
         let token = request.in_time(self.token()).await??;
-        match http.send(&request, Some(&token.secret)).await {
+        match http.send(request, Some(&token.secret)).await {
             // A call whose token is refused has not been looked at any further, so that even a
             // POST may be made again.
             Err(KeystoneError::Unauthorized { .. }) => {
                 let token = request.in_time(self.token_other_than(Some(&token))).await??;
-                http.send(&request, Some(&token.secret)).await
+                http.send(request, Some(&token.secret)).await
             }
             outcome => outcome,
         }

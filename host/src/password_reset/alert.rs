@@ -1,6 +1,10 @@
 //! Tells the operators that no more requests are taken, as all together have made as many as they may. Nobody else notices:
 //! who asks then is answered as always.
 
+use std::sync::{Mutex, PoisonError};
+
+use jiff::civil::Date;
+
 use super::{PasswordResets, ResetError};
 use crate::batch::in_words;
 use crate::database::DatabaseError;
@@ -10,22 +14,46 @@ use crate::outbox::Compose;
 /// What the mail is called in reports.
 const KIND: &str = "reset-alert";
 
+/// The day on which this process last told it.
+#[derive(Debug, Default)]
+pub struct ToldOn(Mutex<Option<Date>>);
+
+impl ToldOn {
+    fn is(&self, day: Date) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Some(day)
+    }
+
+    fn set(&self, day: Date) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(day);
+    }
+}
+
 impl PasswordResets {
-    /// Tells it, once a day. A failure is logged: what was asked for is worked through whatever becomes of this.
+    /// Tells it, once a day, and in the next round where that fails. A failure is logged: what was asked for is worked
+    /// through whatever becomes of this.
     pub(super) async fn tell_where_no_more_are_taken(&self) {
-        if let Err(error) = self.tell().await {
-            tracing::error!(%error, "nobody is told that no more requests for links are taken");
+        let today = self.clock.now().to_zoned(self.time_zone.clone()).date();
+        if self.told.is(today) {
+            return;
+        }
+        match self.tell(today).await {
+            Ok(true) => self.told.set(today),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "nobody is told yet that no more requests for links are taken");
+            }
         }
     }
 
-    async fn tell(&self) -> Result<(), ResetError> {
-        let Some(until) = self.setpass.requests_full_until().await? else { return Ok(()) };
+    /// Tells it where it is so. Says whether it is.
+    async fn tell(&self, today: Date) -> Result<bool, ResetError> {
+        let Some(until) = self.setpass.requests_full_until().await? else { return Ok(false) };
         let until = in_words(until, &self.time_zone);
         tracing::error!(
             until,
             "as many links were asked for within 24 hours as setpass.reset.max_in_total allows: no more requests are taken"
         );
-        let Some(to) = &self.alert_to else { return Ok(()) };
+        let Some(to) = &self.alert_to else { return Ok(true) };
         let text = format!(
             "Within 24 hours as many links for new passwords were asked for on the page /reset as \
              setpass.reset.max_in_total allows. Further requests are dropped, and who makes one is not told: the first \
@@ -39,9 +67,10 @@ impl PasswordResets {
         let subject = "Usher: no more requests for new passwords are taken".to_owned();
         let message = Message { sender: None, cc: Vec::new(), subject, text, html: None };
         let mail = Compose { to: vec![to.clone()], message, link: None };
-        let today = self.clock.now().to_zoned(self.time_zone.clone()).date();
+        // Once for the whole day, also where another process tells it too.
         let mut tx = self.database.begin().await?;
         self.outbox.enqueue(&mut tx, &format!("reset-total:{today}"), KIND, &mail).await?;
-        Ok(tx.commit().await.map_err(DatabaseError::from)?)
+        tx.commit().await.map_err(DatabaseError::from)?;
+        Ok(true)
     }
 }

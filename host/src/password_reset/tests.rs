@@ -51,6 +51,7 @@ impl Desk {
             render_mail,
             helpdesk: mail.helpdesk,
             alert_to: Some(OPERATORS.to_owned()),
+            told: ToldOn::default(),
             time_zone: TimeZone::UTC,
             protected_roles: vec!["Admin".to_owned()],
         };
@@ -362,4 +363,21 @@ async fn operators_are_told_once_a_day_that_no_more_requests_are_taken() {
         assert_eq!(desk.ask_and_work(email).await, 1);
     }
     assert_eq!(alerts().await, 2, "again the next day");
+}
+
+/// Also where no further request comes, as none is taken.
+#[tokio::test]
+async fn operators_are_told_in_a_later_round_where_the_first_could_not() {
+    let desk = Desk::new("max_in_total = 1").await;
+    let alerts = async || desk.recipients().await.into_iter().filter(|to| to == OPERATORS).count();
+    let no_alerts = "CREATE TRIGGER no_alerts BEFORE INSERT ON outbox WHEN NEW.origin LIKE 'reset-total:%' BEGIN \
+         SELECT RAISE(ABORT, 'disk full'); END";
+    desk.fixture.execute(no_alerts).await;
+    assert_eq!(desk.ask_and_work("one@example.org").await, 1);
+    assert_eq!(alerts().await, 0);
+    desk.fixture.execute("DROP TRIGGER no_alerts").await;
+    assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0);
+    assert_eq!(alerts().await, 1);
+    assert_eq!(desk.resets.work_through(|| true).await.unwrap(), 0);
+    assert_eq!(alerts().await, 1, "once");
 }

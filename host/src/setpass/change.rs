@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::redeem::RedeemError;
+use super::reset_link::NotSet;
 use super::{Inner, SetpassError, password_purpose, reset_link};
 use crate::database::{Claim, CountedAttempt, DatabaseError, GrantedClaim, RefusalLimits, Unset};
 use crate::keystone::{ChangePasswordError, Keystone, KeystoneError, User};
@@ -94,14 +95,14 @@ pub(super) async fn change_password(
     };
     let original = match random_password(inner, keystone, attempt, &claim, user).await {
         Ok(original) => original,
-        Err(RedeemError::AccountGone) => {
+        Err(NotSet { error: RedeemError::AccountGone, .. }) => {
             database.withdraw_links(attempt, clock.now(), "account gone").await?;
             return Err(RedeemError::AccountGone);
         }
         // The change itself was not begun.
-        Err(error) => {
+        Err(NotSet { error, became }) => {
             let why = reason_before(&error);
-            database.give_attempt_back(attempt, Unset::NotMade, clock.now(), why).await?;
+            database.give_attempt_back(attempt, became, clock.now(), why).await?;
             return Err(error);
         }
     };
@@ -156,13 +157,13 @@ async fn random_password(
     attempt: &CountedAttempt,
     claim: &GrantedClaim,
     user: impl Future<Output = Result<Option<User>, KeystoneError>>,
-) -> Result<SecretString, RedeemError> {
-    let original = open_password(inner, &attempt.user_id, &claim.password)?;
+) -> Result<SecretString, NotSet> {
+    let original = open_password(inner, &attempt.user_id, &claim.password).map_err(RedeemError::from)?;
     if !claim.is_password_set {
         let Some(user) = user.await.map_err(RedeemError::Keystone)? else {
             let is_gone = keystone.is_gone(&attempt.user_id).await.map_err(RedeemError::Keystone)?;
             // A proxy said so for a Keystone that answers by now: the next try finds the user.
-            return Err(if is_gone { RedeemError::AccountGone } else { RedeemError::Busy });
+            return Err(if is_gone { RedeemError::AccountGone } else { RedeemError::Busy }.into());
         };
         reset_link::set_random_password(inner, keystone, attempt, user, &original).await?;
     }

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::{IssuedToken, Pin, PreparedResetLink, RedeemError, Redemption, Registration, Setpass};
 use crate::clock::Clock;
@@ -60,6 +61,8 @@ pub(crate) struct Identity {
     pub(crate) has_no_addresses: bool,
     /// Answers with this status where an administrator sets a password.
     pub(crate) refuses_administrators: Option<u16>,
+    /// Sets one more password as an administrator says, fails then, and has too much to do for any other.
+    pub(crate) loses_administrators: bool,
     /// Does what is asked, and then fails.
     pub(crate) loses_answers: bool,
     /// Never answers to a change of a password, and makes none.
@@ -119,6 +122,18 @@ impl Fixture {
         let fake = Fake::start(routes(&identity)).await;
         let setpass = Setpass::new(database.clone(), keys.clone(), clock.clone(), settings, SITE);
         Self { keystone: fake.keystone(), folder, clock, database, keys, setpass, identity, fake }
+    }
+
+    /// The identity service, called again after failures.
+    pub(crate) fn repeating_keystone(&self) -> Keystone {
+        self.fake.keystone_with("retries = 2", Clock::system())
+    }
+
+    /// Does something to the records by SQL, such as having them fail.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        let file = self.folder.path().join("usher.sqlite");
+        let mut connection = SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     }
 
     /// How many calls were made altogether.
@@ -294,6 +309,10 @@ fn set_password(identity: &mut Identity, id: &str, change: &Value) -> (StatusCod
     }
     identity.passwords.insert(id.to_owned(), change["password"].as_str().unwrap().to_owned());
     identity.administrative_changes += 1;
+    if identity.loses_administrators {
+        identity.refuses_administrators = Some(429);
+        return (StatusCode::GATEWAY_TIMEOUT, Json(json!({ "error": { "message": "lost" } })));
+    }
     (StatusCode::OK, Json(json!({ "user": user(identity, id) })))
 }
 

@@ -6,7 +6,8 @@ use secrecy::SecretString;
 use super::redeem::RedeemError;
 use super::{Inner, IssuedToken, Setpass, SetpassError, token};
 use crate::database::{
-    Counted, CountedAttempt, Limit, ResetLink, Transaction, add_reset_link_in, count_event_in,
+    Counted, CountedAttempt, DatabaseError, Limit, ResetLink, Transaction, Unset, add_reset_link_in,
+    count_event_in,
 };
 use crate::keystone::{Keystone, User};
 use crate::{fail_point, random};
@@ -96,6 +97,25 @@ impl Setpass {
     }
 }
 
+/// Why a random password was not set as far as is known, and what became of it.
+pub(super) struct NotSet {
+    pub(super) error: RedeemError,
+    pub(super) became: Unset,
+}
+
+impl From<RedeemError> for NotSet {
+    fn from(error: RedeemError) -> Self {
+        Self { error, became: Unset::NotMade }
+    }
+}
+
+impl NotSet {
+    /// Keystone has the password, or may have it, and that could not be recorded. So the doubt has to stay.
+    fn unrecorded(error: DatabaseError) -> Self {
+        Self { error: error.into(), became: Unset::InDoubt }
+    }
+}
+
 /// Gives the user of a link, as Keystone has it, the link's random password, unless that user may not change it
 /// afterwards.
 ///
@@ -106,23 +126,25 @@ pub(super) async fn set_random_password(
     attempt: &CountedAttempt,
     user: User,
     random_password: &SecretString,
-) -> Result<(), RedeemError> {
+) -> Result<(), NotSet> {
+    let (database, clock) = (&inner.database, &inner.clock);
     if !user.enabled {
-        return Err(RedeemError::Disabled);
+        return Err(RedeemError::Disabled.into());
     }
     if user.options.lock_password == Some(true) {
         let words = "an administrator has locked the password of this account";
-        return Err(RedeemError::LockedByKeystone(words.to_owned()));
+        return Err(RedeemError::LockedByKeystone(words.to_owned()).into());
     }
     fail_point::reached(|| "random password begun".to_owned());
     if let Err(error) = keystone.set_password(&attempt.user_id, random_password).await {
         if error.may_have_taken_effect() {
-            inner.database.record_random_password_in_doubt(attempt, inner.clock.now()).await?;
+            let recorded = database.record_random_password_in_doubt(attempt, clock.now()).await;
+            recorded.map_err(NotSet::unrecorded)?;
         }
-        return Err(RedeemError::Keystone(error));
+        return Err(RedeemError::Keystone(error).into());
     }
     fail_point::reached(|| "random password set".to_owned());
-    inner.database.record_random_password_set(attempt, inner.clock.now()).await?;
+    database.record_random_password_set(attempt, clock.now()).await.map_err(NotSet::unrecorded)?;
     fail_point::reached(|| "random password recorded".to_owned());
     Ok(())
 }

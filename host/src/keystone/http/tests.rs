@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use serde_json::json;
 
 use super::*;
@@ -105,6 +105,73 @@ async fn a_post_is_repeated_only_where_it_cannot_have_taken_effect() {
     let error = keystone.create_project(&PROJECT).await.unwrap_err();
     assert!(error.is_passing(), "{error}");
     assert_eq!(fake.calls("POST /v3/projects"), 1);
+}
+
+/// Sets a password whose answer is lost, and then answers so.
+async fn set_with_a_lost_answer(then: u16) -> (KeystoneError, usize) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let answer = async move || match count.fetch_add(1, Ordering::SeqCst) {
+        0 => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::from_u16(then).unwrap(),
+    };
+    let fake = Fake::start(with_token().route("/v3/users/u1", patch(answer))).await;
+    let keystone = fake.keystone_with("retries = 2", Clock::system());
+    let error = keystone.set_password("u1", &"new".into()).await.unwrap_err();
+    (error, fake.calls("PATCH /v3/users/u1"))
+}
+
+#[tokio::test]
+async fn a_change_that_may_have_been_made_is_in_doubt_whatever_its_repetitions_are_answered() {
+    for (then, calls) in [(429, 3), (404, 2), (403, 2), (401, 3)] {
+        let (error, made) = set_with_a_lost_answer(then).await;
+        assert!(error.may_have_taken_effect(), "{then}: {error}");
+        assert_eq!(made, calls, "{then}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_may_have_been_made_is_in_doubt_where_keystone_has_gone_away_since() {
+    let (asked, gone) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let (is_asked, is_gone) = (Arc::clone(&asked), Arc::clone(&gone));
+    let answer = async move || {
+        is_asked.notify_one();
+        is_gone.notified().await;
+        (StatusCode::GATEWAY_TIMEOUT, [("Connection", "close")])
+    };
+    let fake = Fake::start(with_token().route("/v3/users/u1", patch(answer))).await;
+    let (keystone, url) = (fake.keystone_with("retries = 2", Clock::system()), fake.url());
+    let goes = async {
+        asked.notified().await;
+        drop(fake);
+        while tokio::net::TcpStream::connect(url.trim_start_matches("http://")).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        gone.notify_one();
+    };
+    let password = "new".into();
+    let (set, ()) = tokio::join!(keystone.set_password("u1", &password), goes);
+    let error = set.unwrap_err();
+    assert!(error.may_have_taken_effect(), "{error}");
+    assert!(keystone.user("u1").await.unwrap_err().is_unreachable(), "nobody answers any more");
+}
+
+#[tokio::test]
+async fn what_is_refused_of_a_repeated_put_or_delete_tells_what_there_is() {
+    let url = |fake: &Fake| format!("{}/thing", fake.url()).parse().unwrap();
+    for then in [404, 409] {
+        let count = Arc::new(AtomicUsize::new(0));
+        let answer = async move || match count.fetch_add(1, Ordering::SeqCst) {
+            0 => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::from_u16(then).unwrap(),
+        };
+        let fake = Fake::start(axum::Router::new().route("/thing", axum::routing::delete(answer))).await;
+        let request = Request::new("Keystone", Method::DELETE, url(&fake));
+        let http =
+            Http::new(std::iter::empty(), Duration::from_secs(5), 2, CallLimit::new(4), Clock::system());
+        let last = http.unwrap().send(&request, None).await.err().unwrap();
+        let error = request.failed(last);
+        assert!(!error.may_have_taken_effect() && !error.is_passing(), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -90,3 +90,37 @@ async fn a_random_password_that_keystone_may_have_is_told_too_and_one_that_it_ha
         assert_eq!(owed(&fixture).await.len(), expected, "{status}");
     }
 }
+
+#[tokio::test]
+async fn it_is_told_too_where_the_repetitions_certainly_had_no_effect() {
+    let fixture = Fixture::new().await;
+    let link = fixture.reset_link(RESET_PIN).await;
+    fixture.identity.lock().unwrap().loses_administrators = true;
+    let redemption = redemption(&link.issued().token, RESET_PIN, CHOSEN);
+    let told = fixture.setpass.redeem(&fixture.repeating_keystone(), &redemption).await;
+    assert!(matches!(told, Err(RedeemError::Keystone(_))), "{told:?}");
+    assert_ne!(fixture.password(), RANDOM_PASSWORD, "the one that the user had");
+    end(&fixture).await;
+    assert_eq!(owed(&fixture).await.len(), 1);
+}
+
+#[tokio::test]
+async fn it_is_told_too_where_that_could_not_be_recorded() {
+    for loses_answer in [false, true] {
+        let fixture = Fixture::new().await;
+        let link = fixture.reset_link(RESET_PIN).await;
+        fixture.identity.lock().unwrap().loses_administrators = loses_answer;
+        fixture
+            .execute(
+                "CREATE TRIGGER unrecorded BEFORE UPDATE OF previous_gone ON setpass_link \
+                 BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+            )
+            .await;
+        let told = fixture.redeem(&link.issued().token, RESET_PIN, CHOSEN).await;
+        assert!(matches!(told, Err(RedeemError::Setpass(_))), "{told:?}");
+        assert_ne!(fixture.password(), RANDOM_PASSWORD, "the one that the user had");
+        fixture.execute("DROP TRIGGER unrecorded").await;
+        end(&fixture).await;
+        assert_eq!(owed(&fixture).await.len(), 1, "{loses_answer}");
+    }
+}
