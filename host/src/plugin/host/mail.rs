@@ -27,29 +27,30 @@ impl Host for State {
         self.count_host_call()?;
         // Who sends it stands in front, and keeps its identifiers apart from those of others.
         let origin = format!("plugin:{}:{identifier}", self.profile.sender);
+        let compose = Compose { to, message: message_from_wit(message), link: None };
         let connected = self.profile.capabilities.outbox.clone();
         if let Some(rehearsal) = &mut self.rehearsal {
-            let compose = Compose { to, message: message_from_wit(message), link: None };
-            let checked = outbox::check(SOME_SENDER, &compose).map_err(|failure| error(&failure));
-            if checked.is_err() {
-                return Ok(checked);
+            let database = connected.map(|(_, database)| database);
+            let is_new = is_new(database, &origin, &compose).await.map_err(|failure| error(&failure));
+            // One that it has mailed already would not be mailed a second time.
+            if let Ok(true) = is_new {
+                rehearsal.mail(identifier, &compose);
             }
-            let is_known = match &connected {
-                Some((_, database)) => database.knows_mail(&origin).await,
-                None => Ok(false),
-            };
-            return Ok(match is_known {
-                Ok(false) => Ok(rehearsal.mail(identifier, &compose)),
-                // It would not be mailed a second time.
-                Ok(true) => Ok(()),
-                Err(failure) => Err(error(&failure.into())),
-            });
+            return Ok(is_new.map(drop));
         }
         let Some((outbox, database)) = connected else {
             return Ok(Err(Error::Unavailable(ABSENT.to_owned())));
         };
-        let compose = Compose { to, message: message_from_wit(message), link: None };
         Ok(send(&outbox, &database, &origin, &compose).await.map_err(|failure| error(&failure)))
+    }
+}
+
+/// Whether a mail can be sent, and has not been taken before.
+async fn is_new(database: Option<Database>, origin: &str, compose: &Compose) -> Result<bool, OutboxError> {
+    outbox::check(SOME_SENDER, compose)?;
+    match database {
+        Some(database) => Ok(!database.knows_mail(origin).await?),
+        None => Ok(true),
     }
 }
 
