@@ -1,5 +1,6 @@
 //! The database, the keys that belong to it, and the folders.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::disk::{Disk, disk_of};
@@ -41,6 +42,8 @@ pub(super) async fn check_database(
     let shown = file.display();
     let is_there = match file.try_exists() {
         Ok(is_there) => is_there,
+        // What keeps it from being made is told below.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => false,
         Err(error) => {
             let remedy = "run this as the user that `usher serve` runs as";
             findings.bad(
