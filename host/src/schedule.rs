@@ -278,8 +278,9 @@ impl<'a> Scheduler<'a> {
 }
 
 /// What tells a server of a machine that runs the jobs of this settings file from others, whatever folder each was started in.
+/// By the file's name and not by what a link of that name leads to, which may be another one with each change.
 fn server_of(machine: &str, settings: &Path) -> String {
-    let file = settings.canonicalize().or_else(|_| std::path::absolute(settings));
+    let file = std::path::absolute(settings);
     let file = file.as_deref().unwrap_or(settings);
     format!("{machine} {}", file.display())
 }

@@ -189,16 +189,16 @@ async fn a_server_that_was_away_for_long_is_forgotten_and_known_again_once_it_sh
 }
 
 #[test]
-fn servers_are_told_apart_by_where_their_settings_are_and_not_by_how_these_are_named() {
+fn servers_are_told_apart_by_where_their_settings_are_and_not_by_what_a_link_leads_to() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("settings.toml");
-    std::fs::write(&file, "").unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let other_name = elsewhere.path().join("link.toml");
-    std::os::unix::fs::symlink(&file, &other_name).unwrap();
-    assert_eq!(server_of("a", &file), server_of("a", &other_name));
-    assert_ne!(server_of("a", &file), server_of("b", &file));
-    // Servers are started in different folders; the file may be gone by now.
+    let link = folder.path().join("settings.toml");
+    std::os::unix::fs::symlink(folder.path().join("settings of today.toml"), &link).unwrap();
+    let before = server_of("a", &link);
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("settings of tomorrow.toml"), &link).unwrap();
+    assert_eq!(server_of("a", &link), before);
+    assert_ne!(server_of("b", &link), before);
+    // Servers are started in different folders.
     for relative in ["./src/schedule.rs", "./settings that are gone.toml"] {
         let server = server_of("a", Path::new(relative));
         let file = Path::new(server.strip_prefix("a ").unwrap());
