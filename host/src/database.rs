@@ -74,6 +74,17 @@ pub enum DatabaseError {
         /// What SQLite or the operating system says.
         reason: sqlx::Error,
     },
+    /// This user may not see whether the file is there.
+    #[error(
+        "this user may not see whether the database {file} is there: {reason}; run this as the user that `usher serve` runs as",
+        file = file.display()
+    )]
+    Hidden {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        reason: std::io::Error,
+    },
     /// The file cannot be made private to its owner.
     #[error("cannot create the database {file}: {reason}", file = file.display())]
     Create {
@@ -153,7 +164,9 @@ impl Database {
     /// Where the file cannot be opened, or has the tables of another version.
     pub async fn open_for_reading(file: &Path) -> Result<Self, DatabaseError> {
         let opened = |reason| DatabaseError::Open { file: file.to_owned(), reason };
-        if !file.exists() {
+        // What may not be seen is not empty.
+        let hidden = |reason| DatabaseError::Hidden { file: file.to_owned(), reason };
+        if !file.try_exists().map_err(hidden)? {
             // One connection that stays: a second one would see another, empty memory.
             let pool = SqlitePoolOptions::new()
                 .max_connections(1)

@@ -94,15 +94,15 @@ impl Process {
             // Of two machines that may only have one name in common, one's boot says nothing about the other's.
             return self.machine.is_some() && self.machine == this.machine;
         }
-        self.namespace == this.namespace && self.is_gone_from(start_of(self.pid), is_there(self.pid))
+        self.namespace == this.namespace && self.is_gone_from(look_at(self.pid), is_there(self.pid))
     }
 
-    /// What a process's number tells: when the process that has it was started, where that may be seen, and whether there is one.
-    fn is_gone_from(&self, start: Option<u64>, is_there: bool) -> bool {
-        match start {
-            Some(start) => start != self.start,
-            // Of another user's process, /proc may be hidden (hidepid, ProtectProc=).
-            None => !is_there,
+    /// What a process's number tells: what is seen of the process that has it, and whether there is one.
+    fn is_gone_from(&self, seen: Seen, is_there: bool) -> bool {
+        match seen {
+            Seen::Running { start } => start != self.start,
+            Seen::Ended => true,
+            Seen::Nothing => !is_there,
         }
     }
 
@@ -138,13 +138,37 @@ fn is_there(pid: u32) -> bool {
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
-/// When a process of this host was started; none where there is no such process, or it is hidden.
+/// What is seen of a process of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// It was started then.
+    Running { start: u64 },
+    /// It has ended, and whoever started it has not taken note of that: a container's first process may never do so.
+    Ended,
+    /// There is no such process, or it is hidden: of another user's, /proc may be (hidepid, ProtectProc=).
+    Nothing,
+}
+
+fn look_at(pid: u32) -> Seen {
+    let read = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is the program's name in parentheses and may hold anything. After it come the state as the
+        // third field, the number of threads as the 20th, and the start time as the 22nd.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        // As long as it has other threads, these may be writing.
+        let has_ended = matches!(*fields.first()?, "Z" | "X") && fields.get(17)?.parse::<u32>().ok()? <= 1;
+        let start = fields.get(19)?.parse().ok()?;
+        Some(if has_ended { Seen::Ended } else { Seen::Running { start } })
+    };
+    read().unwrap_or(Seen::Nothing)
+}
+
+/// When a living process of this host was started; none where it is hidden.
 fn start_of(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may hold anything; the start time
-    // is the 22nd field.
-    let after_name = stat.rsplit_once(')')?.1;
-    after_name.split_whitespace().nth(19)?.parse().ok()
+    match look_at(pid) {
+        Seen::Running { start } => Some(start),
+        Seen::Ended | Seen::Nothing => None,
+    }
 }
 
 #[cfg(test)]
@@ -163,12 +187,23 @@ mod tests {
         let other = Process { pid: child.id(), start, ..Process::this() };
         assert!(!Process::is_gone(&other.to_string()));
         child.kill().unwrap();
+        // Nobody has waited for it yet.
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !Process::is_gone(&other.to_string()) {
+            assert!(
+                std::time::Instant::now() < patience,
+                "it is taken for a living one: {:?}",
+                look_at(other.pid)
+            );
+            std::thread::yield_now();
+        }
+        assert_eq!(look_at(other.pid), Seen::Ended);
         child.wait().unwrap();
         assert!(Process::is_gone(&other.to_string()));
         let hidden = Process { start: 7, ..Process::this() };
-        assert!(!hidden.is_gone_from(None, is_there(hidden.pid)), "it is only hidden");
-        assert!(hidden.is_gone_from(None, is_there(other.pid)), "it is not there");
-        assert!(hidden.is_gone_from(Some(8), true), "another one has its number");
+        assert!(!hidden.is_gone_from(Seen::Nothing, is_there(hidden.pid)), "it is only hidden");
+        assert!(hidden.is_gone_from(Seen::Nothing, is_there(other.pid)), "it is not there");
+        assert!(hidden.is_gone_from(Seen::Running { start: 8 }, true), "another one has its number");
         let elsewhere = Process { host: "elsewhere".to_owned(), pid: other.pid, ..Process::this() };
         assert!(!Process::is_gone(&elsewhere.to_string()));
     }

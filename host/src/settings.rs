@@ -124,7 +124,8 @@ impl Settings {
             None => DEFAULT_FILES
                 .iter()
                 .map(PathBuf::from)
-                .find(|file| file.exists())
+                // One that may not be seen is told to be unreadable.
+                .find(|file| !matches!(file.try_exists(), Ok(false)))
                 .ok_or(SettingsError::Missing)?,
         };
         let text = std::fs::read_to_string(&file)

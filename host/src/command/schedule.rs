@@ -94,9 +94,7 @@ fn print_jobs(all: &[ScheduledJob], zone: &TimeZone) {
         ]);
     }
     say!("{shown}");
-    say!(
-        "outbox is the mail that waits, for which there are no occasions: when some was sent last, and what waits."
-    );
+    say!("outbox has no occasions: it shows when mail was sent last, and how much waits.");
 }
 
 /// Which servers are there. It is not said what each does: the settings of one may leave all jobs to timers.

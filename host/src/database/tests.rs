@@ -23,6 +23,17 @@ async fn tables_that_are_not_ours_are_of_another_version() {
     }
 }
 
+/// A folder that may not be entered comes to the same, but not for root.
+#[tokio::test]
+async fn a_database_that_may_not_be_seen_is_not_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let around = folder.path().join("around");
+    std::os::unix::fs::symlink(&around, &around).unwrap();
+    let error = Database::open_for_reading(&around).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Hidden { .. }), "{}", told(error));
+    Database::open_for_reading(&folder.path().join("nothing yet")).await.unwrap();
+}
+
 #[tokio::test]
 async fn as_many_versions_are_not_the_same_versions() {
     let folder = tempfile::tempdir().unwrap();
